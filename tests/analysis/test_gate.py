@@ -1,0 +1,83 @@
+"""The gate on bytes: which files can be left out without a look."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from torchfix_codemods.analysis.gate import OWN, Topic, is_candidate, topics
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("x = F.softmax(y, 1)", Topic.ACTIVATION),
+        ("self.act = nn.LogSoftmax()", Topic.ACTIVATION),
+        ("torch.sigmoid(x)", Topic.ACTIVATION),
+        ("nn.Sigmoid()", Topic.ACTIVATION),
+        ("F.cross_entropy(a, b)", Topic.LOSS),
+        ("nn.CrossEntropyLoss()", Topic.LOSS),
+        ("F.nll_loss(a, b)", Topic.LOSS),
+        ("nn.NLLLoss()", Topic.LOSS),
+        ("Variable(x, volatile=True)", Topic.VOLATILE),
+        ("Variable(x, False, True)", Topic.VOLATILE),
+        ("Variable(f(x, [1, 2]), requires_grad, flag)", Topic.VOLATILE),
+        ("model.eval()", Topic.PHASES),
+        ("model.train(False)", Topic.PHASES),
+        ("loss.backward()", Topic.PHASES),
+        ("for x in DataLoader(d): pass", Topic.PHASES),
+        ("model.load_state_dict(w)", Topic.PHASES),
+        ("model.training = False", Topic.PHASES),
+        ("def evaluate(model): pass", Topic.PHASES),
+        ("def predict(x): pass", Topic.PHASES),
+        ("F.dropout(x)", Topic.DROPOUT),
+        ("from torch.nn.functional import dropout", Topic.DROPOUT),
+        ("from torch.nn.functional import dropout as drop", Topic.DROPOUT),
+        ("F.dropout2d(x, 0.5)", Topic.DROPOUT),
+        ("nn.Dropout(0.5)(x)", Topic.DROPOUT),
+        ("nn.Dropout(p=f(1))(x)", Topic.DROPOUT),
+        ("torch.nn.functional.dropout(x)", Topic.DROPOUT),
+        ("torch.dropout(x, 0.5, True)", Topic.DROPOUT),
+        ("F.dropout(x, training=True)", Topic.DROPOUT),
+        ("F.scaled_dot_product_attention(q, k, v, dropout_p=0.1)", Topic.DROPOUT),
+        ("F.interpolate(x)", Topic.INTERPOLATE),
+        ("nn.Upsample(2)", Topic.INTERPOLATE),
+    ],
+)
+def test_a_word_opens_the_gate(text: str, topic: Topic):
+    assert topics(text.encode()) & topic
+    assert is_candidate(text.encode()) == bool(topic & OWN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "import os\nprint(os.getcwd())\n",
+        "Variable(x)",
+        "Variable(x, True)",
+        "Variable(f(a, b, c))",
+        "self.dropout = nn.Dropout(0.5)",
+        "x = self.dropout(x)",
+        "F.dropout(x, training=self.training)",
+        "F.dropout(x, 0.5, training=False)",
+        "Net(dropout=0.5)",
+    ],
+)
+def test_what_no_rule_looks_for_stays_outside(text: str):
+    assert topics(text.encode()) == Topic.NOTHING
+
+
+def test_a_loss_alone_has_no_finding_of_its_own():
+    assert topics(b"F.cross_entropy(a, b)") == Topic.LOSS
+    assert not is_candidate(b"F.cross_entropy(a, b)")
+
+
+@hypothesis_settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200), st.sampled_from([b"Variable(", b"F.dropout(", b"softmax", b"nn.Dropout(("]))
+def test_any_bytes_can_be_judged_and_more_bytes_never_hide_a_plain_word(noise: bytes, word: bytes):
+    assert isinstance(topics(noise), Topic)
+    assert isinstance(topics(word + noise), Topic)
+    assert topics(noise + b" softmax " + noise) & Topic.ACTIVATION

@@ -1,0 +1,63 @@
+"""Who uses a file: importers that say a name that leads to it, through packages, aliases and helpers."""
+
+from __future__ import annotations
+
+from torchfix_codemods.analysis.importers import MAX_FILES, users_of
+from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.reach import Reach
+
+MODEL = "class Net: pass\n\ndef helper(): pass\n"
+
+
+def users(files: dict[str, str], path: str = "model.py") -> set[str]:
+    found, complete = users_of(Reach(Project(files, files.get)), path)
+    assert complete and found[0] == path
+    return {*found[1:]}
+
+
+def test_an_importer_that_says_one_of_its_names():
+    assert users({"model.py": MODEL, "train.py": "from model import Net\nNet()\n"}) == {"train.py"}
+    assert users({"model.py": MODEL, "train.py": "import model as m\nm.Net()\n"}) == {"train.py"}
+    assert users({"model.py": MODEL, "train.py": "from model import *\nNet()\n"}) == {"train.py"}
+    assert users({"model.py": MODEL, "train.py": "def f():\n    from model import Net as N\n"}) == {"train.py"}
+
+
+def test_an_importer_that_says_none_of_them_is_left_out():
+    files = {
+        "pkg/__init__.py": "from .model import Net\nfrom .other import thing\n",
+        "pkg/model.py": MODEL,
+        "pkg/other.py": "def thing(): pass\n",
+        "train.py": "from pkg import Net\nNet()\n",
+        "tools.py": "from pkg import thing\nthing()\nclass Net: pass\n",
+    }
+    assert users(files, "pkg/model.py") == {"pkg/__init__.py", "train.py"}
+
+
+def test_through_a_helper_of_another_name():
+    files = {
+        "model.py": MODEL,
+        "build.py": "from model import Net\ndef inner(): return Net()\ndef build(): return inner()\ndef no(): pass\n",
+        "train.py": "from build import build\nbuild()\n",
+        "other.py": "from build import no\nno()\n",
+        "table.py": "import build\nMODELS = {'a': build.build}\n",
+        "far.py": "from table import MODELS\nMODELS['a']()\n",
+    }
+    assert users(files) == {"build.py", "train.py", "table.py", "far.py"}
+
+
+def test_through_packages_imported_as_such_and_star_imports():
+    files = {
+        "models/__init__.py": "from .net import *\nfrom . import net\n",
+        "models/net.py": "__all__ = ['Net']\n" + MODEL,
+        "a.py": "import models\nmodels.Net()\n",
+        "b.py": "from models import net\nnet.helper()\n",
+        "c.py": "import models\nmodels.other()\n",
+        "d.py": "from models import *\nNet()\n",
+    }
+    assert users(files, "models/net.py") == {"models/__init__.py", "a.py", "b.py", "d.py"}
+
+
+def test_no_more_than_so_many_and_it_is_said():
+    files = {"model.py": MODEL} | {f"t{n}.py": "from model import Net\nNet()\n" for n in range(30)}
+    found, complete = users_of(Reach(Project(files, files.get)), "model.py")
+    assert len(found) == MAX_FILES and not complete

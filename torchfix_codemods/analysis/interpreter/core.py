@@ -1,0 +1,118 @@
+"""What every part of the machine shares: the project, the trace being written, the budget, what was learned."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from torchfix_codemods.analysis.interpreter.state import (
+    Frame,
+    Identity,
+    State,
+)
+from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.trace import (
+    ApiCall,
+    Context,
+    Event,
+    LossCall,
+    Place,
+    Trace,
+    Use,
+    VolatileFlag,
+)
+from torchfix_codemods.analysis.values import (
+    ClassRef,
+    FunctionRef,
+    Instance,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from torchfix_codemods.analysis.interpreter.machine import Machine
+
+MAX_DEPTH = 24
+MAX_STEPS = 60_000  # statements of one root; what lies beyond is unknown, and the trace says that it is incomplete
+Kwargs = dict[str, Value]
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """The outcome of a call with the same arguments in the same state."""
+
+    value: Value
+    state: State
+    ran: bool  # whether a model ran
+
+
+class Core:
+    """The state of a machine. `call` is what the parts built on it need of the whole."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.trace = Trace(Context("module", Place("", 1, 0, 1, 0)))
+        self.steps = 0
+        self.next_call = 0
+        self.graphless: set[FunctionRef] = set()
+        self.replayed = 0  # remembered calls in which a model ran
+        self.follows_activations = True
+        self._added: dict[Instance, dict[object, Value]] = {}
+        self.attributes: dict[Instance, dict[str, Value]] = {}
+        self.owners: dict[Identity, Identity] = {}  # a submodule's identity -> the module that holds it
+        self.closures: dict[FunctionRef, Frame] = {}
+        self.module_frames: dict[str, Frame] = {}
+        self._static: dict[tuple[str, str], Value] = {}
+        self._remembered: dict[object, Remembered] = {}
+        self._active: dict[FunctionRef, int] = defaultdict(int)
+        self._searched: set[tuple[Instance, str]] = set()
+
+    def _begin(self, context: Context, path: str) -> None:
+        self.trace = Trace(context, owners=self.owners, added=self._added)
+        self.trace.files.add(path)
+        self.steps = 0
+        self._remembered = {}
+        self.module_frames = {}
+
+    @staticmethod
+    def _file_place(file: ParsedFile) -> Place:
+        return Place(file.path, 1, 0, len(file.line_starts), 0)
+
+    def unknown_instance(self, cls: ClassRef) -> Instance:
+        """Some object of the class, made elsewhere with arguments that nobody knows."""
+        return Instance(cls)
+
+    def adopt(self, trace: Trace) -> None:
+        """Take over what another machine learned about which modules hold which."""
+        self.owners |= trace.owners
+        self._added |= trace.added
+
+    def tick(self) -> bool:
+        """Count one statement; False when the root's budget is spent."""
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            self.trace.complete = False
+            return False
+        return True
+
+    def emit(self, event: Event, frame: Frame) -> None:
+        """Write an event down. Inside a model's forward only what concerns values is of interest."""
+        if frame.silent and not isinstance(event, LossCall | Use | ApiCall | VolatileFlag):
+            return
+        self.trace.events.append(event)
+
+    @property
+    def whole(self) -> Machine:
+        """This machine with all its parts: every core is one."""
+        return cast("Machine", self)
+
+    def call(self, callee: Value, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame) -> Value:
+        """Call any value."""
+        raise NotImplementedError  # the machine does
+
+    def is_module_instance(self, value: Value) -> bool:
+        """Whether a value is certainly an `nn.Module` object."""
+        raise NotImplementedError  # the machine does

@@ -1,0 +1,222 @@
+"""The abstract machine: runs files and functions on abstract values and writes down what happens.
+
+Calls are followed with their real arguments (remembered by arguments and state), so a mode or a `no_grad` set by a
+caller holds inside. The forward of a module is computed only when somebody looks at its output.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence as Seq
+
+from torchfix_codemods.analysis.interpreter import expressions, modules, statements, tensors, torch_calls
+from torchfix_codemods.analysis.interpreter.core import Kwargs
+from torchfix_codemods.analysis.interpreter.objects import Objects
+from torchfix_codemods.analysis.interpreter.state import (
+    Frame,
+    State,
+    merge_states,
+)
+from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.trace import (
+    Context,
+    ModelCall,
+    Trace,
+    place_of,
+)
+from torchfix_codemods.analysis.values import (
+    NONE,
+    Bound,
+    Choice,
+    ClassRef,
+    Const,
+    External,
+    FunctionRef,
+    Instance,
+    Lazy,
+    Partial,
+    Super,
+    Tensor,
+    Unknown,
+    Value,
+    calls_of,
+    force,
+    join,
+    with_calls,
+)
+
+
+class Machine(Objects):
+    """Interprets the code of one project from one root."""
+
+    def run_module(self, file: ParsedFile) -> Trace:
+        """Run the top level of a file as a script (`__name__ == "__main__"` holds)."""
+        context = Context("module", self._file_place(file))
+        frame = Frame(file, context, State(), is_global=True)
+        self._begin(context, file.path)
+        self.module_frames = {file.path: frame}
+        statements.run_block(self, file.tree.body, frame)
+        self.module_frames = {}
+        return self.trace
+
+    def run_function(self, ref: FunctionRef) -> Trace:
+        """Run a function that nobody in view calls, with unknown arguments and an unknown `self`."""
+        file = self.project.parse(ref.path)
+        assert file is not None
+        context = Context("module", self._file_place(file))
+        self._begin(context, file.path)
+        frame = Frame(file, context, State(), is_global=True)
+        receiver = self.unknown_instance(ref.owner) if ref.owner else None
+        silent = ref.name == "forward" and ref.owner is not None and self.project.is_module(ref.owner)
+        frame.silent = silent
+        result = self.call_function(ref, (), {}, receiver, None, frame, unknown_rest=True)
+        if not silent:
+            statements.escape(self, result, self.node_of(ref), frame, "return")
+        expressions.look(self, result, self.node_of(ref), frame, "escape", f"returned by {ref.name}()")
+        return self.trace
+
+    def call(self, callee: Value, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame) -> Value:
+        """Call any value."""
+        callee = force(callee)
+        match callee:
+            case FunctionRef():
+                return self.call_function(callee, args, kwargs, None, node, frame)
+            case Bound(function=FunctionRef() as function, receiver=receiver):
+                return self._call_method(receiver, function, args, kwargs, node, frame)
+            case Bound():
+                return torch_calls.call_method(self, callee, args, kwargs, node, frame)
+            case ClassRef():
+                return self.construct(callee, args, kwargs, node, frame)
+            case External():
+                return torch_calls.call_external(self, callee.name, args, kwargs, node, frame)
+            case Instance():
+                return self.call_instance(callee, args, kwargs, node, frame)
+            case Partial():
+                merged = {**dict(callee.kwargs), **kwargs}
+                return self.call(callee.function, (*callee.args, *args), merged, node, frame)
+            case Choice(options=found):
+                return self._call_each(found, args, kwargs, node, frame)
+            case _:
+                return torch_calls.call_unknown(self, callee, args, kwargs, node, frame)
+
+    def _call_each(self, found: Seq[Value], args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame) -> Value:
+        callable_options = [o for o in found if not isinstance(o, Const)][:6]
+        if not callable_options:
+            return torch_calls.call_unknown(self, Unknown("not callable"), args, kwargs, node, frame)
+        if all(isinstance(o, Bound) and o.function is None for o in callable_options):
+            return join([self.call(o, args, kwargs, node, frame) for o in callable_options])
+        before, after, values = frame.state, [], []
+        for option in callable_options:
+            frame.state = before.copy()
+            values.append(self.call(option, args, kwargs, node, frame))
+            after.append(frame.state)
+        merged = merge_states(after)
+        before.grad, before.modes = merged.grad, merged.modes
+        frame.state = before
+        return join(values)
+
+    def _call_method(
+        self,
+        receiver: Value,
+        function: FunctionRef,
+        args: Seq[Value],
+        kwargs: Kwargs,
+        node: ast.Call,
+        frame: Frame,
+    ) -> Value:
+        target = receiver.instance if isinstance(receiver, Super) else receiver
+        if not isinstance(target, Instance) or not self.is_module_instance(target):
+            return self.call_function(function, args, kwargs, target, node, frame)
+        if function.name in ("train", "eval", "__init__"):
+            if function.name in ("train", "eval"):
+                modules.set_mode(self, target, function.name, args, kwargs, node, frame)
+            return NONE if function.name == "__init__" else target
+        if target == frame.self_value:  # inside the module itself: part of the same forward
+            return self.call_function(function, args, kwargs, target, node, frame)
+        before, events = self.next_call + self.replayed, len(self.trace.events)
+        value = self.call_function(function, args, kwargs, target, node, frame)
+        if frame.silent or self.next_call + self.replayed == before:
+            return value  # no layer ran: `model.save(path)` is no forward
+        inner = [e.grad for e in self.trace.events[events:] if isinstance(e, ModelCall)]
+        if inner and not any(grad is not False for grad in inner):
+            self.graphless.add(function)  # the method switches gradients off itself
+        grad = frame.state.grad
+        frame.state.grad = False if function in self.graphless else grad
+        calls = self.model_call(target, function.name, args, kwargs, node, frame) or frozenset()
+        frame.state.grad = grad
+        return with_calls(value, calls | calls_of(value))
+
+    def call_instance(
+        self, instance: Instance, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame
+    ) -> Value:
+        """Call an object: a module runs forward (lazily), another runs its `__call__`."""
+        if not isinstance(instance.cls, ClassRef):
+            return modules.call_external_instance(self, instance, args, kwargs, node, frame)
+        if self.is_module_instance(instance):
+            return self._forward(instance, args, kwargs, node, frame)
+        method = self.project.method(instance.cls, "__call__")
+        if method is None:
+            return torch_calls.call_unknown(self, instance, args, kwargs, node, frame)
+        return self.call_function(method, args, kwargs, instance, node, frame)
+
+    def _forward(self, instance: Instance, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame) -> Value:
+        assert isinstance(instance.cls, ClassRef)
+        calls = self.model_call(instance, "forward", args, kwargs, node, frame)
+        flowing = (
+            calls
+            if calls is not None
+            else frozenset[int]().union(*map(calls_of, args), *map(calls_of, kwargs.values()))
+        )
+        method = self.project.method(instance.cls, "forward")
+        if method is None:
+            if any(
+                isinstance(b, External) and b.name == "torch.nn.Sequential" for b in self.project.lineage(instance.cls)
+            ):
+                return modules.run_sequential(self, instance, args, node, frame, flowing)
+            return Tensor(calls=flowing)
+        trace = self.trace
+
+        def run() -> Value:
+            inner = Frame(frame.file, frame.context, State(frame.state.grad), silent=True, depth=frame.depth + 1)
+            current, self.trace = self.trace, trace
+            try:
+                value = self.call_function(method, args, kwargs, instance, node, inner)
+            finally:
+                self.trace = current
+            self._carry(value, instance)
+            return with_calls(value, flowing)
+
+        return Lazy(run, flowing)
+
+    def _carry(self, value: Value, instance: Instance) -> None:
+        """Remember through which classes the output of an activation leaves."""
+        assert isinstance(instance.cls, ClassRef)
+        for activation in tensors.activations_in(value):
+            self.trace.carriers.setdefault(activation.site, set()).add(instance.cls.name)
+
+    def model_call(
+        self, model: Value, method: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame
+    ) -> frozenset[int] | None:
+        """Write down that a model runs. The ids that its output's graph carries; None inside a forward."""
+        if frame.silent:
+            return None
+        values = [*args, *kwargs.values()]
+        incoming = frozenset[int]().union(*map(calls_of, values))
+        volatile = frozenset(s for v in values for s in tensors.volatile_in(v))
+        self.next_call += 1
+        grad = frame.state.grad
+        self.emit(
+            ModelCall(
+                self.next_call,
+                place_of(frame.file.path, node),
+                frame.context,
+                model,
+                method,
+                grad,
+                self.mode_of(model, frame.state),
+                volatile,
+                incoming,
+            ),
+            frame,
+        )
+        return frozenset() if grad is False else incoming | {self.next_call}

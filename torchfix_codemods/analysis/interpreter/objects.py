@@ -1,0 +1,333 @@
+"""Objects: constructing them, their attributes, the modules and items that they hold."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence as Seq
+from dataclasses import replace
+
+from torchfix_codemods.analysis.interpreter import modules, statements, tensors
+from torchfix_codemods.analysis.interpreter.core import MAX_DEPTH, Kwargs
+from torchfix_codemods.analysis.interpreter.functions import Functions
+from torchfix_codemods.analysis.interpreter.state import (
+    Frame,
+    Identity,
+    State,
+    identities,
+)
+from torchfix_codemods.analysis.trace import (
+    Construction,
+    Context,
+    place_of,
+)
+from torchfix_codemods.analysis.values import (
+    NO_CALLS,
+    NONE,
+    Bound,
+    Choice,
+    ClassRef,
+    Const,
+    External,
+    FileModule,
+    FunctionRef,
+    Instance,
+    Lazy,
+    ListOf,
+    Mapping,
+    Sequence,
+    Site,
+    Super,
+    Tensor,
+    Unknown,
+    Value,
+    calls_of,
+    force,
+    join,
+    options,
+)
+
+
+class Objects(Functions):
+    """Knows what the attributes of objects are, whichever method set them."""
+
+    def construct(self, cls: ClassRef, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame) -> Value:
+        """Make an object. A module's `__init__` is run when its attributes are asked for, another's at once."""
+        site = Site(frame.file.path, *frame.file.span(node))
+        instance = Instance(cls, tuple(args), tuple(kwargs.items()), site)
+        module = self.project.is_module(cls)
+        if module:
+            frame.state.modes[instance] = "train"
+        self.emit(Construction(place_of(frame.file.path, node), frame.context, instance), frame)
+        if not module and instance not in self.attributes:
+            self.attributes[instance] = {}
+            method = self.project.method(cls, "__init__")
+            if method is not None:
+                self.call_function(method, args, kwargs, instance, node, frame)
+        return instance
+
+    def is_module_instance(self, value: Value) -> bool:
+        """Whether a value is certainly an `nn.Module` object."""
+        match value:
+            case Instance(cls=ClassRef() as cls):
+                return self.project.is_module(cls)
+            case Instance(cls=External(name=name)):
+                return modules.is_module_class(name)
+            case _:
+                return False
+
+    def mode_of(self, model: Value, state: State) -> str | None:
+        """The mode of a model: its own if it was set, else that of the module that holds it."""
+        modes = set()
+        for identity in identities(model):
+            current: Identity | None = identity
+            mode = None
+            for _ in range(MAX_DEPTH):
+                if current is None:
+                    break
+                mode = state.modes.get(current)
+                if mode is not None:
+                    break
+                current = self.owners.get(current)
+            modes.add(mode)
+        if len(modes) == 1:
+            return modes.pop()
+        return "mixed" if modes - {None} else None
+
+    def attribute(self, value: Value, name: str, node: ast.Attribute, frame: Frame) -> Value:
+        """`value.name`."""
+        value = force(value)
+        match value:
+            case External(name=dotted):
+                return External(f"{dotted}.{name}")
+            case FileModule(path=path):
+                return self.global_value(path, name)
+            case Instance():
+                return self.instance_attribute(value, name)
+            case Super(cls=cls, instance=instance):
+                start = instance.cls if isinstance(instance, Instance) and isinstance(instance.cls, ClassRef) else cls
+                method = self.project.method(start, name, after=cls)
+                return Bound(value if method else instance, name, method)
+            case ClassRef():
+                return self._class_attribute(value, name)
+            case Choice(options=found):
+                return join(self.attribute(o, name, node, frame) for o in found if not isinstance(o, Const))
+            case Tensor() | Sequence() | ListOf() | Mapping() | Lazy():
+                return tensors.tensor_attribute(self.whole, value, name, node, frame)
+            case Unknown(key=key) if key and len(key) < 200:
+                calls = NO_CALLS if name == "data" else value.calls  # the output of a model without its graph
+                return Unknown("attribute of an unknown object", key=f"{key}.{name}", calls=calls)
+            case _:
+                return Unknown("attribute of an unknown object", calls=calls_of(value))
+
+    def _class_attribute(self, cls: ClassRef, name: str) -> Value:
+        method = self.project.method(cls, name)
+        if method is not None:
+            decorators = {d.id for d in getattr(self.node_of(method), "decorator_list", []) if isinstance(d, ast.Name)}
+            return Bound(cls, name, method) if "classmethod" in decorators else method
+        return self._class_level(cls, name) or Unknown("class attribute", key=f"{cls.path}:{cls.name}.{name}")
+
+    def _class_level(self, cls: ClassRef, name: str) -> Value | None:
+        for base in self.project.lineage(cls):
+            if not isinstance(base, ClassRef) or (found := self.project.class_node(base)) is None:
+                continue
+            file, node = found
+            frame = Frame(file, Context("module", self._file_place(file)), State(), is_global=True, silent=True)
+            values = [v for s in node.body for v in statements.values_assigned(self.whole, s, name, frame)]
+            if values:
+                return join(values)
+        return None
+
+    def instance_attribute(self, instance: Instance, name: str) -> Value:
+        """An attribute of an object: set by `__init__` or another method, of the class, or unknown."""
+        if not isinstance(instance.cls, ClassRef):
+            return modules.external_attribute(self.whole, instance, name)
+        if name == "__class__":
+            return instance.cls
+        attributes = self._initialised(instance)
+        method = self.project.method(instance.cls, name)
+        if name not in attributes and method is None and (instance, name) not in self._searched:
+            self._searched.add((instance, name))
+            self._search(instance, name)
+        if name in attributes:
+            found = attributes[name]
+        elif method is not None:
+            return self._method_value(instance, name, method)
+        else:
+            missing = self._class_level(instance.cls, name)
+            if missing is None and self.is_module_instance(instance):
+                return modules.module_attribute(self.whole, instance, name)
+            found = missing or Unknown("attribute set elsewhere", key=f"{self.label(instance)}.{name}")
+        if self.is_module_instance(instance):
+            self._own(instance, found)
+        return found
+
+    def _method_value(self, instance: Instance, name: str, method: FunctionRef) -> Value:
+        decorators = {d.id for d in getattr(self.node_of(method), "decorator_list", []) if isinstance(d, ast.Name)}
+        if decorators & {"property", "cached_property"}:
+            file = self.project.parse(method.path)
+            assert file is not None
+            frame = Frame(file, Context("module", self._file_place(file)), State(), silent=True)
+            return self.call_function(method, (), {}, instance, None, frame)
+        return Bound(instance, name, method)
+
+    @staticmethod
+    def label(instance: Instance) -> str:
+        assert isinstance(instance.cls, ClassRef)
+        where = f"@{instance.site.path}:{instance.site.start}" if instance.site else ""
+        return f"{instance.cls.path}:{instance.cls.name}{where}"
+
+    def _own(self, module: Instance, value: Value) -> None:
+        """A module holds what its attribute is: setting its mode sets theirs."""
+        for identity in [] if isinstance(value, Lazy) else identities(value):
+            if identity != module:
+                self.owners.setdefault(identity, module)
+
+    def _initialised(self, instance: Instance) -> dict[str, Value]:
+        assert isinstance(instance.cls, ClassRef)
+        if instance not in self.attributes:
+            self.attributes[instance] = {}
+            method = self.project.method(instance.cls, "__init__")
+            if method is not None:
+                self._quietly(method, instance, instance.args, dict(instance.kwargs), instance.site is None)
+            for value in list(self.attributes[instance].values()) if self.is_module_instance(instance) else ():
+                self._own(instance, value)
+        return self.attributes[instance]
+
+    def _quietly(
+        self, method: FunctionRef, instance: Instance, args: Seq[Value], kwargs: Kwargs, unknown_rest: bool
+    ) -> None:
+        file = self.project.parse(method.path)
+        if file is None:
+            return
+        context = Context("module", self._file_place(file))
+        frame = Frame(file, context, State(), silent=True, depth=MAX_DEPTH - 8)
+        self.call_function(method, args, kwargs, instance, None, frame, unknown_rest=unknown_rest)
+
+    def _search(self, instance: Instance, name: str) -> None:
+        """Run the methods that assign `self.<name>`, for their attributes only."""
+        assert isinstance(instance.cls, ClassRef)
+        for cls in self.project.lineage(instance.cls):
+            if not isinstance(cls, ClassRef):
+                continue
+            for method in self.project.methods(cls).values():
+                if method.name != "__init__" and name in assigned_attributes(self.node_of(method)):
+                    self._quietly(method, instance, (), {}, True)
+
+    def add_module(self, instance: Instance, name: object, module: Value) -> None:
+        """`sequential.add_module("name", module)` or `.append(module)`."""
+        known = self._added.setdefault(instance, {})
+        known[name if name is not None else len(known)] = module
+
+    def copy_modules(self, original: Instance, twin: Instance) -> None:
+        """A copy of a container holds what was added to the original."""
+        if original in self._added:
+            self._added[twin] = dict(self._added[original])
+
+    def added_modules(self, instance: Instance) -> list[Value]:
+        """The modules that were added to a container after it was constructed, in order."""
+        return list(self._added.get(instance, {}).values())
+
+    def children_of(self, instance: Instance) -> list[Value]:
+        """The modules that a torch container holds."""
+        return [*modules.children(instance), *self.added_modules(instance)]
+
+    @staticmethod
+    def has_unknown_children(instance: Instance) -> bool:
+        """Whether a container was made from something whose items aren't known."""
+        return any(isinstance(o, Unknown) for a in instance.args for o in options(a))
+
+    def call_item(self, instance: Instance, node: ast.Subscript, frame: Frame) -> Value:
+        """`instance[...]`: an element of a container, an item of a dataset."""
+        if isinstance(instance.cls, External):
+            modules.note_position(self.whole, instance, node, frame)
+            elements = self.children_of(instance)
+            return join(elements) if elements else self._dataset_item(instance, frame)
+        method = self.project.method(instance.cls, "__getitem__")
+        if method is None:
+            return Unknown("item of an object", key=f"{self.label(instance)}[]")
+        return self.call_function(method, (Unknown("index"),), {}, instance, None, frame)
+
+    def iterate_instance(self, instance: Instance, node: ast.AST, frame: Frame) -> Value:
+        """One item of a loop over an object: a batch of a loader, an element of a container, an item of a dataset."""
+        if isinstance(instance.cls, External):
+            if instance.cls.name == "torch.utils.data.DataLoader":
+                dataset = instance.argument(0, "dataset")
+                if dataset is None or instance.argument(8, "collate_fn") is not None:
+                    return Unknown("batch", key=f"{instance.site}[*]")
+                return batched(join(self._item_of_dataset(d, frame) for d in options(dataset)))
+            elements = [*modules.children(instance), *self.added_modules(instance)]
+            return join(elements) if elements else self._dataset_item(instance, frame)
+        for name, args in (("__next__", ()), ("__iter__", ()), ("__getitem__", (Unknown("index"),))):
+            method = self.project.method(instance.cls, name)
+            if method is None:
+                continue
+            value = force(self.call_function(method, args, {}, instance, None, frame))
+            if name != "__iter__":
+                return value
+            if value != instance:
+                return tensors.item_of(self.whole, value, node, frame)
+        return Unknown("item of an object", key=f"{self.label(instance)}[*]")
+
+    def _item_of_dataset(self, dataset: Value, frame: Frame) -> Value:
+        if not isinstance(dataset, Instance):
+            return Unknown("item of a dataset")
+        if isinstance(dataset.cls, External):
+            return self._dataset_item(dataset, frame)
+        method = self.project.method(dataset.cls, "__getitem__")
+        if method is None:
+            return Unknown("item of a dataset")
+        quiet = Frame(frame.file, frame.context, State(frame.state.grad), silent=True, depth=frame.depth + 1)
+        return self.call_function(method, (Unknown("index"),), {}, dataset, None, quiet)
+
+    def _dataset_item(self, dataset: Instance, frame: Frame) -> Value:
+        assert isinstance(dataset.cls, External)
+        name = dataset.cls.name
+        if name == "torch.utils.data.TensorDataset":
+            return Sequence(tuple(tensors.item_of(self.whole, a, ast.Pass(), frame) for a in dataset.args))
+        if name in ("torch.utils.data.Subset", "torch.utils.data.ConcatDataset") and dataset.args:
+            return self._item_of_dataset(force(dataset.args[0]), frame)
+        if name.startswith("torchvision.datasets."):
+            transform = force(dict(dataset.kwargs).get("transform", NONE))
+            image: Value = Unknown("image")
+            if isinstance(transform, Instance) and isinstance(transform.cls, External):
+                image = modules.transformed(transform)
+            return Sequence((image, Unknown("label")))
+        return Unknown("item of an external object", key=f"{dataset.site}[*]")
+
+    def set_attribute(self, value: Value, name: str, new: Value, frame: Frame) -> None:
+        """`value.name = new`: what an attribute may be only grows."""
+        for option in options(value):
+            if not isinstance(option, Instance):
+                continue
+            if isinstance(option.cls, ClassRef):
+                known = self._initialised(option)  # else what `__init__` sets would be lost
+            else:
+                known = self.attributes.setdefault(option, {})
+            known[name] = join((known[name], new)) if name in known and known[name] != NONE else new
+            if self.is_module_instance(option):
+                self._own(option, new)
+
+
+def batched(item: Value) -> Value:
+    """A batch of items: every tensor has one dimension more, in front."""
+    match item:
+        case Tensor(rank=rank):
+            return replace(item, rank=None if rank is None else rank + 1, shape=None, layout=None)
+        case Sequence(items=items):
+            return replace(item, items=tuple(map(batched, items)))
+        case Mapping(items=pairs):
+            return Mapping(tuple((k, batched(v)) for k, v in pairs))
+        case Const(value=int() | float()):
+            return Tensor(rank=1)
+        case _:
+            return Unknown("batch", key=getattr(item, "key", ""))
+
+
+def assigned_attributes(function: ast.AST) -> frozenset[str]:
+    """The attributes that a function assigns, of anything (remembered on the node)."""
+    known: frozenset[str] | None = getattr(function, "_assigned_attributes", None)
+    if known is None:
+        stored = (n for n in ast.walk(function) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
+        known = frozenset(node.attr for node in stored)
+        function._assigned_attributes = known  # type: ignore[attr-defined]
+    return known

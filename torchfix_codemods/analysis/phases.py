@@ -1,0 +1,258 @@
+"""Training or evaluation? Decided by what flows into a backward pass, never by names alone.
+
+A call of a model is *trained* when its output reaches a backward pass, *loose* when its graph leaves what was followed
+(returned to an unknown caller, given to unread code that may train), and otherwise belongs to *evaluation*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from torchfix_codemods.analysis import torch_api as api
+from torchfix_codemods.analysis.interpreter.state import identities
+from torchfix_codemods.analysis.program import Program
+from torchfix_codemods.analysis.trace import (
+    Backward,
+    Construction,
+    Context,
+    Escape,
+    ModelCall,
+    ModeSet,
+    OptimizerStep,
+    Place,
+    Trace,
+)
+from torchfix_codemods.analysis.values import (
+    Bound,
+    Choice,
+    Const,
+    External,
+    Instance,
+    ListOf,
+    Mapping,
+    Sequence,
+    Value,
+    options,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Execution:
+    """One execution of a call of a model. `loose` says why its graph is out of sight, "" where it isn't."""
+
+    trace: Trace
+    event: ModelCall
+    trained: bool
+    loose: str
+
+    @property
+    def evaluation(self) -> bool:
+        """Whether it takes no part in training."""
+        return not self.trained and not self.loose
+
+
+@dataclass
+class CallSite:
+    """All executions of one call expression of a model."""
+
+    place: Place
+    executions: list[Execution] = field(default_factory=list)
+
+    @property
+    def events(self) -> list[tuple[Trace, ModelCall]]:
+        """The executions as pairs."""
+        return [(e.trace, e.event) for e in self.executions]
+
+    @property
+    def trained(self) -> bool:
+        """Whether some execution takes part in training."""
+        return any(e.trained for e in self.executions)
+
+    @property
+    def loose(self) -> str:
+        """Why the graph of some execution is out of sight."""
+        return next((e.loose for e in self.executions if e.loose), "")
+
+    @property
+    def evaluation(self) -> bool:
+        """Whether no execution takes part in training."""
+        return not self.trained and not self.loose
+
+    @property
+    def model(self) -> Value:
+        """The model that is called (of the first execution)."""
+        return self.executions[0].event.model
+
+    def grads(self) -> set[bool | None]:
+        """The gradient modes of all executions."""
+        return {e.event.grad for e in self.executions}
+
+    def modes(self) -> set[str | None]:
+        """The modes of the model at all executions."""
+        return {e.event.mode for e in self.executions}
+
+
+class Phases:
+    """The model calls of a program, by place, with what becomes of them."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        keys = {key for trace in program.traces for key in trace.module_keys}
+        self.sites: dict[Place, CallSite] = {}
+        for trace in program.traces:
+            trained, loose = trained_ids(trace), loose_calls(trace)
+            for event in trace.events:
+                if isinstance(event, ModelCall) and self._is_model(event, keys):
+                    site = self.sites.setdefault(event.place, CallSite(event.place))
+                    site.executions.append(Execution(trace, event, event.id in trained, loose.get(event.id, "")))
+
+    def _is_model(self, event: ModelCall, keys: set[Value | str]) -> bool:
+        machine = self.program.machine
+        found = identities(event.model)
+        return any(machine.is_module_instance(i) if isinstance(i, Instance) else _key_of_model(i, keys) for i in found)
+
+    def optimised(self, model: Value) -> bool | None:
+        """Whether an optimizer of the program holds parameters of the model; None where that is not clear."""
+        held, clear = self._held
+        if any(self._related(identity, other) for identity in identities(model) for other in held):
+            return True
+        return False if clear else None
+
+    @cached_property
+    def _held(self) -> tuple[set[Value | str], bool]:
+        """The models whose parameters optimizers hold, and whether every optimizer's parameters were understood."""
+        held: set[Value | str] = set()
+        understood: list[bool] = []
+        for _, event in self.program.events(Construction):
+            value = event.value
+            if isinstance(value, Instance) and isinstance(value.cls, External) and _is_optimizer(value.cls.name):
+                given = value.argument(0, "params")
+                owners = set(_owners_of_parameters(given)) if given is not None else set()
+                understood.append(bool(owners))
+                held |= owners
+        return held, bool(understood) and all(understood)
+
+    def _related(self, one: Value | str, other: Value | str) -> bool:
+        return one == other or self.holds(one, other) or self.holds(other, one)
+
+    def holds(self, outer: Value | str, inner: Value | str) -> bool:
+        """Whether `inner` is a submodule of `outer`."""
+        owners = self.program.machine.owners
+        current = owners.get(inner)
+        for _ in range(10):
+            if current is None:
+                return False
+            if current == outer:
+                return True
+            current = owners.get(current)
+        return isinstance(inner, str) and isinstance(outer, str) and inner.startswith(outer + ".")
+
+    def same(self, one: Value, other: Value) -> bool:
+        """Whether two values may be the same model, or one part of the other."""
+        return any(self._related(a, b) for a in identities(one) for b in identities(other))
+
+    def mode_changes(self, model: Value) -> Iterator[tuple[Trace, ModeSet]]:
+        """Every `train()` and `eval()` on the model or on a module that holds it."""
+        for trace, event in self.program.events(ModeSet):
+            found = identities(event.model)
+            if any(i == j or self.holds(i, j) for i in found for j in identities(model)):
+                yield trace, event
+
+
+def phases_of(program: Program) -> Phases:
+    """The phases of a program, computed once."""
+    known = getattr(program, "phases", None)
+    if known is None:
+        known = Phases(program)
+        program.phases = known  # type: ignore[attr-defined]
+    return known
+
+
+# Methods of a model that nobody knows the class of, which certainly are no forward.
+_NO_FORWARD = frozenset(
+    "load save load_weights save_weights load_model save_model summary reset init_hidden init_weights apply log print "
+    "state_dict to cuda cpu share_memory register_buffer freeze unfreeze".split()
+)
+
+
+def _key_of_model(identity: Value | str, keys: set[Value | str]) -> bool:
+    """Whether an unknown is used as a module somewhere, or is a method or part of one that is."""
+    if not isinstance(identity, str):
+        return False
+    if identity in keys:
+        return True
+    part = identity.rpartition(".")[2]
+    return part not in _NO_FORWARD and any(isinstance(k, str) and identity.startswith(f"{k}.") for k in keys)
+
+
+def trained_ids(trace: Trace) -> set[int]:
+    """The ids of the model calls that flow into a backward pass."""
+    found: set[int] = set()
+    attributes: set[str] = set()
+    for event in trace.events:
+        if isinstance(event, Backward):
+            found |= event.calls
+            if event.attribute:
+                attributes.add(event.attribute)
+            if event.blind:
+                found |= _around(trace, event)
+    for event in trace.events:
+        if isinstance(event, Escape) and event.kind == "attribute" and event.name in attributes:
+            found |= event.calls
+    return found
+
+
+def _around(trace: Trace, backward: Backward) -> set[int]:
+    """A backward pass of unknown origin: every model call of the same function or below it may flow in."""
+    frame = backward.context.frame()
+    return {e.id for e in trace.events if isinstance(e, ModelCall) and e.context.inside(frame)}
+
+
+def loose_calls(trace: Trace) -> dict[int, str]:
+    """Model calls whose graph is out of sight, with the reason."""
+    found: dict[int, str] = {}
+    for event in trace.events:
+        if not isinstance(event, Escape):
+            continue
+        reason = ""
+        if event.kind in ("return", "yield"):
+            reason = f"its output is {event.kind}ed to a caller that is not in view"
+        elif event.kind == "callee" and any(
+            word in event.name.lower().rpartition(".")[2] for word in api.TRAINING_NAMES
+        ):
+            reason = f"its output is given to {event.name}, which was not read"
+        if reason:
+            found |= dict.fromkeys(event.calls, reason)
+    return found
+
+
+def _is_optimizer(name: str) -> bool:
+    return "optim" in name.lower() and "lr_scheduler" not in name
+
+
+def _owners_of_parameters(value: Value) -> Iterator[Value | str]:
+    """The models whose `parameters()` are inside an optimizer's argument."""
+    for option in options(value):
+        match option:
+            case Bound(receiver=receiver, name="parameters"):
+                yield from identities(receiver)
+            case ListOf(item=item):
+                yield from _owners_of_parameters(item)
+            case Sequence(items=items):
+                for item in items:
+                    yield from _owners_of_parameters(item)
+            case Mapping(items=pairs):
+                for _, item in pairs:
+                    yield from _owners_of_parameters(item)
+            case _:
+                pass
+
+
+def trains_inside(trace: Trace, region: Context) -> bool:
+    """Whether a backward pass or an optimizer step happens inside a region."""
+    return any(isinstance(e, Backward | OptimizerStep) and e.context.inside(region) for e in trace.events)
+
+
+__all__ = ["CallSite", "Choice", "Const", "Phases", "phases_of", "trains_inside"]

@@ -1,0 +1,163 @@
+"""The part of a project that matters for one file: the file itself, those that import it, and what running them shows.
+
+Each root (the top level of a file, a function that nobody calls) is run by a machine of its own, so that the findings
+of a file depend neither on the order in which files are looked at nor on the number of processes.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import TypeVar
+
+from torchfix_codemods.analysis.facts import top_level
+from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.importers import users_of
+from torchfix_codemods.analysis.interpreter.machine import Machine
+from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.reach import reach_of
+from torchfix_codemods.analysis.trace import Event, Trace
+from torchfix_codemods.analysis.values import ClassRef, FunctionRef
+
+E_ = TypeVar("E_", bound=Event)
+
+_INTERESTING = re.compile(
+    r"oftmax|igmoid|ross_?[eE]ntropy|nll_loss|NLLLoss|volatile|\.eval\(|\.train\(|\.backward\(|[lL]oader|load_state_dict"
+    r"|no_grad|interpolate|[uU]psample"
+)
+
+
+class Program:
+    """The traces that concern one file. `complete` is False where importers were left out."""
+
+    def __init__(self, project: Project, path: str) -> None:
+        self.project = project
+        self.path = path
+        self.machine = Machine(project)  # runs nothing; knows what the machines of all traces learned
+        self.traces: list[Trace] = []
+        self.files, self.complete = self._closure()
+        reached: set[FunctionRef] = set()
+        for other in self.files:
+            file = project.parse(other)
+            if file is not None and _runs(file):
+                reached |= self._keep(other)
+        for other in self.files:
+            file = project.parse(other)
+            if file is None:
+                continue
+            for ref in self._roots(file):
+                if ref not in reached:
+                    reached |= self._keep(ref)
+        self.reached = reached
+
+    @property
+    def followed(self) -> bool:
+        """Whether all importers were read and every trace ran to its end: else there may be callers not seen."""
+        return self.complete and all(trace.complete for trace in self.traces)
+
+    def _keep(self, root: str | FunctionRef) -> set[FunctionRef]:
+        trace = trace_of(self.project, root)
+        self.traces.append(trace)
+        self.machine.adopt(trace)
+        return trace.reached
+
+    def _closure(self) -> tuple[list[str], bool]:
+        """The users (farthest first, since callers set the mode for those they call), then the file."""
+        users, complete = users_of(reach_of(self.project), self.path)
+        return users[::-1], complete
+
+    def _roots(self, file: ParsedFile) -> Iterator[FunctionRef]:
+        """Functions worth running on their own, those that nobody in the file calls first."""
+        text = file.text
+        names = self._wanted_names() if file.path != self.path else None
+        refs = []
+        volatile = _volatile_names(text)
+        for ref, node in _functions(file):
+            source = file.source(node)
+            if not _INTERESTING.search(source) and not (volatile and volatile.search(source)):
+                continue
+            if names is not None and not names.search(source) and not (ref.owner and names.search(text)):
+                continue
+            refs.append(ref)
+        called = {name: len(re.findall(rf"\b{re.escape(name)}\(", text)) for name in {r.name for r in refs}}
+        return iter(sorted(refs, key=lambda r: (called[r.name] > 1 or r.name == "forward", r.line)))
+
+    def _wanted_names(self) -> re.Pattern[str]:
+        facts = self.project.facts(self.path)
+        names = [*(c.name for c in facts.classes), *(f.name for f in facts.functions)] if facts else []
+        stem = self.path.removesuffix("/__init__.py").removesuffix(".py").rpartition("/")[2]
+        return re.compile(r"\b(?:" + "|".join(map(re.escape, [*names, stem])) + r")\b")
+
+    def events(self, kind: type[E_]) -> Iterator[tuple[Trace, E_]]:
+        """All events of a kind, with the trace they belong to."""
+        for trace in self.traces:
+            for event in trace.events:
+                if isinstance(event, kind):
+                    yield trace, event
+
+
+def trace_of(project: Project, root: str | FunctionRef) -> Trace:
+    """The trace of a file's top level or of a function, by a machine of its own, remembered for other programs."""
+    known: dict[str | FunctionRef, Trace] = project.memory.setdefault("traces", {})
+    if root not in known:
+        machine = Machine(project)
+        if isinstance(root, FunctionRef):
+            known[root] = machine.run_function(root)
+        else:
+            file = project.parse(root)
+            assert file is not None
+            known[root] = machine.run_module(file)
+    return known[root]
+
+
+def program_for(project: Project, path: str) -> Program:
+    """The program around a file; remembered while the rules look at that file."""
+    known = project.memory.get("program")
+    if known is None or known.path != path:
+        known = Program(project, path)
+        project.memory["program"] = known
+    assert isinstance(known, Program)
+    return known
+
+
+def _runs(file: ParsedFile) -> bool:
+    """Whether importing the file does something beyond defining and importing."""
+    return any(
+        isinstance(s, ast.Expr | ast.For | ast.While | ast.With | ast.If | ast.Assign) and not _is_docstring(s)
+        for s in file.tree.body
+    )
+
+
+def _volatile_names(text: str) -> re.Pattern[str] | None:
+    """The names and attributes that are assigned something volatile: whoever uses them is of interest."""
+    if "volatile" not in text:
+        return None
+    names = set(re.findall(r"(\w+)[ \t]*=[^=\n][^\n]*\bvolatile[ \t]*=[ \t]*True", text))
+    return re.compile(r"\b(?:" + "|".join(sorted(names)) + r")\b") if names else None
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _functions(file: ParsedFile) -> Iterator[tuple[FunctionRef, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Top-level functions and methods of top-level classes."""
+    for statement in top_level(file.tree.body):
+        match statement:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield (
+                    FunctionRef(file.path, statement.name, statement.lineno, statement.col_offset),
+                    statement,
+                )
+            case ast.ClassDef():
+                owner = ClassRef(file.path, statement.name, statement.lineno)
+                for node in top_level(statement.body):
+                    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                        yield FunctionRef(file.path, node.name, node.lineno, node.col_offset, owner), node
+            case _:
+                pass
+
+
+__all__ = ["Program", "Topic", "program_for", "topics"]

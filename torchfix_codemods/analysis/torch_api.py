@@ -1,0 +1,438 @@
+"""What the interpreter knows of torch, numpy and their companions, as tables. No behaviour.
+
+Names are dotted and canonical: `canonical` maps the several names of one thing to one.
+"""
+
+from __future__ import annotations
+
+_FUNCTIONAL = "torch.nn.functional."
+_NN = "torch.nn."
+
+# A star import from these gives these names (`from torch.nn import *`).
+STAR_NAMES: dict[str, frozenset[str]] = {
+    "torch.nn.functional": frozenset(
+        [
+            "softmax",
+            "log_softmax",
+            "sigmoid",
+            "dropout",
+            "dropout1d",
+            "dropout2d",
+            "dropout3d",
+            "alpha_dropout",
+            "feature_alpha_dropout",
+            "cross_entropy",
+            "nll_loss",
+            "interpolate",
+            "upsample",
+            "relu",
+            "binary_cross_entropy_with_logits",
+        ]
+    ),
+    "torch.nn": frozenset(
+        [
+            "Module",
+            "Sequential",
+            "Softmax",
+            "LogSoftmax",
+            "Sigmoid",
+            "CrossEntropyLoss",
+            "NLLLoss",
+            "Linear",
+            "Conv2d",
+            "Dropout",
+            "BatchNorm2d",
+            "BatchNorm1d",
+            "ModuleList",
+            "functional",
+            "DataParallel",
+            "Upsample",
+            "Embedding",
+            "LSTM",
+            "GRU",
+            "MSELoss",
+            "BCELoss",
+        ]
+    ),
+    "torch": frozenset(["nn", "optim", "no_grad", "softmax", "sigmoid", "Tensor"]),
+    "torch.autograd": frozenset(["Variable"]),
+}
+
+_ALIASES = {
+    "torch.softmax": "torch.nn.functional.softmax",
+    "torch.log_softmax": "torch.nn.functional.log_softmax",
+    "torch.special.softmax": "torch.nn.functional.softmax",
+    "torch.special.log_softmax": "torch.nn.functional.log_softmax",
+    "torch.sigmoid": "torch.nn.functional.sigmoid",
+    "torch.special.expit": "torch.nn.functional.sigmoid",
+    "torch.nn.functional.softmax2d": "torch.nn.functional.softmax",
+    "torch.autograd.variable.Variable": "torch.autograd.Variable",
+    "torch.autograd.no_grad": "torch.no_grad",
+    "torch.autograd.grad_mode.no_grad": "torch.no_grad",
+    "torch.autograd.inference_mode": "torch.inference_mode",
+    "torch.autograd.enable_grad": "torch.enable_grad",
+    "torch.autograd.set_grad_enabled": "torch.set_grad_enabled",
+    "torch.set_grad_enabled": "torch.set_grad_enabled",
+    "torch.nn.functional.upsample": "torch.nn.functional.upsample",
+    "torch.concat": "torch.cat",
+    "torch.concatenate": "torch.cat",
+    "torch.nn.parallel.DataParallel": "torch.nn.DataParallel",
+    "torch.nn.parallel.data_parallel.DataParallel": "torch.nn.DataParallel",
+    "torch.utils.data.dataloader.DataLoader": "torch.utils.data.DataLoader",
+    "torch.utils.data.dataset.Dataset": "torch.utils.data.Dataset",
+}
+
+
+def canonical(name: str) -> str:
+    """One name for each thing: `torch.nn.modules.loss.CrossEntropyLoss` is `torch.nn.CrossEntropyLoss`."""
+    if name.startswith("torch.nn.modules."):
+        name = _NN + name.rpartition(".")[2]
+    elif name.startswith("torch.functional."):
+        name = "torch." + name.removeprefix("torch.functional.")
+    return _ALIASES.get(name, name)
+
+
+ACTIVATION_FUNCTIONS = {
+    _FUNCTIONAL + "softmax": "softmax",
+    _FUNCTIONAL + "log_softmax": "log_softmax",
+    _FUNCTIONAL + "sigmoid": "sigmoid",
+    _FUNCTIONAL + "logsigmoid": "logsigmoid",
+    _FUNCTIONAL + "gumbel_softmax": "gumbel",
+    _FUNCTIONAL + "softmin": "softmin",
+}
+ACTIVATION_METHODS = {
+    "softmax": "softmax",
+    "log_softmax": "log_softmax",
+    "sigmoid": "sigmoid",
+    "sigmoid_": "sigmoid",
+}
+ACTIVATION_MODULES = {
+    _NN + "Softmax": "softmax",
+    _NN + "Softmax2d": "softmax",
+    _NN + "LogSoftmax": "log_softmax",
+    _NN + "Sigmoid": "sigmoid",
+    _NN + "LogSigmoid": "logsigmoid",
+    _NN + "Softmin": "softmin",
+}
+
+# Losses whose first argument is logits, by what they contain.
+LOGIT_LOSSES = {
+    _NN + "CrossEntropyLoss": "cross_entropy",
+    _FUNCTIONAL + "cross_entropy": "cross_entropy",
+    _NN + "BCEWithLogitsLoss": "bce_with_logits",
+    _FUNCTIONAL + "binary_cross_entropy_with_logits": "bce_with_logits",
+    _NN + "NLLLoss": "nll",
+    _NN + "NLLLoss2d": "nll",
+    _FUNCTIONAL + "nll_loss": "nll",
+    _FUNCTIONAL + "nll_loss2d": "nll",
+    _NN + "MultiLabelSoftMarginLoss": "bce_with_logits",
+    _NN + "MultiMarginLoss": "margin",
+}
+
+# Tensor methods and torch functions that change the shape only; what went in comes out.
+SHAPE_ONLY = frozenset(
+    [
+        "view",
+        "reshape",
+        "flatten",
+        "squeeze",
+        "unsqueeze",
+        "contiguous",
+        "float",
+        "double",
+        "half",
+        "bfloat16",
+        "to",
+        "clone",
+        "type",
+        "type_as",
+        "cuda",
+        "cpu",
+        "expand",
+        "expand_as",
+        "view_as",
+        "reshape_as",
+        "narrow",
+        "unfold",
+        "ravel",
+        "squeeze_",
+        "unsqueeze_",
+        "requires_grad_",
+        "index_select",
+        "masked_select",
+        "repeat",
+        "chunk",
+        "split",
+        "tensor_split",
+        "unbind",
+        "pin_memory",
+        "detach",
+        "detach_",
+        "numpy",
+        "data",
+        "retain_grad",
+        "gather",
+        "take",
+        "roll",
+        "flip",
+        "atleast_2d",
+        "copy",
+        "as_tensor",
+        "from_numpy",
+        "asarray",
+        "array",
+    ]
+)
+AXES_MOVED = frozenset(
+    [
+        "permute",
+        "transpose",
+        "t",
+        "transpose_",
+        "t_",
+        "T",
+        "mT",
+        "swapaxes",
+        "movedim",
+        "swapdims",
+        "moveaxis",
+        "rollaxis",
+    ]
+)
+IN_PLACE_SHAPES = frozenset(["squeeze_", "unsqueeze_", "transpose_", "t_", "resize_", "resize_as_"])
+DETACHING = frozenset(
+    [
+        "detach",
+        "detach_",
+        "data",
+        "numpy",
+        "item",
+        "tolist",
+        "long",
+        "int",
+        "bool",
+        "byte",
+        "argmax",
+        "argmin",
+        "argsort",
+    ]
+)
+JOINING = frozenset(["cat", "stack", "hstack", "vstack", "concatenate"])
+INVARIANT = frozenset(["argmax", "argmin", "argsort"])  # the same on logits and on probabilities
+BEST = frozenset(["max", "topk", "sort", "min", "kthvalue", "mode"])  # (values, indices) where a dim is given
+QUIET = frozenset(  # looks at a tensor without looking at its numbers
+    [
+        "size",
+        "dim",
+        "ndimension",
+        "nelement",
+        "numel",
+        "shape",
+        "device",
+        "dtype",
+        "is_cuda",
+        "requires_grad",
+        "ndim",
+        "names",
+        "stride",
+        "layout",
+        "grad_fn",
+        "is_contiguous",
+        "data_ptr",
+        "get_device",
+        "register_hook",
+        "element_size",
+        "is_floating_point",
+        "type_",
+        "isnan",
+        "isinf",
+        "isfinite",
+    ]
+)
+
+# Constructors whose arguments (or first argument) are the shape.
+SHAPED = frozenset(
+    [
+        "torch.rand",
+        "torch.randn",
+        "torch.zeros",
+        "torch.ones",
+        "torch.empty",
+        "torch.Tensor",
+        "torch.FloatTensor",
+        "torch.DoubleTensor",
+        "torch.HalfTensor",
+        "torch.LongTensor",
+        "torch.ByteTensor",
+        "torch.IntTensor",
+        "torch.cuda.FloatTensor",
+        "torch.cuda.LongTensor",
+        "numpy.zeros",
+        "numpy.ones",
+        "numpy.empty",
+        "numpy.random.rand",
+        "numpy.random.randn",
+    ]
+)
+SHAPED_SECOND = {
+    "torch.randint": 2,
+    "torch.full": 0,
+    "numpy.full": 0,
+    "torch.normal": 2,
+    "torch.rand_like": -1,
+}
+
+# Modules that behave differently in training and in evaluation mode.
+MODE_DEPENDENT = frozenset(
+    _NN + name
+    for name in [
+        "Dropout",
+        "Dropout1d",
+        "Dropout2d",
+        "Dropout3d",
+        "AlphaDropout",
+        "FeatureAlphaDropout",
+        "BatchNorm1d",
+        "BatchNorm2d",
+        "BatchNorm3d",
+        "SyncBatchNorm",
+        "LazyBatchNorm1d",
+        "LazyBatchNorm2d",
+        "LazyBatchNorm3d",
+        "RReLU",
+    ]
+)
+MODE_BY_ARGUMENT = {  # dropout only if this argument is given and not zero
+    _NN + "LSTM": "dropout",
+    _NN + "GRU": "dropout",
+    _NN + "RNN": "dropout",
+    _NN + "MultiheadAttention": "dropout",
+}
+MODE_BY_DEFAULT = frozenset(  # dropout=0.1 unless told otherwise
+    _NN + name for name in ["Transformer", "TransformerEncoderLayer", "TransformerDecoderLayer"]
+)
+MODE_INDEPENDENT_MODELS: frozenset[str] = frozenset()
+EXTERNAL_MODELS = (
+    "torchvision.models.",
+    "timm.",
+    "pretrainedmodels.",
+    "efficientnet_pytorch.",
+    "segmentation_models_pytorch.",
+)
+CONTAINERS = frozenset(_NN + name for name in ["Sequential", "ModuleList", "ModuleDict"])
+WRAPPERS = frozenset(  # calling the wrapper calls the wrapped module
+    [
+        _NN + "DataParallel",
+        _NN + "parallel.DistributedDataParallel",
+        "torch.nn.parallel.distributed.DistributedDataParallel",
+        _NN + "SyncBatchNorm.convert_sync_batchnorm",
+        "torch.compile",
+        "apex.parallel.DistributedDataParallel",
+        "apex.parallel.convert_syncbn_model",
+        _NN + "utils.spectral_norm",
+        _NN + "utils.weight_norm",
+        _NN + "utils.parametrizations.spectral_norm",
+        _NN + "utils.parametrizations.weight_norm",
+    ]
+)
+
+# Methods that only a torch.nn.Module has (their receiver is a model although nobody knows its class).
+MODULE_METHODS = frozenset(
+    [
+        "eval",
+        "train",
+        "parameters",
+        "named_parameters",
+        "state_dict",
+        "load_state_dict",
+        "zero_grad",
+        "named_modules",
+        "modules",
+        "children",
+        "named_children",
+        "half_",
+        "register_buffer",
+    ]
+)
+SAME_OBJECT = frozenset(
+    [
+        "cuda",
+        "cpu",
+        "to",
+        "float",
+        "double",
+        "half",
+        "eval",
+        "train",
+        "apply",
+        "share_memory",
+        "requires_grad_",
+        "bfloat16",
+        "module",
+    ]
+)
+
+# Iterables that hand on the items of what they wrap.
+TRANSPARENT_ITERATORS = frozenset(
+    [
+        "tqdm.tqdm",
+        "tqdm.auto.tqdm",
+        "tqdm.notebook.tqdm",
+        "tqdm.autonotebook.tqdm",
+        "tqdm.tqdm_notebook",
+        "list",
+        "tuple",
+        "iter",
+        "reversed",
+        "sorted",
+        "set",
+        "progressbar.progressbar",
+    ]
+)
+
+# Frameworks that set the mode and the gradient mode themselves.
+FRAMEWORKS = (
+    "pytorch_lightning",
+    "lightning",
+    "accelerate",
+    "ignite",
+    "fastai",
+    "deepspeed",
+    "catalyst",
+    "poutyne",
+    "skorch",
+    "allennlp",
+    "mmcv",
+    "mmengine",
+    "detectron2.engine",
+    "transformers.Trainer",
+    "composer",
+)
+LIGHTNING_HOOKS = frozenset(
+    [
+        "training_step",
+        "validation_step",
+        "test_step",
+        "predict_step",
+        "configure_optimizers",
+        "on_train_epoch_end",
+        "on_validation_epoch_end",
+        "validation_epoch_end",
+        "training_epoch_end",
+        "test_epoch_end",
+    ]
+)
+# A callee of one of these names, unread, may run a backward pass or an optimizer step.
+TRAINING_NAMES = (
+    "train",
+    "backward",
+    "optimi",
+    "update",
+    "fit",
+    "step",
+    "minimize",
+    "learn",
+    "loss_and_grad",
+    "attack",
+    "perturb",
+)
