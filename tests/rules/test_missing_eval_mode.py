@@ -1,0 +1,87 @@
+"""TFC301 beyond its page: the many ways in which programs set the mode."""
+
+from __future__ import annotations
+
+import pytest
+from modes_tools import HEAD, MAIN, TEST, program
+
+from torchfix_codemods.findings import Level
+from torchfix_codemods.rules.missing_eval_mode import RULE
+
+NO_GRAD = "@torch.no_grad()\ndef test(net, loader):\n"
+LOOP = "    for x, y in loader:\n        print(net(x).argmax(1))\n"
+CONTEXT = "    with evaluating(net):\n        for x, y in loader:\n            print(net(x))\n"
+
+
+def test_the_plain_case(findings, applied):
+    files = program("@torch.no_grad()\n" + TEST)
+    (finding,) = findings(files, RULE)
+    assert finding.level == Level.BEHAVIOR and "dropout" in finding.message
+    fixed = applied(files, RULE)
+    assert "def test(net, loader):\n    net.eval()\n" in fixed["main.py"]
+    assert findings(fixed, RULE) == []
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        NO_GRAD + "    net.train(False)\n" + LOOP,
+        NO_GRAD + "    net.train(mode=flag)\n" + LOOP,
+        NO_GRAD + "    was = net.training\n    net.eval()\n" + LOOP + "    net.train(was)\n",
+        NO_GRAD + "    getattr(net, 'eval')()\n" + LOOP,
+        NO_GRAD + "    net.eval() if flag else net.eval()\n" + LOOP,
+        NO_GRAD + "    _ = [n.eval() for n in (net,)]\n" + LOOP,
+        NO_GRAD + "    list(map(lambda n: n.eval(), [net]))\n" + LOOP,
+        NO_GRAD + "    nets = {'a': net}\n    for n in nets.values():\n        n.eval()\n" + LOOP,
+        "def switch(nets, train):\n    for n in nets:\n        n.train() if train else n.eval()\n\n"
+        + NO_GRAD
+        + "    switch([net], False)\n"
+        + LOOP,
+        "def switch(nets, train):\n    for n in nets:\n        if train:\n            n.train()\n        else:\n"
+        "            n.eval()\n\n" + NO_GRAD + "    switch([net], train=False)\n" + LOOP,
+        "from unread import evaluating\n\n" + NO_GRAD + CONTEXT,
+        "@contextlib.contextmanager\ndef evaluating(n):\n    was = n.training\n    n.eval()\n    try:\n"
+        "        yield n\n    finally:\n        n.train(was)\n\n" + NO_GRAD + CONTEXT,
+        "class evaluating:\n    def __init__(self, n): self.n = n\n    def __enter__(self): self.n.eval()\n"
+        "    def __exit__(self, *a): self.n.train()\n\n" + NO_GRAD + CONTEXT,
+        "from unread import eval_mode\n\n@eval_mode\n" + TEST,
+        "def evaluating(function):\n    def inner(net, *rest):\n        net.eval()\n        function(net, *rest)\n"
+        "        net.train()\n    return inner\n\n@evaluating\n" + TEST,
+        "from unread import to_eval_mode\n\n" + NO_GRAD + "    to_eval_mode(net)\n" + LOOP,
+        NO_GRAD + "    wrapped = nn.DataParallel(net)\n    wrapped.module.eval()\n" + LOOP,
+        NO_GRAD + "    twin = copy.deepcopy(net).eval()\n    for x, y in loader:\n        print(twin(x))\n",
+        "class Mean(nn.Module):\n    def __init__(self, inner):\n        super().__init__()\n"
+        "        self.inner = inner\n\n"
+        + NO_GRAD
+        + "    mean = Mean(net)\n    mean.eval()\n    for x, y in loader:\n        print(mean.inner(x))\n",
+    ],
+)
+def test_ways_to_set_the_mode(test, findings):
+    assert findings(program(test), RULE) == []
+
+
+def test_the_callers_mode_is_enough(findings):
+    main = MAIN.replace("    test(net, loader)", "    net.eval()\n    test(net, loader)")
+    assert findings(program("@torch.no_grad()\n" + TEST, main), RULE) == []
+
+
+def test_an_encoder_built_outside_follows_the_model_that_holds_it(findings):
+    text = """
+class Two(nn.Module):
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, x):
+        return self.encoder(x)
+
+
+encoder = Net()
+model = Two(encoder)
+model.load_state_dict(torch.load(path))
+model.eval()
+with torch.no_grad():
+    for x in DataLoader(data):
+        print(model.encoder(x), encoder(x))
+"""
+    assert findings({"main.py": HEAD + text}, RULE) == []

@@ -1,0 +1,126 @@
+"""What the two rules about training and evaluation mode share."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, replace
+
+from torchfix_codemods.analysis.modes import ModeDependence, mode_dependence
+from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.phases import phases_of
+from torchfix_codemods.analysis.program import Program
+from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.values import ClassRef, Instance, Value, options
+from torchfix_codemods.findings import Finding, Level
+from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules._shared import propose
+
+_SUSPECT = re.compile(r"\.(?:train|eval)[ \t]*(?:[;#].*)?$|\.(?:train|eval|training)[ \t]*=(?!=)", re.M)
+
+
+@dataclass(frozen=True)
+class Misspelt:
+    """A statement that means to switch a model's mode and doesn't: `model.eval`, `model.train = True`."""
+
+    statement: ast.stmt
+    receiver: str
+    mode: str  # "train" or "eval"
+    attribute: str  # "train", "eval" or "training"
+    why: str
+    model: Value | None = None
+
+
+def overrides_mode(project: Project, model: Value) -> bool:
+    """Whether the class of a model defines `train` or `eval` itself."""
+    return any(
+        isinstance(o, Instance)
+        and isinstance(o.cls, ClassRef)
+        and (project.method(o.cls, "train") is not None or project.method(o.cls, "eval") is not None)
+        for o in options(model)
+    )
+
+
+def receiver_text(file: ParsedFile, call: ast.Call, method: str = "forward") -> str:
+    """`model` of `model(x)`, `self.net` of `self.net.forward(x)`; "" where it is no plain chain of names."""
+    target: ast.expr = call.func
+    if isinstance(target, ast.Attribute) and target.attr in (method, "forward"):
+        target = target.value
+    current = target
+    while isinstance(current, ast.Attribute):
+        current = current.value
+    return file.source(target) if isinstance(current, ast.Name) else ""
+
+
+def misspelt_mode_changes(file: ParsedFile, program: Program) -> list[Misspelt]:
+    """M7: statements on something that the same function calls as a model."""
+    if not _SUSPECT.search(file.text):
+        return []
+    models = _models_by_name(file, program)
+    found = []
+    for node in ast.walk(file.tree):
+        change = _misspelt(file, node) if isinstance(node, ast.Expr | ast.Assign) else None
+        if change is None:
+            continue
+        owner = _scope_of(file, node, change.receiver)
+        if (owner, change.receiver) in models:
+            found.append(replace(change, model=models[owner, change.receiver]))
+    return found
+
+
+def _scope_of(file: ParsedFile, node: ast.AST, receiver: str) -> ast.AST | None:
+    """What a receiver's name is local to: the class for an attribute of self, else the function."""
+    return file.enclosing_class(node) if receiver.startswith("self.") else file.enclosing_function(node)
+
+
+def _misspelt(file: ParsedFile, node: ast.Expr | ast.Assign) -> Misspelt | None:
+    match node:
+        case ast.Expr(value=ast.Attribute(attr="train" | "eval" as name, value=receiver)):
+            return Misspelt(node, file.source(receiver), name, name, "names the method and does not call it")
+        case ast.Assign(
+            targets=[ast.Attribute(attr="train" | "eval" as name, value=receiver)],
+            value=ast.Constant(value=bool() as flag),
+        ):
+            mode = name if flag else ("eval" if name == "train" else "train")
+            return Misspelt(
+                node, file.source(receiver), mode, name, f"overwrites the method {name}() instead of calling it"
+            )
+        case ast.Assign(
+            targets=[ast.Attribute(attr="training", value=receiver)],
+            value=ast.Constant(value=bool() as flag),
+        ):
+            why = "reaches this module only, not the modules inside it"
+            return Misspelt(node, file.source(receiver), "train" if flag else "eval", "training", why)
+        case _:
+            return None
+
+
+def _models_by_name(file: ParsedFile, program: Program) -> dict[tuple[ast.AST | None, str], Value]:
+    """The expressions that are called as models in this file, by the scope of their name."""
+    found: dict[tuple[ast.AST | None, str], Value] = {}
+    for site in phases_of(program).sites.values():
+        call = file.node_at(site.place[1:], ast.Call) if site.place.path == file.path else None
+        if isinstance(call, ast.Call):
+            text = receiver_text(file, call, site.executions[0].event.method)
+            found[_scope_of(file, call, text), text] = site.model
+    return found
+
+
+def finding_of_misspelt(identity: tuple[str, str], file: ParsedFile, program: Program, change: Misspelt) -> Finding:
+    """The statement, rewritten as the call that it was meant to be.
+
+    A model that looks at `self.training` itself may well be switched by assigning it: then only its author knows.
+    """
+    call = f"{change.receiver}.{change.mode}()"
+
+    dependence = mode_dependence(program.machine, change.model) if change.model is not None else ModeDependence(None)
+    own_flag = change.attribute == "training" and dependence.branches
+    return propose(
+        identity,
+        Level.SUGGESTION if own_flag else Level.BEHAVIOR,
+        file.location(change.statement),
+        f"{file.source(change.statement)}: this {change.why}",
+        [],
+        f"Call {call}",
+        lambda: verbs.replace_statement(file, change.statement, call),
+    )

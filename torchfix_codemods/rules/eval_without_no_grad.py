@@ -1,0 +1,161 @@
+"""TFC202: an evaluation that builds autograd graphs for nobody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.phases import Phases, phases_of
+from torchfix_codemods.analysis.program import program_for
+from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.trace import Place
+from torchfix_codemods.findings import Edit, Finding, Level, Step
+from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules._phase_loops import PhaseLoop, phase_loops
+from torchfix_codemods.rules._regions import (
+    EVALUATION_WORDS,
+    Region,
+    Regions,
+    is_constructed,
+    is_given,
+    is_resolved,
+    walks_data,
+)
+from torchfix_codemods.rules._shared import is_test_code, location_of, propose, refuse_coroutine
+from torchfix_codemods.rules.rule import Rule
+
+IDENTITY = ("TFC202", "eval-without-no-grad")
+MESSAGE = "this only evaluates {model}, and builds a graph for every call: no torch.no_grad() around it"
+
+
+def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
+    """Evaluation regions of the file in which gradients are on."""
+    if Topic.PHASES not in topics(file.text.encode("utf-8", "surrogatepass")):
+        return
+    phases = phases_of(program_for(project, file.path))
+    regions = Regions(file, phases)
+    for region in regions.evaluation():
+        if _is_reported(region, file, regions):
+            yield _finding(region, file, project, regions)
+    yield from _phase_loops(file, project, phases)
+
+
+def _is_reported(region: Region, file: ParsedFile, regions: Regions) -> bool:
+    if region.volatile or not any(e.event.grad is True for e in region.executions):
+        return False
+    if is_test_code(file, region.function) or regions.differentiates(region):
+        return False
+    if all(_is_frozen(file, regions.receiver(region, e)) for e in region.executions):
+        return False
+    if "eval" not in region.modes() and regions.collects(region):
+        return False
+    if "eval" in region.modes() or all(regions.phases.optimised(e.event.model) for e in region.executions):
+        return region.kind != "statements" or region.modes() == {"eval"} or "eval" not in region.modes()
+    match region.kind:
+        case "statements":
+            return False
+        case "loop":
+            return walks_data(region)
+        case _:
+            assert region.function is not None
+            named = bool(EVALUATION_WORDS.search(region.function.name))
+            return named or any(is_resolved(e.event.model) for e in region.executions)
+
+
+def _is_frozen(file: ParsedFile, receiver: str) -> bool:
+    """Whether no parameter of the model asks for a gradient: then there is no graph."""
+    name = re.escape(receiver)
+    frozen = (
+        rf"\b{name}\.requires_grad_\(False\)|in {name}\.parameters\(\):\s+\w+\.requires_grad(?:_\(False\)|\s*=\s*False)"
+    )
+    return bool(receiver) and re.search(frozen, file.text) is not None
+
+
+def _finding(region: Region, file: ParsedFile, project: Project, regions: Regions) -> Finding:
+    first = next(e for e in region.executions if e.event.grad is True)
+    name = regions.receiver(region, first) or "the model"
+    alone = region.kind == "statements" and region.modes() != {"eval"} and not _in_loop(region)
+    proven = (
+        regions.phases.program.followed
+        and not alone
+        and not regions.hands_model_out(region)
+        and all(
+            is_constructed(e.event.model) or (e.event.mode == "eval" and is_given(e.event.model))
+            for e in region.executions
+        )
+    )
+    where = region.function if region.kind == "function" and region.function is not None else region.node
+
+    def build() -> list[Edit]:
+        torch, edits = verbs.ensure_import(file, "torch", visible_from=region.node)
+        if region.kind == "function" and region.function is not None:
+            refuse_coroutine(region.function)
+            return [*edits, *verbs.add_decorator(file, region.function, f"{torch}.no_grad()")]
+        refuse_coroutine(region.function, regions.statements(region))
+        return [*edits, *verbs.wrap_in_with(file, regions.statements(region), f"{torch}.no_grad()")]
+
+    return propose(
+        IDENTITY,
+        Level.EQUIVALENT if proven else Level.SUGGESTION,
+        file.location(where),
+        MESSAGE.format(model=name),
+        list(_steps(region, project)),
+        "Evaluate under torch.no_grad()",
+        build,
+    )
+
+
+def _in_loop(region: Region) -> bool:
+    chain = region.executions[0].event.context.chain()
+    return next(c for c in chain if c.kind in ("loop", "function", "module")).kind == "loop"
+
+
+def _steps(region: Region, project: Project) -> Iterator[Step]:
+    seen: set[Place] = set()
+    for execution in region.executions:
+        event = execution.event
+        if event.place in seen or event.grad is not True:
+            continue
+        seen.add(event.place)
+        mode = ", in evaluation mode" if event.mode == "eval" else ""
+        text = f"a model runs here with gradients on{mode}; nothing of it reaches a backward pass"
+        yield Step(location_of(project, event.place), text)
+
+
+def _phase_loops(file: ParsedFile, project: Project, phases: Phases) -> Iterator[Finding]:
+    """One loop body that trains in one phase and evaluates in another, with gradients on in both."""
+    seen: set[int] = set()
+    for found in phase_loops(file, phases):
+        if found.evaluated.grad is True and id(found.loop) not in seen:
+            seen.add(id(found.loop))
+            yield _phase_finding(file, project, found)
+
+
+def _phase_finding(file: ParsedFile, project: Project, found: PhaseLoop) -> Finding:
+    model = found.evaluated.model
+
+    def build() -> list[Edit]:
+        refuse_coroutine(None, [found.inner])
+        torch, edits = verbs.ensure_import(file, "torch", visible_from=found.inner)
+        return [*edits, *verbs.wrap_in_with(file, [found.inner], f"{torch}.set_grad_enabled({found.condition})")]
+
+    return propose(
+        IDENTITY,
+        Level.EQUIVALENT if is_constructed(model) or found.evaluated.mode == "eval" else Level.SUGGESTION,
+        file.location(found.inner),
+        f"this trains while {found.condition} and evaluates otherwise, with gradients on in both",
+        [Step(location_of(project, found.evaluated.place), f"{file.source(found.call.func)}(...) runs in both phases")],
+        f"Switch gradients by the phase: torch.set_grad_enabled({found.condition})",
+        build,
+    )
+
+
+RULE = Rule(
+    code="TFC202",
+    name="eval-without-no-grad",
+    summary="an evaluation loop or function that builds graphs",
+    level=Level.EQUIVALENT,
+    check=check,
+)

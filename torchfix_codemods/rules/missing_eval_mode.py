@@ -1,0 +1,273 @@
+"""TFC301: an evaluation that runs the model in training mode."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.modes import ModeDependence, mode_dependence
+from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.phases import Execution, Phases, phases_of, trained_ids
+from torchfix_codemods.analysis.program import program_for
+from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
+from torchfix_codemods.findings import Edit, Finding, Level, Step
+from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules._modes import finding_of_misspelt, misspelt_mode_changes, overrides_mode, receiver_text
+from torchfix_codemods.rules._phase_loops import phase_loops
+from torchfix_codemods.rules._regions import (
+    EVALUATION_WORDS,
+    Region,
+    Regions,
+    asks_repeatedly,
+    is_for_its_effect,
+    is_resolved,
+    walks_data,
+)
+from torchfix_codemods.rules._shared import is_test_code, location_of, node_of, propose
+from torchfix_codemods.rules.missing_train_mode import freezes, train_edits
+from torchfix_codemods.rules.rule import Rule
+
+IDENTITY = ("TFC301", "missing-eval-mode")
+
+
+def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
+    """Evaluation regions whose model is in training mode."""
+    if Topic.PHASES not in topics(file.text.encode("utf-8", "surrogatepass")):
+        return
+    program = program_for(project, file.path)
+    phases = phases_of(program)
+    misspelt = [change for change in misspelt_mode_changes(file, program) if change.mode == "eval"]
+    yield from (finding_of_misspelt(IDENTITY, file, program, change) for change in misspelt)
+    regions = Regions(file, phases)
+    done = {change.receiver for change in misspelt}
+    for region in regions.evaluation():
+        if not is_test_code(file, region.function):
+            wrong = [w for w in _in_training_mode(region, regions, file, phases) if w.receiver not in done]
+            if wrong:
+                yield _finding(region, wrong, file, project, phases)
+    yield from _phase_loops(file, project, phases)
+
+
+_LOSS = re.compile(r"crit|loss", re.I)
+_GENERATOR = re.compile(r"(?:^|[._])(?:net_?G|G|gen|generator)\w*$")
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A model that an evaluation runs in training mode."""
+
+    receiver: str
+    execution: Execution
+    dependence: ModeDependence
+
+
+def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases: Phases) -> list[Wrong]:
+    """The models of a region that are in training mode, each once; those that depend on it, if any do."""
+    found: dict[str, Wrong] = {}
+    for execution in region.executions:
+        event = execution.event
+        receiver = regions.receiver(region, execution)
+        if event.mode != "train" or not receiver or receiver in found or not _is_evaluation(region, receiver, file):
+            continue
+        call = node_of(file, event.place, ast.Call) if event.place.path == file.path else None
+        if isinstance(call, ast.Call) and (is_for_its_effect(file, call) or asks_repeatedly(file, call)):
+            continue
+        dependence = mode_dependence(phases.program.machine, event.model)
+        optimised = phases.optimised(event.model)
+        is_a_loss = optimised is False or (
+            dependence.depends is False and (optimised is None or _LOSS.search(receiver))
+        )
+        if not is_a_loss and not overrides_mode(phases.program.project, event.model):
+            found[receiver] = Wrong(receiver, execution, dependence)
+    depending = [w for w in found.values() if w.dependence.depends]
+    return depending or list(found.values())[:1]
+
+
+def _is_evaluation(region: Region, receiver: str, file: ParsedFile) -> bool:
+    """More than "nothing trains here": samples of a generator are drawn in training mode on purpose."""
+    match region.kind:
+        case "loop":
+            return walks_data(region)
+        case "function":
+            assert region.function is not None
+            name = region.function.name
+            return bool(EVALUATION_WORDS.search(name)) and not name.startswith("sample")
+        case _:
+            return f"{receiver}.load_state_dict(" in file.text and _is_top_level(region)
+
+
+def _is_top_level(region: Region) -> bool:
+    return region.function is None and not any(c.kind == "loop" for c in region.executions[0].event.context.chain())
+
+
+def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Project, phases: Phases) -> Finding:
+    first = wrong[0]
+    trace, event = first.execution.trace, first.execution.event
+    steps = []
+    for model in wrong:
+        place = model.execution.event.place
+        steps.append(Step(location_of(project, place), f"{model.receiver} runs in training mode here"))
+        steps += [model.dependence.step] if model.dependence.step is not None else []
+    proven = all(w.dependence.depends and is_resolved(w.execution.event.model) for w in wrong)
+    if not phases.program.followed or any(w.dependence.branches for w in wrong):
+        proven = False  # in evaluation mode it may return something else, for which this code is not made
+    if any(_GENERATOR.search(w.receiver) for w in wrong):
+        proven = False  # samples are often drawn with the statistics of the batch
+    switch = _train_inside(region, trace, event, phases, file) if len(wrong) == 1 else None
+    resumes = [_resume_edits(file, project, phases, w.execution.trace, w.execution.event) for w in wrong]
+    if any(resumes) and any(freezes(file, phases, w.execution.event) for w in wrong):
+        proven = False  # the `train()` that has to follow would also switch parts that are kept in evaluation mode
+    lines = [f"{w.receiver}.eval()" for w in wrong]
+
+    def build() -> list[Edit]:
+        if any(resume is None for resume in resumes):
+            raise verbs.CannotRewrite("training goes on afterwards, and there is no single place for train()")
+        resume = [edit for edits in resumes for edit in edits or ()]
+        if switch is not None:
+            assert isinstance(switch.func, ast.Attribute)
+            return [*resume, *verbs.replace_expression(file, switch, f"{file.source(switch.func.value)}.eval()")]
+        if region.kind == "function" and region.function is not None:
+            return [*resume, *verbs.insert_first(file, region.function, lines)]
+        return [*resume, *verbs.insert_before(file, _outermost_with(file, region.node), lines)]
+
+    where: ast.expr | ast.stmt = region.node
+    if switch is not None:
+        where = switch
+    names = " and ".join(w.receiver for w in wrong)
+    return propose(
+        IDENTITY,
+        Level.BEHAVIOR if proven else Level.SUGGESTION,
+        file.location(where),
+        f"{names} evaluated in training mode" + _consequence(first.dependence),
+        steps,
+        f"Switch {names} to evaluation mode" + (", and back for training" if any(resumes) else ""),
+        build,
+    )
+
+
+def _phase_loops(file: ParsedFile, project: Project, phases: Phases) -> Iterator[Finding]:
+    """One loop body that trains and evaluates, always in training mode."""
+    seen: set[int] = set()
+    for found in phase_loops(file, phases):
+        event = found.evaluated
+        receiver = receiver_text(file, found.call, event.method)
+        if event.mode != "train" or id(found.loop) in seen or not receiver:
+            continue
+        if any(change.mode != "train" for _, change in phases.mode_changes(event.model)):
+            continue
+        if overrides_mode(project, event.model):
+            continue
+        seen.add(id(found.loop))
+        dependence = mode_dependence(phases.program.machine, event.model)
+        steps = [Step(location_of(project, event.place), f"{receiver} runs in training mode in every phase")]
+        yield propose(
+            IDENTITY,
+            Level.BEHAVIOR
+            if dependence.depends and is_resolved(event.model) and not freezes(file, phases, event)
+            else Level.SUGGESTION,
+            file.location(found.inner),
+            f"{receiver} evaluated in training mode" + _consequence(dependence),
+            [*steps, dependence.step] if dependence.step is not None else steps,
+            f"Set the mode by the phase: {receiver}.train({found.condition})",
+            partial(verbs.insert_first, file, found.loop, [f"{receiver}.train({found.condition})"]),
+        )
+
+
+def _outermost_with(file: ParsedFile, node: ast.stmt) -> ast.stmt:
+    """The `with torch.no_grad():` that holds the loop and nothing else, so that `eval()` comes before it."""
+    parent = file.parents[node]
+    while (
+        isinstance(parent, ast.With) and parent.body[0] is node and "grad" in file.source(parent.items[0].context_expr)
+    ):
+        node, parent = parent, file.parents[parent]
+    return node
+
+
+def _consequence(dependence: ModeDependence) -> str:
+    match dependence.depends:
+        case True:
+            return ": dropout stays on, batch statistics are used and updated"
+        case False:
+            return "; it has no layer that depends on the mode, so nothing changes today"
+        case _:
+            return "; its layers could not be read"
+
+
+def _train_inside(region: Region, trace: Trace, event: ModelCall, phases: Phases, file: ParsedFile) -> ast.Call | None:
+    """A `model.train()` inside the evaluation itself (M4): the word is wrong, not the call missing."""
+    for other, change in phases.mode_changes(event.model):
+        if other is trace and change.mode == "train" and change.place.path == file.path:
+            first, last = region.node.lineno, region.node.end_lineno or region.node.lineno
+            node = node_of(file, change.place, ast.Call)
+            if first <= change.place.line <= last and isinstance(node, ast.Call) and not node.args:
+                return node
+    return None
+
+
+def _resume_edits(
+    file: ParsedFile, project: Project, phases: Phases, trace: Trace, event: ModelCall
+) -> list[Edit] | None:
+    """The `train()` that the inserted `eval()` needs where training goes on. None: needed, and no place for it."""
+    loop = _shared_loop(trace, event, phases)
+    if loop is None:
+        return []
+    for other, change in phases.mode_changes(event.model):
+        switches = other is trace and change.mode == "train" and change.context.inside(loop)
+        if switches and not _in_evaluation(change, trace, phases):
+            return []
+    return resume_in(file, project, phases, trace, event, loop)
+
+
+def _shared_loop(trace: Trace, event: ModelCall, phases: Phases) -> Context | None:
+    """The innermost loop around the evaluation in which the same model also trains."""
+    trained = trained_ids(trace)
+    for context in event.context.chain():
+        if context.kind != "loop":
+            continue
+        for other in trace.events:
+            if not isinstance(other, ModelCall) or other.id not in trained or not other.context.inside(context):
+                continue
+            if phases.same(other.model, event.model):
+                return context
+    return None
+
+
+def _in_evaluation(change: ModeSet, trace: Trace, phases: Phases) -> bool:
+    """Whether the change stands in a function that only evaluates: training does not see it."""
+    frames = {
+        e.event.context.frame().place
+        for site in phases.sites.values()
+        for e in site.executions
+        if e.evaluation and e.trace is trace and e.event.context.frame().kind == "function"
+    }
+    training = {
+        c.place for site in phases.sites.values() for e in site.executions if e.trained for c in e.event.context.chain()
+    }
+    return any(c.place in frames - training for c in change.context.chain())
+
+
+def resume_in(
+    file: ParsedFile, project: Project, phases: Phases, trace: Trace, event: ModelCall, loop: Context
+) -> list[Edit] | None:
+    """`model.train()` at the top of what trains inside `loop`."""
+    trained = trained_ids(trace)
+    for other in trace.events:
+        if not isinstance(other, ModelCall) or other.id not in trained or not other.context.inside(loop):
+            continue
+        if phases.same(other.model, event.model):
+            return train_edits(project, other, loop)
+    return None
+
+
+RULE = Rule(
+    code="TFC301",
+    name="missing-eval-mode",
+    summary="an evaluation in training mode",
+    level=Level.BEHAVIOR,
+    check=check,
+)

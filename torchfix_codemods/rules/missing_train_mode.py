@@ -1,0 +1,214 @@
+"""TFC302: training that stays in evaluation mode after the first evaluation."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.modes import mode_dependence
+from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.phases import CallSite, Phases, phases_of
+from torchfix_codemods.analysis.program import program_for
+from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
+from torchfix_codemods.findings import Edit, Finding, Level, Step
+from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules._modes import finding_of_misspelt, misspelt_mode_changes, overrides_mode, receiver_text
+from torchfix_codemods.rules._regions import is_resolved
+from torchfix_codemods.rules._shared import function_node, location_of, node_of, propose
+from torchfix_codemods.rules.rule import Rule
+
+IDENTITY = ("TFC302", "missing-train-mode")
+_FREEZES = re.compile(
+    r"freeze_?bn|BatchNorm\w*\)?:?\s*\n?.{0,80}\.eval\(\)|set_bn_eval|fix_bn|\.training\s*=\s*False", re.S | re.I
+)
+
+
+def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
+    """Loops of the file in which a model trains after an `eval()` that nothing takes back."""
+    if Topic.PHASES not in topics(file.text.encode("utf-8", "surrogatepass")):
+        return
+    program = program_for(project, file.path)
+    phases = phases_of(program)
+    misspelt = [change for change in misspelt_mode_changes(file, program) if change.mode == "train"]
+    yield from (finding_of_misspelt(IDENTITY, file, program, change) for change in misspelt)
+    done = {change.receiver for change in misspelt}
+    seen: set[int] = set()
+    for stuck in _stuck(phases):
+        where = _place_of_fix(project, file, stuck)
+        if where is None or where.lineno in seen or _receiver(file, stuck) in done:
+            continue
+        if overrides_mode(project, stuck.call.model):
+            continue
+        seen.add(where.lineno)
+        yield _finding(file, project, phases, stuck, where)
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """A training call in evaluation mode, the `eval()` that caused it, and the loop that brings it round."""
+
+    call: ModelCall
+    change: ModeSet
+    loop: Context
+
+    @property
+    def between_batches(self) -> bool:
+        """M5: the evaluation happens between two batches, in the very loop of the training call."""
+        innermost = next((c for c in self.call.context.chain() if c.kind == "loop"), None)
+        around = self.loop.parent.chain() if self.loop.parent else ()
+        return innermost is self.loop and any(c.kind == "loop" for c in around)
+
+
+def _stuck(phases: Phases) -> Iterator[Stuck]:
+    for site in phases.sites.values():
+        if not site.trained or _is_deliberate(site):
+            continue
+        for execution in site.executions:
+            call = execution.event
+            if call.mode not in ("eval", "mixed") or not execution.trained:
+                continue
+            if phases.optimised(call.model) is False:
+                continue  # a frozen part of the loss: features, a teacher
+            found = _eval_in_shared_loop(phases, execution.trace, call)
+            if found is not None:
+                yield Stuck(call, *found)
+
+
+def _is_deliberate(site: CallSite) -> bool:
+    """Whether the model is in evaluation mode from the first round on: somebody wants to train so."""
+    return all(e.event.mode == "eval" for e in site.executions if e.trained)
+
+
+def _eval_in_shared_loop(phases: Phases, trace: Trace, call: ModelCall) -> tuple[ModeSet, Context] | None:
+    """The innermost loop around the training call that also holds an `eval()` of the model, and no `train()`."""
+    changes = [c for t, c in phases.mode_changes(call.model) if t is trace]
+    for loop in call.context.chain():
+        if loop.kind != "loop" or loop.detail:
+            continue
+        inside = [c for c in changes if c.context.inside(loop)]
+        evals = [c for c in inside if c.mode == "eval"]
+        if not evals:
+            continue
+        if any(c.mode in ("train", "unknown") for c in inside):
+            return None
+        return evals[-1], loop
+    return None
+
+
+def _receiver(file: ParsedFile, stuck: Stuck) -> str:
+    node = node_of(file, stuck.call.place, ast.Call) if stuck.call.place.path == file.path else None
+    return receiver_text(file, node, stuck.call.method) if isinstance(node, ast.Call) else ""
+
+
+def _place_of_fix(project: Project, file: ParsedFile, stuck: Stuck) -> ast.stmt | None:
+    """Where the mistake stands: the function or loop that needs a `train()`, or the evaluation between two batches."""
+    frame = stuck.call.context.frame()
+    if frame.place.path != file.path:
+        return None
+    if stuck.between_batches:
+        return _evaluating_statement(file, stuck)
+    node = node_of(file, stuck.loop.place) if frame is stuck.loop.frame() else function_node(file, frame)
+    return node if isinstance(node, ast.stmt) else None
+
+
+def train_edits(project: Project, call: ModelCall, loop: Context) -> list[Edit] | None:
+    """`model.train()` at the top of the function that trains inside `loop`, else at the top of the loop's body."""
+    file = project.parse(call.place.path)
+    if file is None:
+        return None
+    node = node_of(file, call.place, ast.Call)
+    receiver = receiver_text(file, node, call.method) if isinstance(node, ast.Call) else ""
+    if not receiver:
+        return None
+    frame = call.context.frame()
+    if frame is loop.frame():
+        target = node_of(file, loop.place)
+        return (
+            verbs.insert_first(file, target, [f"{receiver}.train()"])
+            if isinstance(target, ast.For | ast.While)
+            else None
+        )
+    function = function_node(file, frame)
+    return verbs.insert_first(file, function, [f"{receiver}.train()"]) if function is not None else None
+
+
+def _finding(file: ParsedFile, project: Project, phases: Phases, stuck: Stuck, where: ast.stmt) -> Finding:
+    call = stuck.call
+    dependence = mode_dependence(phases.program.machine, call.model)
+    receiver = _receiver(file, stuck) or "the model"
+    steps = [
+        Step(location_of(project, stuck.change.place), "the model is put into evaluation mode here, inside the loop"),
+        Step(location_of(project, call.place), "and trained here in the next round, with no train() in between"),
+    ]
+    if dependence.step is not None:
+        steps.append(dependence.step)
+    followed = phases.program.followed
+    proven = followed and dependence.depends and is_resolved(call.model) and not freezes(file, phases, call)
+
+    def build() -> list[Edit]:
+        if stuck.between_batches:
+            return _after_evaluation(file, stuck, where, receiver)
+        edits = train_edits(project, call, stuck.loop)
+        if edits is None:
+            raise verbs.CannotRewrite("there is no single place for the call of train()")
+        return edits
+
+    consequence = "its dropout is off and its statistics are frozen" if dependence.depends else "nothing sets it back"
+    return propose(
+        IDENTITY,
+        Level.BEHAVIOR if proven else Level.SUGGESTION,
+        file.location(where),
+        f"{receiver} stays in evaluation mode after the first evaluation: {consequence}",
+        steps,
+        f"Switch {receiver} back to training mode",
+        build,
+    )
+
+
+def freezes(file: ParsedFile, phases: Phases, call: ModelCall) -> bool:
+    """Whether parts of the model are kept in evaluation mode on purpose: a plain `train()` would undo that."""
+    program = phases.program
+    paths = {file.path, *program.files, *(path for trace in program.traces for path in trace.files)}
+    if any(_FREEZES.search(program.project.read(path) or "") for path in paths):
+        return True
+    own = [c for _, c in phases.mode_changes(call.model)]
+    for _, change in phases.program.events(ModeSet):
+        if change.mode == "eval" and change not in own and phases.same(change.model, call.model):
+            return True
+    return False
+
+
+def _evaluating_statement(file: ParsedFile, stuck: Stuck) -> ast.stmt | None:
+    """The statement of the batch loop's own frame in which the `eval()` happens."""
+    if stuck.change.context.frame() is stuck.loop.frame():
+        node = node_of(file, stuck.change.place)
+        return file.enclosing_statement(node) if node is not None else None
+    for context in stuck.change.context.chain():
+        if context.kind != "function" or context.call is None or context.parent is None:
+            continue
+        if context.parent.frame() is stuck.loop.frame():
+            node = node_of(file, context.call)
+            return file.enclosing_statement(node) if node is not None else None
+    return None
+
+
+def _after_evaluation(file: ParsedFile, stuck: Stuck, where: ast.stmt, receiver: str) -> list[Edit]:
+    """`model.train()` behind the evaluation between two batches."""
+    inline = stuck.change.context.frame() is stuck.loop.frame()
+    last = file.block_of(where)[-1] if inline else where
+    if inline and file.block_of(where) is getattr(node_of(file, stuck.loop.place), "body", None):
+        raise verbs.CannotRewrite("the evaluation between two batches has no block of its own")
+    return verbs.insert_after(file, last, [f"{receiver}.train()"])
+
+
+RULE = Rule(
+    code="TFC302",
+    name="missing-train-mode",
+    summary="training that stays in evaluation mode",
+    level=Level.BEHAVIOR,
+    check=check,
+)
