@@ -1,0 +1,89 @@
+"""The report as plain lines, for pipes and logs: one line per finding, its evidence indented below."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from torchfix_codemods.findings import Level
+from torchfix_codemods.report.model import Report
+from torchfix_codemods.report.outcome import Outcome, Status
+
+
+def finding_lines(outcome: Outcome) -> Iterator[str]:
+    """The lines of one finding."""
+    finding = outcome.finding
+    yield f"{outcome.place}: {finding.code} {finding.rule} [{finding.level.label}] {finding.message}"
+    for place, text in outcome.steps:
+        yield f"    {place}: {text}"
+    yield f"    {verdict(outcome)}"
+
+
+def verdict(outcome: Outcome) -> str:
+    """What became of it, and which fix or why none: `fixed: remove the softmax`."""
+    parts = [outcome.finding.fix.title if outcome.finding.fix else "", outcome.why]
+    said = "; ".join(part for part in parts if part)
+    return f"{outcome.status.value}: {said}" if said else outcome.status.value
+
+
+def summary_lines(report: Report, results: Sequence[Outcome], written: int | None) -> Iterator[tuple[str, str]]:
+    """The summary as pairs of line and style. `written` is the number of files written, None where none should be."""
+    counted = Counter(outcome.status for outcome in results)
+    yield _headline(counted, written), "bold"
+    yield from _unfinished(counted, results)
+    if report.suppressed:
+        yield f"{count(report.suppressed, 'finding')} suppressed by comments or settings", ""
+    yield from _skipped(report)
+    for problem in report.problems:
+        yield f"rule {problem.rule} failed on {problem.path}: {problem.detail.splitlines()[0]}", "red"
+    for warning in report.warnings:
+        yield f"warning: {warning}", "yellow"
+    if not report.seen:
+        yield "no Python files were found: nothing was analysed", "yellow"
+    else:
+        yield f"{count(report.analysed, 'file')} analysed of {report.seen}", ""
+
+
+def count(number: int, noun: str) -> str:
+    """`1 file`, `2 files`, `2 fixes`."""
+    plural = noun + ("es" if noun.endswith("x") else "s")
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def _headline(counted: Counter[Status], written: int | None) -> str:
+    total = sum(counted.values())
+    if not total:
+        return "nothing found" if written is None else "nothing to do: no files were modified"
+    if written is None:
+        return f"{count(total, 'finding')}, {counted[Status.FIXABLE] + counted[Status.FIXED]} fixable by `apply`"
+    if not written:
+        return f"no files were modified: {count(total, 'finding')}, none with a fix to apply"
+    return f"{count(counted[Status.FIXED], 'fix')} applied in {count(written, 'file')} (`torchfix undo` takes it back)"
+
+
+def _unfinished(counted: Counter[Status], results: Sequence[Outcome]) -> Iterator[tuple[str, str]]:
+    held = [o.finding.level for o in results if o.status is Status.HELD_BACK]
+    for level in sorted(set(held)):
+        number = count(held.count(level), "fix")
+        hint = "needs its author's intent: " if level is Level.SUGGESTION else ""
+        yield f"{number} held back ({level.label}): {hint}use --up-to {level.label}, or -i to decide one by one", ""
+    texts = {
+        Status.NO_FIX: "without a fix",
+        Status.DECLINED: "left as it was, as you said",
+        Status.WAITING: "waiting for another fix: run again",
+        Status.DROPPED: "dropped",
+        Status.SOLVED: "solved by another fix",
+    }
+    for status, text in texts.items():
+        if counted[status]:
+            yield f"{count(counted[status], 'finding')} {text}", ""
+
+
+def _skipped(report: Report) -> Iterator[tuple[str, str]]:
+    if not report.skipped:
+        return
+    reasons = Counter(item.reason for item in report.skipped)
+    told = ", ".join(f"{reason} {number}" for reason, number in sorted(reasons.items()))
+    yield f"{count(len(report.skipped), 'file')} skipped, not analysed ({told}):", "yellow"
+    for item in report.skipped:
+        yield f"    {item.path}: {item.reason}{': ' + item.detail if item.detail else ''}", "yellow"
