@@ -1,0 +1,140 @@
+"""`apply`: the main job. Analyse, plan, review if asked, refuse what is dirty, write, report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from torchfix_codemods.cli.console import Terminal, write_bytes
+from torchfix_codemods.cli.options import LEVELS, request_of, shared
+from torchfix_codemods.cli.output import check_report_file, print_findings, print_summary, write_report
+from torchfix_codemods.cli.progress import shown_progress
+from torchfix_codemods.cli.review import Answer, Review
+from torchfix_codemods.pipeline import (
+    Analysis,
+    analyse,
+    file_changes,
+    make_plan,
+    patch,
+    report_of,
+    rewritten,
+    with_comments,
+)
+from torchfix_codemods.report.outcome import outcomes
+from torchfix_codemods.rewrite.plan import Plan
+from torchfix_codemods.rules.silence import comment_out
+from torchfix_codemods.source.errors import UsageError, WriteRefused, name_some
+from torchfix_codemods.source.git import dirty_files
+from torchfix_codemods.source.write import write_files
+
+FOUND = 1
+FAILED = 2
+INTERRUPTED = 130
+
+
+@click.command()
+@shared
+@click.option("--dry-run", is_flag=True, help="Print one patch on standard output, write nothing; exit code 1 if any.")
+@click.option("-i", "--interactive", is_flag=True, help="Decide fix by fix, with the keys of `git add -p`.")
+@click.option("--up-to", type=click.Choice(list(LEVELS)), help="The highest level to write  [default: behavior]")
+@click.option("--allow-dirty", is_flag=True, help="Also write files that have changes git could not give back.")
+@click.option("--report", metavar="FILE", help="Write the report to FILE (.json) too.")
+def apply(
+    paths: tuple[str, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    exclude: tuple[str, ...],
+    stdin_filename: str | None,
+    color: str,
+    verbose: bool,
+    quiet: bool,
+    dry_run: bool,
+    interactive: bool,
+    up_to: str | None,
+    allow_dirty: bool,
+    report: str | None,
+) -> int:
+    """Rewrite PATHS in place, and show what was changed and why. `torchfix undo` takes it back.
+
+    With `--stdin-filename NAME -` the rewritten text goes to standard output.
+    """
+    terminal = Terminal(color, quiet, verbose)
+    if interactive and (dry_run or stdin_filename is not None):
+        raise UsageError("--interactive goes neither with --dry-run nor with standard input")
+    report_file = check_report_file(report)
+    request = request_of(paths, select, ignore, exclude, stdin_filename, up_to)
+    with shown_progress(terminal) as progress:
+        analysis = analyse(request, progress)
+    allow_dirty = allow_dirty or request.settings.allow_dirty
+    if interactive:
+        try:
+            plan, declined = _reviewed(terminal, analysis, allow_dirty)
+        except (KeyboardInterrupt, EOFError, click.Abort):
+            terminal.complain("\ninterrupted: nothing was written")
+            return INTERRUPTED
+    else:
+        plan, declined = make_plan(analysis), ()
+    code, written = _carry_out(analysis, plan, dry_run, allow_dirty)
+    result = report_of(analysis, plan, FAILED if analysis.problems else code)
+    results = outcomes(result, declined)
+    if not (dry_run or interactive or request.given):
+        print_findings(terminal, result, results)
+    print_summary(terminal, result, results, written)
+    if report_file is not None:
+        write_report(report_file, result)
+    return result.exit_code
+
+
+def _carry_out(analysis: Analysis, plan: Plan, dry_run: bool, allow_dirty: bool) -> tuple[int, int | None]:
+    """Print or write what is planned: the exit code and, where files are written, how many were."""
+    if dry_run:
+        changes = patch(analysis, plan)
+        write_bytes(changes)
+        return (FOUND if changes else 0), None
+    if analysis.request.given is not None:
+        name, raw = analysis.request.given
+        new = rewritten(analysis, plan, name)
+        write_bytes(raw if new is None else new)
+        return 0, None
+    if not allow_dirty:
+        _refuse_dirty(analysis, plan.texts)
+    return 0, len(write_files(file_changes(analysis, plan), cwd=analysis.request.cwd))
+
+
+def _refuse_dirty(analysis: Analysis, paths: Iterable[str]) -> None:
+    """Raise `WriteRefused` if git could not give back one of these files."""
+    shown = {analysis.reader.files[path].real: path for path in paths}
+    dirty = [shown.get(real, str(real)) for real in dirty_files(shown)]
+    if dirty:
+        raise WriteRefused(
+            f"nothing was written: {name_some(dirty)} would change and is not committed"
+            " (commit or stash first, or use --allow-dirty)"
+        )
+
+
+def _reviewed(terminal: Terminal, analysis: Analysis, allow_dirty: bool) -> tuple[Plan, tuple[str, ...]]:
+    """The plan that the review leads to, and the ids of the fixes that it said no to."""
+    from torchfix_codemods.cli.prompt import ask
+
+    fixes = [finding.fix for finding in analysis.findings if finding.fix]
+    if not allow_dirty:
+        # Before the first question: nobody should answer thirty of them for nothing.
+        _refuse_dirty(analysis, {edit.path for fix in fixes for edit in fix.edits})
+    review = ask(terminal, report_of(analysis), analysis.request.rules)
+    accepted = {finding.id for finding in review.chosen(Answer.YES)}
+    plan = make_plan(analysis, lambda finding: finding.id in accepted)
+    return _commented(terminal, analysis, plan, review), _refused(review)
+
+
+def _refused(review: Review) -> tuple[str, ...]:
+    return tuple(finding.id for answer in (Answer.NO, Answer.IGNORE) for finding in review.chosen(answer))
+
+
+def _commented(terminal: Terminal, analysis: Analysis, plan: Plan, review: Review) -> Plan:
+    """The plan with a suppression comment for each fix that is to be ignored."""
+    comments, failed = comment_out(review.chosen(Answer.IGNORE), analysis.text)
+    plan, disturbing = with_comments(analysis, plan, comments)
+    for path in (*(finding.location.path for finding in failed), *(edit.path for edit in disturbing)):
+        terminal.say(f"{path}: a comment to ignore a finding could not be inserted", "yellow")
+    return plan

@@ -1,0 +1,91 @@
+"""The options that commands share, and the `Request` that they amount to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from torchfix_codemods.cli.console import working_folder
+from torchfix_codemods.findings import Level
+from torchfix_codemods.pipeline import Request
+from torchfix_codemods.rules.pool import available_jobs
+from torchfix_codemods.rules.registry import all_rules, chosen_rules, pairs
+from torchfix_codemods.source.errors import UsageError
+from torchfix_codemods.source.selection import check_selectors, split_selectors
+from torchfix_codemods.source.settings import load_settings
+
+LEVELS = {level.label: level for level in Level}
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_SHARED = (
+    click.argument("paths", nargs=-1, required=True, metavar="PATHS..."),
+    click.option("--select", multiple=True, metavar="RULES", help="Only these: names, codes or code prefixes."),
+    click.option("--ignore", multiple=True, metavar="RULES", help="All but these."),
+    click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out paths, as in .gitignore."),
+    click.option("--stdin-filename", metavar="NAME", help="With PATHS `-`: the name of what standard input holds."),
+    click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True),
+    click.option("-v", "--verbose", is_flag=True, help="More on standard error: timings, tracebacks."),
+    click.option("-q", "--quiet", is_flag=True, help="No report and no summary; errors only."),
+)
+
+
+def shared(command: _Command) -> _Command:
+    """Add the options that every command over files has."""
+    for option in reversed(_SHARED):
+        command = option(command)
+    return command
+
+
+def request_of(
+    paths: tuple[str, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    exclude: tuple[str, ...],
+    stdin_filename: str | None,
+    up_to: str | None = None,
+) -> Request:
+    """The request, the command line over the settings. Raises `UsageError` and `SettingsError`."""
+    cwd = working_folder()
+    given = _standard_input(paths, stdin_filename)
+    settings = load_settings(_start(cwd, (given[0],) if given else paths))
+    known = all_rules()
+    for _, selectors in settings.per_file_ignores:
+        check_selectors(pairs(known), split_selectors(selectors), origin=f"{settings.file}: per-file-ignores")
+    return Request(
+        paths=paths,
+        cwd=cwd,
+        # Whoever selects on the command line says all: what the settings ignore does not count then.
+        rules=chosen_rules(known, select or settings.select, (*ignore, *(() if select else settings.ignore))),
+        up_to=LEVELS[up_to] if up_to else Level.BEHAVIOR if settings.up_to is None else settings.up_to,
+        settings=settings,
+        exclude=exclude,
+        given=given,
+        jobs=available_jobs(),
+    )
+
+
+def _standard_input(paths: tuple[str, ...], name: str | None) -> tuple[str, bytes] | None:
+    if "-" not in paths and name is None:
+        return None
+    if paths != ("-",):
+        raise UsageError("standard input is read alone: `--stdin-filename NAME -`, and no other path")
+    if name is None:
+        raise UsageError("`-` needs --stdin-filename NAME: what the file is called that standard input holds")
+    if sys.stdin is None:
+        raise UsageError("standard input is closed")
+    return Path(name).as_posix(), sys.stdin.buffer.read()
+
+
+def _start(cwd: Path, paths: tuple[str, ...]) -> Path:
+    """Where the search for the settings begins: the folder that holds all given paths."""
+    places = [os.path.abspath(cwd / path) for path in paths]
+    try:
+        common = Path(os.path.commonpath(places))
+    except ValueError:  # two drives
+        return cwd
+    return common if os.path.isdir(common) else common.parent  # not Path.is_dir, which raises behind closed folders
