@@ -1,0 +1,3 @@
+def tqdm(iterable):
+    """Stands in for the progress bar."""
+    return iterable

@@ -1,0 +1,3 @@
+from . import models
+from .datasets import Blobs
+from .trainer import Trainer

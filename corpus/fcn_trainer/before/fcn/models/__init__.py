@@ -1,0 +1,1 @@
+from .fcn_small import FCNSmall

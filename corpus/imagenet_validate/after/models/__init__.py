@@ -1,0 +1,1 @@
+from .resnet_small import resnet_small, SmallResNet
