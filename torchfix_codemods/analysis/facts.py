@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,10 @@ from torchfix_codemods.analysis.trees import statements
 
 #: `try` with `except*`, new in Python 3.11, has the fields of the other.
 TryStar: type[ast.Try] = getattr(ast, "TryStar", ast.Try)
+
+STAR_IMPORT = re.compile(r"\bimport[ \t(]+\*")
+_LISTED = re.compile(r"^__all__[ \t]*=[ \t]*[\[(]([^\])]*)[\])]", re.M)
+_QUOTED = re.compile(r"[\"'](\w+)[\"']")
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,12 @@ class FileFacts:
     def all_imports(self) -> tuple[Imported, ...]:
         """Imports at the top level and inside functions."""
         return self.imports + self.inner_imports
+
+
+def listed_names(text: str) -> frozenset[str] | None:
+    """What a module exports by an `__all__` that is written out and never changed; None where there is no such list."""
+    listed = _LISTED.search(text)
+    return frozenset(_QUOTED.findall(listed[1])) if listed and text.count("__all__") == 1 else None
 
 
 def facts_of(path: str, text: str, tree: ast.Module) -> FileFacts:

@@ -1,13 +1,17 @@
 """The cheap gate on bytes: what could a rule find in this file? Most files are never decoded or parsed.
 
-The gate looks for words without which no rule has a finding *located* in the file; a test compares gated with ungated
-runs. It never asks for the word `torch`: star imports need not say it.
+The gate looks for words without which no rule has a finding *located* in the file, and for activations whose output
+goes on from the function that applies it; a test compares gated with ungated runs. It never asks for the word `torch`:
+star imports need not say it.
 """
 
 from __future__ import annotations
 
 import re
 from enum import Flag, auto
+from functools import lru_cache
+
+from torchfix_codemods.analysis.departures import activations_leave
 
 
 class Topic(Flag):
@@ -60,12 +64,15 @@ _TOLD = re.compile(rb"training(?!\s*=\s*True)")
 _CALL_TEXT = 400  # a dropout call longer than this is looked at whatever it says
 
 
+@lru_cache(maxsize=16)  # every rule asks
 def topics(raw: bytes) -> Topic:
     """What the bytes of a file may be about; `Topic.NOTHING` for most files."""
     found = Topic.NOTHING
     for topic, needles in _NEEDLES:
         if any(needle in raw for needle in needles):
             found |= topic
+    if found & Topic.ACTIVATION and not activations_leave(raw.decode("utf-8", "replace")):
+        found &= ~Topic.ACTIVATION
     if b"Variable" in raw and not found & Topic.VOLATILE and (b"Variable as " in raw or _third_argument(raw)):
         found |= Topic.VOLATILE
     if (b"ropout" in raw or b"dot_product_attention" in raw) and _functional_dropout(raw):

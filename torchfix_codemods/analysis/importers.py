@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from torchfix_codemods.analysis.facts import Imported
 from torchfix_codemods.analysis.outline import Outline
@@ -18,17 +19,26 @@ def users_of(reach: Reach, path: str) -> tuple[list[str], bool]:
     found: dict[str, frozenset[str]] = {path: _defined(reach, path)}
     frontier, complete = [path], True
     for _ in range(MAX_ROUNDS):
-        further: dict[str, frozenset[str]] = {}
-        for used in frontier:
-            for other in reach.project.importers(used):
-                known = other in found or other in further or not reach.imports(other, used)
-                if not known and (names := _leading_on(reach, other, found)):
-                    further[other] = names
         room = max(0, MAX_FILES - len(found))
+        further = dict(islice(_users_of_these(reach, frontier, found), room + 1))
         complete = complete and len(further) <= room
         frontier = list(further)[:room]
         found |= {other: further[other] for other in frontier}
+        if not complete:
+            break
     return list(found), complete
+
+
+def _users_of_these(reach: Reach, frontier: list[str], found: _Names) -> Iterator[tuple[str, frozenset[str]]]:
+    """Files that use one of those in the frontier, each once, with the names that lead there."""
+    seen: set[str] = set()
+    for used in frontier:
+        for other in reach.project.importers(used):
+            if other in found or other in seen or not reach.imports(other, used):
+                continue
+            if names := _leading_on(reach, other, found):
+                seen.add(other)
+                yield other, names
 
 
 def _defined(reach: Reach, path: str) -> frozenset[str]:

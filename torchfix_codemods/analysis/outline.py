@@ -111,7 +111,7 @@ class Outline:
     """Units and imports of one text. Use `outline_of`, which knows when there is none."""
 
     def __init__(self, path: str, text: str) -> None:
-        code = "\n" + _without_comments(text).replace("\\\n", "\\\n ").rstrip("\n")
+        code = "\n" + without_comments(text).replace("\\\n", "\\\n ").rstrip("\n")
         self.imports = tuple(_imports(code))
         self.functions: dict[str, list[Unit]] = {}
         self.classes: dict[str, list[Unit]] = {}
@@ -177,7 +177,7 @@ def outline_of(path: str, text: str) -> Outline | None:
     return Outline(path, text.replace("\r\n", "\n"))
 
 
-def _without_comments(text: str) -> str:
+def without_comments(text: str) -> str:
     """The text without comments and strings in triple quotes (f-strings stay), with as many lines."""
     kept: list[str] = []
     position = 0

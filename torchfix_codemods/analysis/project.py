@@ -15,7 +15,16 @@ from functools import cached_property
 from posixpath import dirname, join, normpath
 from typing import Any
 
-from torchfix_codemods.analysis.facts import ClassFacts, FileFacts, Imported, facts_of, imported, top_level
+from torchfix_codemods.analysis.facts import (
+    STAR_IMPORT,
+    ClassFacts,
+    FileFacts,
+    Imported,
+    facts_of,
+    imported,
+    listed_names,
+    top_level,
+)
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.analysis.torch_api import STAR_NAMES
 from torchfix_codemods.analysis.values import ClassRef, External, FileModule, FunctionRef
@@ -58,6 +67,7 @@ class Project:
         self.memory: dict[str, Any] = {}  # what the interpreter learned; one per project
         self._trees: OrderedDict[str, ParsedFile] = OrderedDict()
         self._kept = 0  # characters
+        self._cut = 0  # how often a chain of imports was too long to follow
         self._facts: dict[str, FileFacts | None] = {}
         self._definitions: dict[tuple[str, str], Definition | None] = {}
         self._modules: dict[tuple[str, str, int], str | None] = {}
@@ -168,11 +178,13 @@ class Project:
         None where the module does not define it, or assigns it (then the interpreter knows more).
         """
         if depth > MAX_DEPTH:
+            self._cut += 1
             return None
         key = (path, name)
         if key not in self._definitions:
+            cut = self._cut
             found = self._definition(path, name, depth)
-            if depth:  # what is cut off far down need not be so from nearer
+            if depth and self._cut != cut:  # what is cut off far down need not be so from nearer
                 return found
             self._definitions[key] = found
         return self._definitions[key]
@@ -204,10 +216,18 @@ class Project:
     def _from_star(self, entry: Imported, path: str, name: str, depth: int) -> Definition | None:
         target = self.module_path(entry.module, path, entry.level)
         if target is not None:
-            return None if name.startswith("_") else self.definition(target, name, depth + 1)
+            return self.definition(target, name, depth + 1) if self._exports(target, name) else None
         if name in STAR_NAMES.get(entry.module, ()):
             return External(f"{entry.module}.{name}")
         return None
+
+    def _exports(self, path: str, name: str) -> bool:
+        """Whether `import *` takes a name from a module, if it is there. A look at the text spares most parsing."""
+        text = "" if path.endswith("/") else self.read(path) or ""
+        listed = listed_names(text)
+        if listed is not None and not path.endswith("__init__.py"):
+            return name in listed
+        return not name.startswith("_") and (not text or name in text or STAR_IMPORT.search(text) is not None)
 
     def imported(self, entry: Imported, path: str, depth: int = 0) -> Definition | None:
         """What one imported name is."""

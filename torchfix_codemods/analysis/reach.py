@@ -12,13 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from torchfix_codemods.analysis.facts import Imported
+from torchfix_codemods.analysis.facts import STAR_IMPORT, Imported, listed_names
 from torchfix_codemods.analysis.outline import Outline, Unit, outline_of
 from torchfix_codemods.analysis.project import Project
 
-_STAR = re.compile(r"\bimport[ \t(]+\*")
-_LISTED = re.compile(r"^__all__[ \t]*=[ \t]*[\[(]([^\])]*)[\])]", re.M)
-_QUOTED = re.compile(r"[\"'](\w+)[\"']")
 # Methods that are run without anybody saying their names.
 _UNSAID = frozenset(
     ["forward", "__call__", "__enter__", "__exit__", "__getitem__", "__init__", "__iter__", "__next__", "__new__"]
@@ -116,10 +113,9 @@ class Reach:
     def _exports(self, path: str, entries: Iterable[Imported] | None) -> tuple[frozenset[str], list[str]]:
         """The public names of a file, and the files that it imports everything from."""
         text = "" if path.endswith("/") else self.project.read(path) or ""
-        listed = _LISTED.search(text)
-        names = frozenset(_QUOTED.findall(listed[1])) if listed and text.count("__all__") == 1 else None
+        names = listed_names(text)
         if entries is None:
-            stars = _STAR.search(text) is not None
+            stars = STAR_IMPORT.search(text) is not None
             outline = self.outline(path) if stars or names is None else None
             entries = outline.bound.get("*", ()) if outline is not None else ()
             if names is None and outline is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator
 from collections.abc import Sequence as Seq
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -56,6 +58,7 @@ class Core:
         self.project = project
         self.trace = Trace(Context("module", Place("", 1, 0, 1, 0)))
         self.steps = 0
+        self._limit = MAX_STEPS
         self.next_call = 0
         self.graphless: set[FunctionRef] = set()
         self.replayed = 0  # remembered calls in which a model ran
@@ -73,7 +76,7 @@ class Core:
     def _begin(self, context: Context, path: str) -> None:
         self.trace = Trace(context, owners=self.owners, added=self._added)
         self.trace.files.add(path)
-        self.steps = 0
+        self.steps, self._limit = 0, MAX_STEPS
         self._remembered = {}
         self.module_frames = {}
 
@@ -91,12 +94,22 @@ class Core:
         self._added |= trace.added
 
     def tick(self) -> bool:
-        """Count one statement; False when the root's budget is spent."""
+        """Count one statement; False when the root's budget, or that of the part at hand, is spent."""
         self.steps += 1
-        if self.steps > MAX_STEPS:
+        if self.steps > self._limit:
             self.trace.complete = False
             return False
         return True
+
+    @contextmanager
+    def at_most(self, steps: int) -> Iterator[None]:
+        """Within this context no more than so many statements are run."""
+        outer = self._limit
+        self._limit = min(outer, self.steps + steps)
+        try:
+            yield
+        finally:
+            self._limit = outer
 
     def emit(self, event: Event, frame: Frame) -> None:
         """Write an event down. Inside a model's forward only what concerns values is of interest."""

@@ -46,6 +46,11 @@ from torchfix_codemods.analysis.values import (
     options,
 )
 
+# Bounds for running `__init__` (or another method) only to learn which attributes it sets. In large libraries it also
+# registers, loads and downloads.
+INIT_DEPTH = 8
+ATTRIBUTE_STEPS = 3_000
+
 
 class Objects(Functions):
     """Knows what the attributes of objects are, whichever method set them."""
@@ -200,8 +205,9 @@ class Objects(Functions):
         if file is None:
             return
         context = Context("module", self._file_place(file))
-        frame = Frame(file, context, State(), silent=True, depth=MAX_DEPTH - 8)
-        self.call_function(method, args, kwargs, instance, None, frame, unknown_rest=unknown_rest)
+        frame = Frame(file, context, State(), silent=True, depth=MAX_DEPTH - INIT_DEPTH)
+        with self.at_most(ATTRIBUTE_STEPS):
+            self.call_function(method, args, kwargs, instance, None, frame, unknown_rest=unknown_rest)
 
     def _search(self, instance: Instance, name: str) -> None:
         """Run the methods that assign `self.<name>`, for their attributes only."""
