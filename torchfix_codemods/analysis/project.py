@@ -32,7 +32,7 @@ from torchfix_codemods.findings import Skipped
 
 Definition = External | FileModule | ClassRef | FunctionRef
 MODULE_CLASSES = ("torch.nn.Module", "pytorch_lightning.LightningModule", "lightning.LightningModule")
-KEPT_TEXT = 600_000  # characters of the files whose trees are kept; trees are thirty times the size of their text
+KEPT_TEXT = 1_500_000  # characters of the files whose trees are kept; trees are thirty times the size of their text
 MAX_DEPTH = 20  # re-exports and bases are followed this far; deeper is a cycle
 _IMPORT_LINE = re.compile(r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+([\w., \t]+))", re.M)
 

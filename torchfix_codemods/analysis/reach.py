@@ -22,7 +22,7 @@ _UNSAID = frozenset(
 )
 _BASES = re.compile(r"\nclass[ \t]+\w+[ \t]*(?:\[[^\]]*\])?[ \t]*\(([^)]*)\)")
 _PLAIN_BASES = frozenset(["object", "Exception", "dict", "list", "tuple", "str", "int", "type"])
-KEPT_CODE = 8_000_000  # characters of the files whose outlines are kept
+KEPT_CODE = 20_000_000  # characters of the files whose outlines are kept
 
 
 class Meaning(NamedTuple):

@@ -69,6 +69,7 @@ class Core:
         self.closures: dict[FunctionRef, Frame] = {}
         self.module_frames: dict[str, Frame] = {}
         self._static: dict[tuple[str, str], Value] = {}
+        self._class_levels: dict[tuple[ClassRef, str], Value | None] = {}
         self._remembered: dict[object, Remembered] = {}
         self._active: dict[FunctionRef, int] = defaultdict(int)
         self._searched: set[tuple[Instance, str]] = set()

@@ -132,6 +132,12 @@ class Objects(Functions):
         return self._class_level(cls, name) or Unknown("class attribute", key=f"{cls.path}:{cls.name}.{name}")
 
     def _class_level(self, cls: ClassRef, name: str) -> Value | None:
+        if (cls, name) not in self._class_levels:
+            self._class_levels[cls, name] = None  # what is asked for on the way
+            self._class_levels[cls, name] = self._found_at_class_level(cls, name)
+        return self._class_levels[cls, name]
+
+    def _found_at_class_level(self, cls: ClassRef, name: str) -> Value | None:
         for base in self.project.lineage(cls):
             if not isinstance(base, ClassRef) or (found := self.project.class_node(base)) is None:
                 continue
