@@ -57,6 +57,18 @@ class Program:
         """Whether all importers were read and every trace ran to its end: else there may be callers not seen."""
         return self.complete and all(trace.complete for trace in self.traces)
 
+    def is_called_in_a_module(self, name: str) -> bool:
+        """Whether a method of some `torch.nn.Module` in these files calls a plain name."""
+        call = re.compile(rf"(?<![\w.]){re.escape(name)}\(")
+        files = [path for path in self.files if call.search(self.project.read(path) or "")]
+        return any(
+            call.search(parsed.source(method))
+            for parsed in map(self.project.parse, files)
+            if parsed is not None
+            for ref, method in _functions(parsed)
+            if ref.owner is not None and self.project.is_module(ref.owner) and method.name != name
+        )
+
     def _keep(self, root: str | FunctionRef) -> set[FunctionRef]:
         trace = trace_of(self.project, root)
         self.traces.append(trace)

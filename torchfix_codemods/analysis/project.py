@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -70,6 +71,7 @@ class Project:
         self._cut = 0  # how often a chain of imports was too long to follow
         self._facts: dict[str, FileFacts | None] = {}
         self._definitions: dict[tuple[str, str], Definition | None] = {}
+        self._changers: dict[str, bool] = {}  # files that change `sys.path`
         self._modules: dict[tuple[str, str, int], str | None] = {}
 
     # --- files -------------------------------------------------------------------------------------------------
@@ -117,7 +119,8 @@ class Project:
 
     def module_path(self, module: str, importer: str, level: int = 0) -> str | None:
         """The file of a module as `importer` sees it: relative, beside it, or from a folder above it."""
-        key = (module, dirname(importer), level)
+        # What a file of a folder sees all files of it see, unless it changes the path.
+        key = (module, dirname(importer) + ("/*" if not level and self._changes_path(importer) else ""), level)
         if key not in self._modules:
             self._modules[key] = self._find_module(module, importer, level)
         return self._modules[key]
@@ -135,16 +138,24 @@ class Project:
                 if found := self._file_of(join(base, relative)):
                     return found
             if not folder or folder in ("/", ".", "..") or folder.endswith("/.."):
-                return self._by_suffix(relative)
+                return self._by_suffix(relative, importer)
             folder = dirname(folder)
 
-    def _by_suffix(self, relative: str) -> str | None:
-        """`model.faster_rcnn.resnet` below a folder that a script puts on `sys.path`: the only file that ends so."""
-        if "/" not in relative:
+    def _by_suffix(self, relative: str, importer: str) -> str | None:
+        """`model.faster_rcnn.resnet` below a folder that a script puts on `sys.path`: the only file that ends so.
+
+        A name without a dot may be another package's: it needs an importer that changes the path itself.
+        """
+        if "/" not in relative and (relative in sys.stdlib_module_names or not self._changes_path(importer)):
             return None
         endings = (f"/{relative}.py", f"/{relative}/__init__.py")
         found = [path for path in self._by_stem.get(relative.rpartition("/")[2], ()) if path.endswith(endings)]
         return found[0] if len(found) == 1 else None
+
+    def _changes_path(self, importer: str) -> bool:
+        if importer not in self._changers:
+            self._changers[importer] = "sys.path." in (self.read(importer) or "")
+        return self._changers[importer]
 
     @cached_property
     def _by_stem(self) -> dict[str, list[str]]:

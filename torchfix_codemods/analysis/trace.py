@@ -206,6 +206,7 @@ class Trace:
     variables: set[Site] = field(default_factory=set)  # calls of `Variable` that were run
     flows: dict[Place, set[int]] = field(default_factory=dict)  # statement -> model calls in what it computes
     plain: set[Place] = field(default_factory=set)  # operands whose numbers come from no activation, in some run
+    returned: dict[FunctionRef, set[int]] = field(default_factory=dict)  # model calls in what a function returns
     complete: bool = True
     owners: dict[Value | str, Value | str] = field(default_factory=dict)  # a submodule -> the module that holds it
     added: dict[Instance, dict[object, Value]] = field(default_factory=dict)  # by add_module() and append()

@@ -61,6 +61,7 @@ class Regions:
     def __init__(self, file: ParsedFile, phases: Phases) -> None:
         self.file = file
         self.phases = phases
+        self._serving: dict[str, bool] = {}
         self.training = _training_places(phases)
         self.constructing = _constructing_places(phases)
         self.stepping = _stepping_places(phases)
@@ -102,6 +103,8 @@ class Regions:
         if frame.place.path != self.file.path:
             return None
         function = function_node(self.file, frame)
+        if function is not None and self._serves_a_module(function):
+            return None
         if function is not None and frame.place not in self.training and frame.place not in self.constructing:
             return Region("function", function, frame, function)
         loop = self._loop(context)
@@ -112,6 +115,21 @@ class Regions:
         if node is None or site.trained or self._is_training_step(execution):
             return None
         return Region("statements", self.file.enclosing_statement(node), frame, function)
+
+    def _serves_a_module(self, function: FunctionNode) -> bool:
+        """Whether a method of a module calls the function too: then it is part of a forward, which may be trained."""
+        if function.name not in self._serving:
+            self._serving[function.name] = self.phases.program.is_called_in_a_module(function.name)
+        return self._serving[function.name]
+
+    def hands_graph_on(self, region: Region) -> bool:
+        """Whether a function gives back what its model calls computed, so that its callers may train on it."""
+        return any(
+            e.event.id in calls
+            for e in region.executions
+            if region.frame.function is not None
+            for calls in (e.trace.returned.get(region.frame.function, ()),)
+        )
 
     def _loop(self, context: Context) -> ast.stmt | None:
         best: ast.stmt | None = None

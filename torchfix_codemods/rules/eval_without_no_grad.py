@@ -59,9 +59,12 @@ def _is_reported(region: Region, file: ParsedFile, regions: Regions) -> bool:
         case "loop":
             return walks_data(region)
         case _:
-            assert region.function is not None
-            named = bool(EVALUATION_WORDS.search(region.function.name))
-            return named or any(is_resolved(e.event.model) for e in region.executions)
+            return _says_so(region) or any(is_resolved(e.event.model) for e in region.executions)
+
+
+def _says_so(region: Region) -> bool:
+    """Whether the function says by its name that it evaluates."""
+    return region.function is not None and bool(EVALUATION_WORDS.search(region.function.name))
 
 
 def _is_frozen(file: ParsedFile, receiver: str) -> bool:
@@ -81,6 +84,7 @@ def _finding(region: Region, file: ParsedFile, project: Project, regions: Region
         regions.phases.program.followed
         and not alone
         and not regions.hands_model_out(region)
+        and (_says_so(region) or not regions.hands_graph_on(region))
         and all(
             is_constructed(e.event.model) or (e.event.mode == "eval" and is_given(e.event.model))
             for e in region.executions

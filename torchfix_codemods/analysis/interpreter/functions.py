@@ -180,6 +180,8 @@ class Functions(Core):
             state.grad = grad_before
             grad_modes.recall_modes(state, modes_before)
         value = join(inner.returns) if inner.returns else NONE
+        if calls := calls_of(value):
+            self.trace.returned.setdefault(ref, set()).update(calls)
         if inner.generator:
             value = ListOf(value, "generator")
         return value, state

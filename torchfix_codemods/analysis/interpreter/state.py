@@ -63,6 +63,7 @@ class Frame:
     globals: frozenset[str] = frozenset()
     depth: int = 0
     generator: bool = False
+    discarded: ast.expr | None = None  # the expression statement in progress: nobody looks at its value
     receiver: tuple[ast.Call, Value] | None = None  # of the method call in progress: what stands before the dot
 
 

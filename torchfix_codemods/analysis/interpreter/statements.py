@@ -54,6 +54,7 @@ def run(m: Machine, node: ast.stmt, frame: Frame) -> bool:
     """Run one statement. False when control does not go on behind it."""
     match node:
         case ast.Expr():
+            frame.discarded = node.value
             expressions.evaluate(m, node.value, frame)
         case ast.Assign():
             value = _flowing(m, node, expressions.evaluate(m, node.value, frame), frame)

@@ -375,7 +375,7 @@ def call_unknown(m: Machine, callee: Value, args: Seq[Value], kwargs: Kwargs, no
         modules.look_all(m, args, node, frame, "escape", f"given to {name}, which was not read", kwargs)
         if (given := all_calls(args, kwargs)) and not frame.silent:
             m.emit(Escape(place_of(frame.file.path, node), frame.context, given, "callee", name), frame)
-        flowing = m.model_call(callee, "", args, kwargs, node, frame)
+        flowing = None if _is_command(node, frame) else m.model_call(callee, "", args, kwargs, node, frame)
         if flowing is not None:
             return Unknown(
                 "output of an unknown callable",
@@ -388,6 +388,11 @@ def call_unknown(m: Machine, callee: Value, args: Seq[Value], kwargs: Kwargs, no
         key=f"{frame.file.path}:{node.lineno}:{node.col_offset}()",
         calls=calls,
     )
+
+
+def _is_command(node: ast.Call, frame: Frame) -> bool:
+    """`model.reset_length(...)` as a statement of its own: a method whose value nobody takes is no forward."""
+    return frame.discarded is node and isinstance(node.func, ast.Attribute) and node.func.attr != "forward"
 
 
 def _duck_method(
