@@ -11,6 +11,7 @@ from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.analysis.phases import Execution, Phases
 from torchfix_codemods.analysis.trace import Backward, Construction, Context, OptimizerStep, Place
+from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.analysis.values import ClassRef, Const, External, FunctionRef, Instance, Unknown, Value, options
 from torchfix_codemods.rules._shared import function_node, node_of
 
@@ -19,11 +20,12 @@ MAX_GAP = 4  # statements of one block no farther apart than this share one `wit
 # Code that differentiates by hand: inside it (or in the model's own class) nothing is said about gradients.
 DIFFERENTIATES = re.compile(
     r"autograd\.grad|\.backward\(|requires_grad(?!\s*=\s*False)|enable_grad|\.grad\b|create_graph|register_hook|captum"
-    r"|[aA]ttack|\b[aA]tk\b|\b[pP][gG][dD]|[fF][gG][sS][mM]|[hH]essian|[eE]igen_?[vV]al|[sS]aliency|[gG]rad_?[cC][aA][mM]"
+    r"|[aA]ttack|[aA]dversary|\.perturb\(|\b[aA]tk\b|\b[pP][gG][dD]|[fF][gG][sS][mM]|[hH]essian|[eE]igen_?[vV]al|[sS]aliency|[gG]rad_?[cC][aA][mM]"
 )
 _MODEL_DIFFERENTIATES = re.compile(r"autograd\.grad\(|\.backward\(\)|enable_grad|requires_grad_\(\)|create_graph")
 _MAX_CODE = 60  # classes and functions of a model that are searched for these words
 _GIVEN = ("parameter", "attribute", "item", "output of an unknown", "result of an unknown", "loaded")
+LOSS_WORDS = re.compile(r"crit|loss", re.I)
 _ENVIRONMENT = re.compile(r"\b(?:self\.)?envs?\.step\(")
 EVALUATION_WORDS = re.compile(r"(?:^|_|\b)(?:e?val|valid|validate|evaluate|evaluation|test|infer|predict|score)", re.I)
 
@@ -232,15 +234,28 @@ class Regions:
         return file, node if isinstance(node, ast.stmt) else None
 
     def hands_model_out(self, region: Region) -> bool:
-        """Whether the region gives its model to code that is not in view, which may differentiate it: an attack."""
-        project = self.phases.program.project
+        """Whether code that is not in view gets the model, in the region or for an object that the region uses.
+
+        It may differentiate it: an attack does.
+        """
         receivers = {self.receiver(region, execution) for execution in region.executions}
-        for call in (n for s in self.statements(region) for n in ast.walk(s) if isinstance(n, ast.Call)):
-            given = {self.file.source(value) for value in (*call.args, *(k.value for k in call.keywords))}
-            target = project.resolve(self.file, call.func) if given & receivers else None
-            if isinstance(target, External) and not target.name.startswith(("torch.nn.", "builtins.", "copy.")):
-                return True
-        return False
+        inside = [n for s in self.statements(region) for n in walk(s)]
+        if any(isinstance(n, ast.Call) and self._gives_away(n, receivers) for n in inside):
+            return True
+        used = {self.file.source(n) for n in inside if isinstance(n, ast.Name | ast.Attribute)}
+        return any(
+            self.file.source(target) in used
+            for node in walk(self.file.tree)
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+            for target in node.targets
+            if isinstance(target, ast.Name | ast.Attribute) and self._gives_away(node.value, receivers)
+        )
+
+    def _gives_away(self, call: ast.Call, receivers: set[str]) -> bool:
+        """Whether a call hands one of these models to code that is not in view."""
+        given = {self.file.source(value) for value in (*call.args, *(k.value for k in call.keywords))}
+        target = self.phases.program.project.resolve(self.file, call.func) if given & receivers else None
+        return isinstance(target, External) and not target.name.startswith(("torch.nn.", "builtins.", "copy."))
 
     def collects(self, region: Region) -> bool:
         """Whether the region plays an environment: it gathers what training needs, it evaluates nothing."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.parsed import ParsedFile
-from torchfix_codemods.analysis.phases import Phases, phases_of
+from torchfix_codemods.analysis.phases import Execution, Phases, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Place
@@ -16,6 +16,7 @@ from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules._phase_loops import PhaseLoop, phase_loops
 from torchfix_codemods.rules._regions import (
     EVALUATION_WORDS,
+    LOSS_WORDS,
     Region,
     Regions,
     is_constructed,
@@ -47,7 +48,7 @@ def _is_reported(region: Region, file: ParsedFile, regions: Regions) -> bool:
         return False
     if is_test_code(file, region.function) or regions.differentiates(region):
         return False
-    if all(_is_frozen(file, regions.receiver(region, e)) for e in region.executions):
+    if all(_builds_no_graph(file, regions, region, e) for e in region.executions):
         return False
     if "eval" not in region.modes() and regions.collects(region):
         return False
@@ -65,6 +66,13 @@ def _is_reported(region: Region, file: ParsedFile, regions: Regions) -> bool:
 def _says_so(region: Region) -> bool:
     """Whether the function says by its name that it evaluates."""
     return region.function is not None and bool(EVALUATION_WORDS.search(region.function.name))
+
+
+def _builds_no_graph(file: ParsedFile, regions: Regions, region: Region, execution: Execution) -> bool:
+    """A frozen model, or a loss written as a module, without parameters that somebody trains."""
+    receiver = regions.receiver(region, execution)
+    is_loss = LOSS_WORDS.search(receiver) is not None and not regions.phases.optimised(execution.event.model)
+    return is_loss or _is_frozen(file, receiver)
 
 
 def _is_frozen(file: ParsedFile, receiver: str) -> bool:

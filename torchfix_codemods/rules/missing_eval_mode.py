@@ -21,6 +21,7 @@ from torchfix_codemods.rules._modes import finding_of_misspelt, misspelt_mode_ch
 from torchfix_codemods.rules._phase_loops import phase_loops
 from torchfix_codemods.rules._regions import (
     EVALUATION_WORDS,
+    LOSS_WORDS,
     Region,
     Regions,
     asks_repeatedly,
@@ -53,7 +54,6 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     yield from _phase_loops(file, project, phases)
 
 
-_LOSS = re.compile(r"crit|loss", re.I)
 _GENERATOR = re.compile(r"(?:^|[._])(?:net_?G|G|gen|generator)\w*$")
 
 
@@ -80,7 +80,7 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
         dependence = mode_dependence(phases.program.machine, event.model)
         optimised = phases.optimised(event.model)
         is_a_loss = optimised is False or (
-            dependence.depends is False and (optimised is None or _LOSS.search(receiver))
+            dependence.depends is False and (optimised is None or LOSS_WORDS.search(receiver))
         )
         if not is_a_loss and not overrides_mode(phases.program.project, event.model):
             found[receiver] = Wrong(receiver, execution, dependence)
