@@ -31,6 +31,9 @@ def dependence(body: str, files: dict[str, str] | None = None) -> ModeDependence
         ("nn.LSTM(3, 2, dropout=0)", False),
         ("nn.LSTM(3, 2, dropout=0.5)", True),
         ("nn.GRU(3, 2, dropout=p)", True),
+        ("nn.Sequential(nn.InstanceNorm2d(3))", False),
+        ("nn.Sequential(nn.InstanceNorm2d(3, track_running_stats=False))", False),
+        ("nn.Sequential(nn.InstanceNorm2d(3, affine=True, track_running_stats=True))", True),
         ("nn.TransformerEncoderLayer(4, 2)", True),
         ("torchvision.models.resnet18()", True),
         ("timm.create_model('resnet18')", True),
@@ -73,6 +76,8 @@ net(x)
         ),
         ("self.rnn = nn.LSTM(3, 2, dropout=0.3)", True),
         ("self.rnn = nn.LSTM(3, 2)", False),
+        ("self.norm = nn.InstanceNorm2d(3, track_running_stats=True)", True),
+        ("self.norm = nn.InstanceNorm2d(3)", False),
     ],
 )
 def test_classes_of_the_project(layers: str, depends: bool):

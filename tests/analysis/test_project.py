@@ -11,6 +11,7 @@ from observed import project_of
 from torchfix_codemods.analysis import project as project_module
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project, local_names
+from torchfix_codemods.analysis.reach import reach_of
 from torchfix_codemods.analysis.values import ClassRef, External, FileModule, FunctionRef
 
 PACKAGE = {
@@ -258,7 +259,7 @@ def test_methods_are_found_as_python_finds_them():
     assert project.method(deep, "shared") == FunctionRef("base.py", "shared", 4, 2, base)
     assert project.method(net, "absent") is None
     assert set(project.methods(base)) == {"forward", "shared"}
-    assert [c.name for c in project.class_facts("main.py")] == ["Net", "Plain", "Deep", "Loop", "Odd"]
+    assert [c.name for c in project.facts("main.py").classes] == ["Net", "Plain", "Deep", "Loop", "Odd"]
 
 
 # --- importers ---------------------------------------------------------------------------
@@ -286,7 +287,7 @@ def test_methods_are_found_as_python_finds_them():
 def test_who_imports_a_file(importer: str, text: str, imports: bool):
     project = project_of({**PACKAGE, importer: text})
     path = "pkg/nets/cnn.py"
-    assert project.imports(importer, path) == imports
+    assert reach_of(project).imports(importer, path) == imports
     if imports and text.partition("import")[0].strip() not in ("", "from pkg"):
         assert importer in project.importers(path)
 

@@ -61,7 +61,7 @@ def test_the_standard_library_can_be_analysed():
         file = project.parse(path)
         assert file is not None
         trace = trace_of(project, path)
-        for cls in project.class_facts(path)[:1]:
+        for cls in project.facts(path).classes[:1]:
             facts = project.facts(path)
             assert facts is not None and cls in facts.classes
         assert trace.files

@@ -19,7 +19,6 @@ from torchfix_codemods.rewrite.plan import (
     Plan,
     make_plan,
     parses_as_python,
-    subset,
 )
 
 Rule = Callable[[Mapping[str, str]], list[Finding]]
@@ -84,7 +83,8 @@ class Planner:
         return make_plan(self.find({}), files, self.find, self.accepts, self.parses, self.limit)
 
     def subset(self, ids: set[str]) -> Plan:
-        return subset(self.find({}), ids, self.files.__getitem__, self.find, self.parses, self.limit)
+        files = self.files.__getitem__
+        return make_plan(self.find({}), files, self.find, lambda f: f.id in ids, self.parses, self.limit)
 
 
 def check(plan: Plan, files: Mapping[str, str]) -> None:

@@ -187,7 +187,7 @@ def _constructed(file: ParsedFile, call: ast.Call, name: str) -> ModeDependence:
     if name in api.MODE_DEPENDENT or name in api.MODE_BY_DEFAULT or name.startswith(api.EXTERNAL_MODELS):
         return ModeDependence(True, step)
     if name in api.MODE_BY_ARGUMENT:
-        values = [k.value for k in call.keywords if k.arg == "dropout"]
+        values = [k.value for k in call.keywords if k.arg == api.MODE_BY_ARGUMENT[name]]
         zero = not values or (isinstance(values[0], ast.Constant) and not values[0].value)
         return ModeDependence(not zero, step)
     return ModeDependence(False)

@@ -30,21 +30,12 @@ _FROM = re.compile(r"(?:^|[;:])[ \t]*(?:from[ \t]*([.\w \t]*?)[ \t]*)?$")
 _WORD = re.compile(r"[^\W\d]\w*")
 _EXPORTED = re.compile(r"\n__all__[ \t]*\+?=[ \t]*[\[(][^\])]*[\])]")
 # Attributes that are assigned one by one, several of them (or several names), over several lines, by a loop or `with`.
-_ATTRIBUTE = re.compile(r"\.[ \t]*([^\W\d]\w*)")
-_STORED = re.compile(r"\.[ \t]*([^\W\d]\w*)[ \t]*[\])]?[ \t]*(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=(?!=)")
-_DECLARED = re.compile(r"\n[ \t]*\w+\.[ \t]*([^\W\d]\w*)[ \t]*:")
 _SEVERAL = re.compile(
     r"\n[ \t]*\(([^()=]*)\)[ \t]*=(?!=)|\n[ \t]*(?:async[ \t]+)?(?:for|with)\b([^\n]*)"
     r"|[\n=]((?:[^\n=\\]|\\\n)*,(?:[^\n=\\]|\\\n)*)(?==(?!=))"
 )
-_CALL = re.compile(r"\w\(")
 _VARIABLE = re.compile(r"([^\W\d]\w*[ \t]*(?::[^\n=]*)?)(?:[-+*/%&|^@]|//|\*\*|<<|>>|:)?=(?!=)")
 _DEFINED = re.compile(r"\b(?:def|class|global|case|as|except|for)[ \t(]+([\w, \t()]+)")
-_DEF = re.compile(r"\n[ \t]*(?:async[ \t]+)?def[ \t]+\w+[ \t]*(?:\[[^\]]*\])?[ \t]*\(")
-_ISINSTANCE = re.compile(r"\bisinstance\(([^(),]*),[^()]*(?:\([^()]*\)[^()]*)?\)")
-_MARK = re.compile(r"[()\[\]{},:=]|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'")
-_PLAIN = re.compile(r"\s*[\w.]+\s*$")
-_RETURNED = re.compile(r"^\)\s*->(?:[^:\"'\[]|\[[^:]*?\]|\"[^\"]*\"|'[^']*')*(?=:)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,43 +59,11 @@ class Unit:
         return tuple(map(sys.intern, set(_WORD.findall(self.code))))
 
     @cached_property
-    def stored(self) -> frozenset[str]:
-        """The attributes that it may assign."""
-        several = (part for groups in _SEVERAL.findall(self.code) for part in groups if part)
-        return frozenset(
-            (
-                *_STORED.findall(self.code),
-                *_DECLARED.findall(self.code),
-                *(name for part in several if not _CALL.search(part) for name in _ATTRIBUTE.findall(part)),
-            )
-        )
-
-    @cached_property
     def binds(self) -> frozenset[str]:
         """The names that a statement may bind."""
         parts = [part for groups in _SEVERAL.findall(self.code) for part in groups]
         parts += _DEFINED.findall(self.code) + _VARIABLE.findall(self.code)
         return frozenset(word for part in parts for word in _WORD.findall(part))
-
-    @property
-    def run(self) -> tuple[str, ...]:
-        """The identifiers in what is run when it is called: not those of decorators, annotations, `isinstance`."""
-        return self._run_and_annotated[0]
-
-    @property
-    def annotated(self) -> tuple[str, ...]:
-        """The identifiers in annotations of its parameters that are plain names: a model's class may be among them."""
-        return self._run_and_annotated[1]
-
-    @cached_property
-    def _run_and_annotated(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        code, annotations = _ISINSTANCE.sub(r"\1", self.code), ""
-        if self.name and self.name == self.owner:
-            code = code[max(0, code.find("\nclass")) :]
-        elif self.name and (definition := _DEF.search(code)) is not None:
-            code, annotations = _without_annotations(code, definition.start(), definition.end())
-        run = set(_WORD.findall(code))
-        return tuple(map(sys.intern, run)), tuple(map(sys.intern, set(_WORD.findall(annotations)) - run))
 
 
 class Outline:
@@ -199,31 +158,6 @@ def without_comments(text: str) -> str:
 def _is_formatted(text: str, start: int) -> bool:
     prefix = text[max(0, start - 2) : start].lower()
     return prefix.endswith(("f", "fr", "rf", "t", "tr", "rt"))
-
-
-def _without_annotations(code: str, start: int, position: int) -> tuple[str, str]:
-    """The code of a function from its `def` on, without annotations; and those of parameters that are plain names."""
-    kept, plain = [code[start:position]], [""]
-    depth, state, begin = 1, "name", position
-    for match in _MARK.finditer(code, position):
-        mark = match[0]
-        if mark in "([{":
-            depth += 1
-        elif mark in ")]}":
-            depth -= 1
-        if depth == 0 or (depth == 1 and mark in ",:=" and (state == "annotation" or mark != ":")):
-            part = code[begin : match.start()]
-            if state != "annotation":
-                kept.append(part)
-            elif _PLAIN.match(part):
-                plain.append(part)
-            begin, state = match.start(), "default" if mark == "=" else "name"
-        elif depth == 1 and mark == ":" and state == "name":
-            kept.append(code[begin : match.start()])
-            begin, state = match.end(), "annotation"
-        if depth == 0:
-            return "".join((*kept, _RETURNED.sub(")", code[match.start() :], 1))), " ".join(plain)
-    return code[start:], ""
 
 
 def _chunks(code: str, lines: re.Pattern[str]) -> Iterator[tuple[str, str, int, int, str]]:

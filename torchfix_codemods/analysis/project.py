@@ -11,14 +11,12 @@ import re
 import sys
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from posixpath import dirname, join, normpath
 from typing import Any
 
 from torchfix_codemods.analysis.facts import (
     STAR_IMPORT,
-    ClassFacts,
     FileFacts,
     Imported,
     facts_of,
@@ -36,22 +34,6 @@ MODULE_CLASSES = ("torch.nn.Module", "pytorch_lightning.LightningModule", "light
 KEPT_TEXT = 1_500_000  # characters of the files whose trees are kept; trees are thirty times the size of their text
 MAX_DEPTH = 20  # re-exports and bases are followed this far; deeper is a cycle
 _IMPORT_LINE = re.compile(r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+([\w., \t]+))", re.M)
-
-
-@dataclass(frozen=True)
-class _Imports:
-    """Files that a file imports, packages from which it takes everything, and packages that it imports as such."""
-
-    files: frozenset[str]
-    starred: frozenset[str]
-    packages: frozenset[str]
-
-    def reach(self, path: str) -> bool:
-        return (
-            path in self.files
-            or path.rpartition("/")[0] in self.starred
-            or any(path.startswith(folder + "/") for folder in self.packages)
-        )
 
 
 class Project:
@@ -284,36 +266,6 @@ class Project:
         found |= {other for other in self._importers.get("", set()) if other.startswith(below)}
         return sorted(found - {path})
 
-    def imports(self, importer: str, path: str) -> bool:
-        """Whether `importer` really imports a file, or a package whose `__init__` may hand it on."""
-        known: dict[str, _Imports] = self.memory.setdefault("imports", {})
-        if importer not in known:
-            known[importer] = self._imports_of(importer)
-        return known[importer].reach(path)
-
-    def _imports_of(self, importer: str) -> _Imports:
-        files: set[str] = set()
-        starred: set[str] = set()
-        packages: set[str] = set()
-        facts = self.facts(importer)
-        for entry in facts.all_imports if facts else ():
-            target = self.module_path(entry.module, importer, entry.level)
-            if target is None:
-                continue
-            files.add(target)
-            if not target.endswith(("/__init__.py", "/")):
-                continue
-            folder = target.rpartition("/")[0]
-            if entry.name is None:
-                packages.add(folder)
-                continue
-            found = self.definition(target, entry.name)
-            if found is not None and not isinstance(found, External):
-                files.add(found.path)
-            if entry.name == "*":
-                starred.add(folder)
-        return _Imports(frozenset(files), frozenset(starred), frozenset(packages))
-
     # --- names -------------------------------------------------------------------------------------------------
 
     def qualified_name(self, file: ParsedFile, node: ast.expr) -> str | None:
@@ -484,11 +436,6 @@ class Project:
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             }
         return cache[ref]
-
-    def class_facts(self, path: str) -> tuple[ClassFacts, ...]:
-        """The top-level classes of a file."""
-        facts = self.facts(path)
-        return facts.classes if facts else ()
 
 
 def _bound_by_expression(file: ParsedFile, node: ast.Name) -> bool:

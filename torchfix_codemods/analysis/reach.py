@@ -1,27 +1,16 @@
-"""Which code can run when some code runs? Answered by names alone, without parsing, and erring on the side of more.
-
-A unit reaches what its words can mean: functions and classes of the file, what it imports, and (once a class is
-reached) the methods whose name was said anywhere. So what is *not* reached cannot take part in what is interpreted.
-"""
+"""What names mean across files, and what imports what: by names alone, without parsing, erring on the side of more."""
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from torchfix_codemods.analysis.facts import STAR_IMPORT, Imported, listed_names
-from torchfix_codemods.analysis.outline import Outline, Unit, outline_of
+from torchfix_codemods.analysis.outline import Outline, outline_of
 from torchfix_codemods.analysis.project import Project
 
-# Methods that are run without anybody saying their names.
-_UNSAID = frozenset(
-    ["forward", "__call__", "__enter__", "__exit__", "__getitem__", "__init__", "__iter__", "__next__", "__new__"]
-)
-_BASES = re.compile(r"\nclass[ \t]+\w+[ \t]*(?:\[[^\]]*\])?[ \t]*\(([^)]*)\)")
-_PLAIN_BASES = frozenset(["object", "Exception", "dict", "list", "tuple", "str", "int", "type"])
 KEPT_CODE = 20_000_000  # characters of the files whose outlines are kept
 
 
@@ -59,7 +48,6 @@ class Reach:
         self._modules: dict[str, dict[str, str]] | None = None
         self._meanings: dict[tuple[str, str], frozenset[Meaning]] = {}
         self._imports: dict[str, _Imports] = {}
-        self._module_classes: dict[Meaning, bool] = {}
         self._starred: dict[str, dict[str, tuple[str, ...]]] = {}
 
     def outline(self, path: str) -> Outline | None:
@@ -161,29 +149,6 @@ class Reach:
         found = self.meanings(target, entry.name)
         return found | {Meaning("module", module)} if module is not None else found
 
-    def may_be_module(self, meaning: Meaning) -> bool:
-        """Whether a class may derive from `torch.nn.Module`: False only where all its bases are known not to."""
-        if meaning not in self._module_classes:
-            self._module_classes[meaning] = False  # in a cycle
-            outline = self.outline(meaning.path)
-            heads = [unit for unit in outline.classes.get(meaning.name, ()) if unit.name] if outline else []
-            bases = [_BASES.search(unit.code) for unit in heads]
-            words = {word for base in bases if base for word in base[1].replace(",", " ").split()}
-            self._module_classes[meaning] = outline is None or any(self._may_be_base(meaning.path, w) for w in words)
-        return self._module_classes[meaning]
-
-    def _may_be_base(self, path: str, dotted: str) -> bool:
-        outline = self.outline(path)
-        first, _, last = dotted.rpartition(".")
-        head = dotted.partition(".")[0]
-        if not head.isidentifier() or "=" in dotted or outline is None:
-            return "=" not in dotted
-        if head in outline.bound or head in outline.classes:
-            found = self.meanings(path, head)
-            outside = {e.module for e in outline.bound.get(head, ()) if not self.imported(e, path)}
-            return any(m.kind != "class" or self.may_be_module(m) for m in found) or any(map(_is_of_torch, outside))
-        return bool(first) or last not in _PLAIN_BASES
-
     def imports(self, importer: str, path: str) -> bool:
         """Whether a file imports another, or a package whose `__init__` may hand it on."""
         if importer not in self._imports:
@@ -213,10 +178,6 @@ class Reach:
         return _Imports(frozenset(files), frozenset(starred), frozenset(packages))
 
 
-def _is_of_torch(module: str) -> bool:
-    return module.partition(".")[0] in ("torch", "torchvision", "pytorch_lightning", "lightning")
-
-
 def reach_of(project: Project) -> Reach:
     """The names of a project, remembered with it."""
     known = project.memory.get("reach")
@@ -224,82 +185,3 @@ def reach_of(project: Project) -> Reach:
         known = project.memory["reach"] = Reach(project)
     assert isinstance(known, Reach)
     return known
-
-
-class Reached:
-    """What some units reach: `units`, and `complete` is False where a file on the way has no outline."""
-
-    def __init__(self, reach: Reach, start: Iterable[Unit]) -> None:
-        self.units: set[Unit] = set()
-        self.complete = True
-        self._reach = reach
-        self._words: set[str] = set()
-        self._waiting: dict[str, list[Unit]] = {}  # methods of reached classes, until somebody says their name
-        self._entered: set[Meaning] = set()
-        self._todo = list(start)
-        for unit in list(self._todo):
-            if unit.owner:
-                self._enter(Meaning("class", unit.path, unit.owner))
-        while self._todo:
-            unit = self._todo.pop()
-            if unit not in self.units:
-                self.units.add(unit)
-                self._take(unit)
-
-    def _take(self, unit: Unit) -> None:
-        for word in unit.run:
-            if word not in self._words:
-                self._words.add(word)
-                self._todo += self._waiting.pop(word, ())
-        for name in unit.annotated:
-            for meaning in self._reach.meanings(unit.path, name):
-                if meaning not in self._entered and meaning.kind == "class" and self._reach.may_be_module(meaning):
-                    self._enter(meaning)
-        files = [unit.path]  # the unit's own, those that its star imports give, and modules that its words name
-        words = frozenset(unit.run)
-        for path in files:
-            for other in self._look_up(path, words):
-                if other not in files:
-                    files.append(other)
-
-    def _look_up(self, path: str, words: frozenset[str]) -> Iterator[str]:
-        """Take what the words mean in a file; gives the files in which they are to be looked up too."""
-        modules = self._reach.submodules(path)
-        yield from (modules[name] for name in modules.keys() & words)
-        outline = self._reach.outline(path)
-        if outline is None:
-            self.complete = self.complete and path.endswith("/")
-            return
-        names = outline.names & words
-        if "*" in outline.bound:
-            names |= self._reach.starred(path, outline.bound["*"]).keys() & words
-        for name in names:
-            for meaning in self._reach.meanings(path, name):
-                if meaning.kind == "module":
-                    yield meaning.path
-                elif meaning not in self._entered:
-                    self._enter(meaning)
-
-    def _enter(self, meaning: Meaning) -> None:
-        self._entered.add(meaning)
-        outline = self._reach.outline(meaning.path)
-        if outline is None:
-            return
-        match meaning.kind:
-            case "function":
-                self._todo += outline.functions.get(meaning.name, ())
-            case "variable":
-                self._todo += outline.variables.get(meaning.name, ())
-            case _:
-                for unit in outline.classes.get(meaning.name, ()):
-                    self._add(unit, unit.binds if not unit.name else frozenset())
-                for method in outline.methods.get(meaning.name, ()):
-                    self._add(method, frozenset() if method.name in _UNSAID else method.stored | {method.name})
-
-    def _add(self, unit: Unit, names: frozenset[str]) -> None:
-        """Part of a class, reached when somebody says one of the names (that of a method, or what it assigns)."""
-        if not names or not self._words.isdisjoint(names):
-            self._todo.append(unit)
-        else:
-            for name in names:
-                self._waiting.setdefault(name, []).append(unit)

@@ -302,16 +302,18 @@ MODE_DEPENDENT = frozenset(
         "RReLU",
     ]
 )
-MODE_BY_ARGUMENT = {  # dropout only if this argument is given and not zero
+MODE_BY_ARGUMENT = {  # only if this argument is given, and neither zero nor False
     _NN + "LSTM": "dropout",
     _NN + "GRU": "dropout",
     _NN + "RNN": "dropout",
     _NN + "MultiheadAttention": "dropout",
+    _NN + "InstanceNorm1d": "track_running_stats",
+    _NN + "InstanceNorm2d": "track_running_stats",
+    _NN + "InstanceNorm3d": "track_running_stats",
 }
 MODE_BY_DEFAULT = frozenset(  # dropout=0.1 unless told otherwise
     _NN + name for name in ["Transformer", "TransformerEncoderLayer", "TransformerDecoderLayer"]
 )
-MODE_INDEPENDENT_MODELS: frozenset[str] = frozenset()
 EXTERNAL_MODELS = (
     "torchvision.models.",
     "timm.",
@@ -390,38 +392,6 @@ TRANSPARENT_ITERATORS = frozenset(
     ]
 )
 
-# Frameworks that set the mode and the gradient mode themselves.
-FRAMEWORKS = (
-    "pytorch_lightning",
-    "lightning",
-    "accelerate",
-    "ignite",
-    "fastai",
-    "deepspeed",
-    "catalyst",
-    "poutyne",
-    "skorch",
-    "allennlp",
-    "mmcv",
-    "mmengine",
-    "detectron2.engine",
-    "transformers.Trainer",
-    "composer",
-)
-LIGHTNING_HOOKS = frozenset(
-    [
-        "training_step",
-        "validation_step",
-        "test_step",
-        "predict_step",
-        "configure_optimizers",
-        "on_train_epoch_end",
-        "on_validation_epoch_end",
-        "validation_epoch_end",
-        "training_epoch_end",
-        "test_epoch_end",
-    ]
-)
 # A callee of one of these names, unread, may run a backward pass or an optimizer step.
 TRAINING_NAMES = (
     "train",

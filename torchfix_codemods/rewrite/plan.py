@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -101,18 +101,6 @@ def make_plan(
         # Starting again without the culprits is rare and dear, but leaves nothing of them behind.
         banned |= endless if attempt < limit else run.first_ids
     return run.plan()
-
-
-def subset(
-    findings: Sequence[Finding],
-    ids: Collection[str],
-    texts: Callable[[str], str],
-    refind: Callable[[Mapping[str, str]], Sequence[Finding]],
-    parses: Callable[[str, str], bool],
-    limit: int = 10,
-) -> Plan:
-    """The plan that makes only the fixes with these ids (of an earlier plan); the rest is held back."""
-    return make_plan(findings, texts, refind, lambda finding: finding.id in ids, parses, limit)
 
 
 def parses_as_python(path: str, text: str) -> bool:

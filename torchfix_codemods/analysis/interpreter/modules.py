@@ -67,7 +67,6 @@ _PARAMETRIC = frozenset(
 _KEEPS_RANK = frozenset(
     ["Resize", "CenterCrop", "Normalize", "ToDtype", "ConvertImageDtype", "ColorJitter", "Pad", "GaussianBlur"]
 )
-_OPTIMIZER_METHODS = frozenset(["step", "zero_grad", "state_dict", "load_state_dict", "add_param_group"])
 
 
 def is_module_class(name: str) -> bool:
