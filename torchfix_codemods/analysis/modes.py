@@ -108,7 +108,8 @@ def _of_external(machine: Machine, model: Instance, name: str, seen: set[ClassRe
         return ModeDependence(True, step)
     if name in api.MODE_BY_ARGUMENT:
         given = dict(model.kwargs).get(api.MODE_BY_ARGUMENT[name])
-        return ModeDependence(given is not None and given not in (Const(0), Const(0.0)), step)
+        off = given is None or (isinstance(given, Const) and not given.value)
+        return ModeDependence(not off, step)
     if name.startswith(api.EXTERNAL_MODELS):
         return ModeDependence(True, step)  # every classifier of these libraries has batch norm or dropout
     children = machine.children_of(model)
