@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from torchfix_codemods.analysis.facts import Imported
+from torchfix_codemods.analysis.facts import STAR_IMPORT, Imported
 from torchfix_codemods.analysis.outline import Outline
 from torchfix_codemods.analysis.reach import Reach
 
@@ -32,13 +32,25 @@ def users_of(reach: Reach, path: str) -> tuple[list[str], bool]:
 def _users_of_these(reach: Reach, frontier: list[str], found: _Names) -> Iterator[tuple[str, frozenset[str]]]:
     """Files that use one of those in the frontier, each once, with the names that lead there."""
     seen: set[str] = set()
+    wanted = frozenset().union(*found.values())
     for used in frontier:
         for other in reach.project.importers(used):
-            if other in found or other in seen or not reach.imports(other, used):
+            if other in found or other in seen or not _may_say(reach, other, wanted):
+                continue
+            if not reach.imports(other, used):
                 continue
             if names := _leading_on(reach, other, found):
                 seen.add(other)
                 yield other, names
+
+
+def _may_say(reach: Reach, path: str, names: frozenset[str]) -> bool:
+    """Whether one of the names stands in a text, or a star import that may give it: cheaper than an outline."""
+    text = reach.project.read(path) or ""
+    starred: dict[str, bool] = reach.project.memory.setdefault("star imports", {})
+    if path not in starred:
+        starred[path] = STAR_IMPORT.search(text) is not None
+    return starred[path] or any(name in text for name in names)
 
 
 def _defined(reach: Reach, path: str) -> frozenset[str]:
@@ -54,19 +66,20 @@ def _defined(reach: Reach, path: str) -> frozenset[str]:
 
 def _leading_on(reach: Reach, path: str, found: _Names) -> frozenset[str]:
     """The names of a file that lead to the file in question; nothing where it does not use any that do."""
-    outline = reach.outline(path)
-    if outline is None:
+    entries = reach.entries(path)
+    if entries is None:
         return frozenset().union(_defined(reach, path), *found.values())
-    leading = frozenset(name for entry in outline.imports for name in _given(reach, path, outline, entry, found))
-    return _with_users(outline, leading) if leading else leading
+    leading = frozenset(name for entry in entries for name in _given(reach, path, entry, found))
+    outline = reach.outline(path) if leading else None
+    return _with_users(outline, leading) if outline is not None else leading
 
 
-def _given(reach: Reach, path: str, outline: Outline, entry: Imported, found: _Names) -> Iterator[str]:
+def _given(reach: Reach, path: str, entry: Imported, found: _Names) -> Iterator[str]:
     """The names by which an import gives what leads to the file in question."""
     if entry.name == "*":
-        for name, files in reach.starred(path, outline.bound["*"]).items():
-            if any(name in found[file] for file in files if file in found):
-                yield name
+        stars = [other for other in reach.entries(path) or () if other.name == "*"]
+        for file, names in reach.starred_from(path, stars).items():
+            yield from names & found.get(file, frozenset())
         return
     for meaning in reach.imported(entry, path):
         if meaning.kind != "module":
@@ -78,7 +91,8 @@ def _given(reach: Reach, path: str, outline: Outline, entry: Imported, found: _N
         inside = [
             names for file, names in found.items() if file == meaning.path or (is_package and file.startswith(folder))
         ]
-        if any(not names.isdisjoint(unit.words) for names in inside for unit in outline.units):
+        outline = reach.outline(path) if inside else None
+        if outline is not None and any(not names.isdisjoint(outline.words) for names in inside):
             yield entry.bound
 
 

@@ -120,6 +120,11 @@ class Outline:
         """Every name that the top level may define, but for what star imports give."""
         return frozenset((*self.functions, *self.classes, *self.bound, *self.variables))
 
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The identifiers in all units."""
+        return frozenset().union(*(unit.words for unit in self.units))
+
     @property
     def units(self) -> Iterator[Unit]:
         """All units, the top level last."""

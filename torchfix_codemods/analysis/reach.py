@@ -45,10 +45,12 @@ class Reach:
         self.project = project
         self._outlines: OrderedDict[str, tuple[Outline | None, int]] = OrderedDict()
         self._kept = 0
+        self._entries: dict[str, tuple[Imported, ...] | None] = {}
         self._modules: dict[str, dict[str, str]] | None = None
         self._meanings: dict[tuple[str, str], frozenset[Meaning]] = {}
         self._imports: dict[str, _Imports] = {}
         self._starred: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._starred_from: dict[str, dict[str, frozenset[str]]] = {}
 
     def outline(self, path: str) -> Outline | None:
         """The outline of a file; None where it has none or cannot be read."""
@@ -62,6 +64,13 @@ class Reach:
         while self._kept > KEPT_CODE and len(self._outlines) > 1:
             self._kept -= self._outlines.popitem(last=False)[1][1]
         return found
+
+    def entries(self, path: str) -> tuple[Imported, ...] | None:
+        """The imports of a file, kept when its outline is dropped; None where it has none."""
+        if path not in self._entries:
+            outline = self.outline(path)
+            self._entries[path] = None if outline is None else outline.imports
+        return self._entries[path]
 
     def submodules(self, package: str) -> dict[str, str]:
         """The modules in a package (`folder/__init__.py` or `folder/`) by name; nothing for other files."""
@@ -97,6 +106,16 @@ class Reach:
                 files += [other for other in dict.fromkeys(stars) if other not in files]
             self._starred[path] = {name: tuple(found) for name, found in names.items()}
         return self._starred[path]
+
+    def starred_from(self, path: str, entries: Iterable[Imported]) -> dict[str, frozenset[str]]:
+        """The same by the files: the names that each may define."""
+        if path not in self._starred_from:
+            names: dict[str, set[str]] = {}
+            for name, files in self.starred(path, entries).items():
+                for file in files:
+                    names.setdefault(file, set()).add(name)
+            self._starred_from[path] = {file: frozenset(found) for file, found in names.items()}
+        return self._starred_from[path]
 
     def _exports(self, path: str, entries: Iterable[Imported] | None) -> tuple[frozenset[str], list[str]]:
         """The public names of a file, and the files that it imports everything from."""
