@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from torchfix_codemods.analysis.interpreter.machine import Machine
 
 MAX_DEPTH = 24
-MAX_STEPS = 60_000  # statements of one root; what lies beyond is unknown, and the trace says that it is incomplete
+MAX_STEPS = 20_000  # statements of one root; what lies beyond is unknown, and the trace says that it is incomplete
 Kwargs = dict[str, Value]
 
 
