@@ -150,8 +150,10 @@ def test_links(tmp_path: Path) -> None:
     assert shown(found) == ["tree/a.py", "tree/leads_in.py", "tree/sub/d.py"]
     assert found.files[1].real == tree / "sub/data.txt"
     assert [(s.path, s.reason) for s in found.skipped] == [
+        ("tree/loop.py", "symlink-out-of-tree"),
         ("tree/nowhere.py", "unreadable"),
         ("tree/out.py", "symlink-out-of-tree"),
+        ("tree/pkg", "symlink-out-of-tree"),
         ("tree/self.py", "unreadable"),
     ]
 

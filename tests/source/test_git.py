@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from torchfix_codemods.source.errors import GitFailed
-from torchfix_codemods.source.git import dirty_files, repository_root
+from torchfix_codemods.source.git import dirty_files, lacks_git, repository_root
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -155,3 +155,13 @@ def test_nothing_of_the_repository_is_run_and_nothing_is_written(repository: Pat
     (repository / "modified.py").write_text("x = 2\n")
     assert dirty(repository) == ["modified.py"]
     assert not (tmp_path / "sprung").exists() and (repository / ".git/index").read_bytes() == index
+
+
+def test_a_missing_git_is_noticed_inside_a_repository_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "repo" / ".git").mkdir(parents=True)
+    (tmp_path / "repo" / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    inside, outside = tmp_path / "repo" / "a.py", tmp_path / "b.py"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert lacks_git([inside]) and not lacks_git([outside])
+    monkeypatch.undo()
+    assert not lacks_git([inside])

@@ -25,7 +25,7 @@ from torchfix_codemods.report.outcome import outcomes
 from torchfix_codemods.rewrite.plan import Plan
 from torchfix_codemods.rules.silence import comment_out
 from torchfix_codemods.source.errors import UsageError, WriteRefused, name_some
-from torchfix_codemods.source.git import dirty_files
+from torchfix_codemods.source.git import dirty_files, lacks_git
 from torchfix_codemods.source.write import write_files
 
 FOUND = 1
@@ -71,11 +71,12 @@ def apply(
         try:
             plan, declined = _reviewed(terminal, analysis, allow_dirty)
         except (KeyboardInterrupt, EOFError, click.Abort):
-            terminal.complain("\ninterrupted: nothing was written")
+            terminal.say("")
+            terminal.complain("interrupted: nothing was written")
             return INTERRUPTED
     else:
         plan, declined = make_plan(analysis), ()
-    code, written = _carry_out(analysis, plan, dry_run, allow_dirty)
+    code, written = _carry_out(terminal, analysis, plan, dry_run, allow_dirty)
     result = report_of(analysis, plan, FAILED if analysis.problems else code)
     results = outcomes(result, declined)
     if not (dry_run or interactive or request.given):
@@ -86,7 +87,9 @@ def apply(
     return result.exit_code
 
 
-def _carry_out(analysis: Analysis, plan: Plan, dry_run: bool, allow_dirty: bool) -> tuple[int, int | None]:
+def _carry_out(
+    terminal: Terminal, analysis: Analysis, plan: Plan, dry_run: bool, allow_dirty: bool
+) -> tuple[int, int | None]:
     """Print or write what is planned: the exit code and, where files are written, how many were."""
     if dry_run:
         changes = patch(analysis, plan)
@@ -98,17 +101,20 @@ def _carry_out(analysis: Analysis, plan: Plan, dry_run: bool, allow_dirty: bool)
         write_bytes(raw if new is None else new)
         return 0, None
     if not allow_dirty:
-        _refuse_dirty(analysis, plan.texts)
+        _refuse_dirty(terminal, analysis, plan.texts)
     return 0, len(write_files(file_changes(analysis, plan), cwd=analysis.request.cwd))
 
 
-def _refuse_dirty(analysis: Analysis, paths: Iterable[str]) -> None:
+def _refuse_dirty(terminal: Terminal, analysis: Analysis, paths: Iterable[str]) -> None:
     """Raise `WriteRefused` if git could not give back one of these files."""
     shown = {analysis.reader.files[path].real: path for path in paths}
+    if lacks_git(shown):
+        terminal.complain("warning: git was not found: changes that are not committed could not be seen")
     dirty = [shown.get(real, str(real)) for real in dirty_files(shown)]
     if dirty:
+        verb = "is" if len(dirty) == 1 else "are"
         raise WriteRefused(
-            f"nothing was written: {name_some(dirty)} would change and is not committed"
+            f"nothing was written: {name_some(dirty)} would change and {verb} not committed"
             " (commit or stash first, or use --allow-dirty)"
         )
 
@@ -120,7 +126,7 @@ def _reviewed(terminal: Terminal, analysis: Analysis, allow_dirty: bool) -> tupl
     fixes = [finding.fix for finding in analysis.findings if finding.fix]
     if not allow_dirty:
         # Before the first question: nobody should answer thirty of them for nothing.
-        _refuse_dirty(analysis, {edit.path for fix in fixes for edit in fix.edits})
+        _refuse_dirty(terminal, analysis, {edit.path for fix in fixes for edit in fix.edits})
     review = ask(terminal, report_of(analysis), analysis.request.rules)
     accepted = {finding.id for finding in review.chosen(Answer.YES)}
     plan = make_plan(analysis, lambda finding: finding.id in accepted)
@@ -128,7 +134,8 @@ def _reviewed(terminal: Terminal, analysis: Analysis, allow_dirty: bool) -> tupl
 
 
 def _refused(review: Review) -> tuple[str, ...]:
-    return tuple(finding.id for answer in (Answer.NO, Answer.IGNORE) for finding in review.chosen(answer))
+    accepted = review.chosen(Answer.YES)
+    return tuple(finding.id for finding in review.findings if finding not in accepted)
 
 
 def _commented(terminal: Terminal, analysis: Analysis, plan: Plan, review: Review) -> Plan:

@@ -36,9 +36,11 @@ def show_page(rule: Rule, terminal: Terminal, *, on_stderr: bool) -> None:
         text = rule.page().text
     except OSError:
         text = f"# {rule.name} ({rule.code})\n\n{rule.summary} (this rule has no page)\n"
+    if on_stderr:  # in the middle of a review: without the examples, which fill many screens
+        text = text.partition("\n## Examples\n")[0].rstrip() + f"\n\nExamples: `torchfix explain {rule.name}`\n"
     if terminal.decorated(stream):
         from rich.markdown import Markdown
 
-        terminal.console(stream).print(Markdown(text))
+        terminal.console(stream).print(Markdown(text), soft_wrap=False)
     else:
         stream.write(text)

@@ -22,7 +22,7 @@ def undo(verbose: bool, quiet: bool) -> int:
     terminal = Terminal(quiet=quiet, verbose=verbose)
     done = journal.undo(working_folder())
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(done.applied_at))
-    terminal.say(f"{count(len(done.restored), 'file')} restored to what they were before the apply of {when}")
+    terminal.say(f"{count(len(done.restored), 'file')} restored, as before the apply of {when}")
     for path in done.restored if verbose else ():
         terminal.say(f"    {path}")
     if done.already_as_before:

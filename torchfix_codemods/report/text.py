@@ -29,7 +29,7 @@ def verdict(outcome: Outcome) -> str:
 def summary_lines(report: Report, results: Sequence[Outcome], written: int | None) -> Iterator[tuple[str, str]]:
     """The summary as pairs of line and style. `written` is the number of files written, None where none should be."""
     counted = Counter(outcome.status for outcome in results)
-    yield _headline(counted, written), "bold"
+    yield _headline(report, counted, written), "bold"
     yield from _unfinished(counted, results)
     if report.suppressed:
         yield f"{count(report.suppressed, 'finding')} suppressed by comments or settings", ""
@@ -39,7 +39,7 @@ def summary_lines(report: Report, results: Sequence[Outcome], written: int | Non
     for warning in report.warnings:
         yield f"warning: {warning}", "yellow"
     if not report.seen:
-        yield "no Python files were found: nothing was analysed", "yellow"
+        yield "no Python files were found (or all are excluded)", "yellow"
     else:
         yield f"{count(report.analysed, 'file')} analysed of {report.seen}", ""
 
@@ -50,15 +50,18 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else plural}"
 
 
-def _headline(counted: Counter[Status], written: int | None) -> str:
+def _headline(report: Report, counted: Counter[Status], written: int | None) -> str:
     total = sum(counted.values())
     if not total:
-        return "nothing found" if written is None else "nothing to do: no files were modified"
+        nothing = "nothing found" if report.analysed else "nothing was analysed"
+        return nothing if written is None else f"{nothing}: no files were modified"
     if written is None:
         return f"{count(total, 'finding')}, {counted[Status.FIXABLE] + counted[Status.FIXED]} fixable by `apply`"
     if not written:
-        return f"no files were modified: {count(total, 'finding')}, none with a fix to apply"
-    return f"{count(counted[Status.FIXED], 'fix')} applied in {count(written, 'file')} (`torchfix undo` takes it back)"
+        return f"no files were modified: {count(total, 'finding')}, no fix applied"
+    made = counted[Status.FIXED]
+    what = f"{count(made, 'fix')} applied" if made else "comments inserted"
+    return f"{what} in {count(written, 'file')} (`torchfix undo` takes it back)"
 
 
 def _unfinished(counted: Counter[Status], results: Sequence[Outcome]) -> Iterator[tuple[str, str]]:
@@ -69,7 +72,7 @@ def _unfinished(counted: Counter[Status], results: Sequence[Outcome]) -> Iterato
         yield f"{number} held back ({level.label}): {hint}use --up-to {level.label}, or -i to decide one by one", ""
     texts = {
         Status.NO_FIX: "without a fix",
-        Status.DECLINED: "left as it was, as you said",
+        Status.DECLINED: "left alone",
         Status.WAITING: "waiting for another fix: run again",
         Status.DROPPED: "dropped",
         Status.SOLVED: "solved by another fix",

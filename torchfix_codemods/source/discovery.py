@@ -119,7 +119,7 @@ class _Walk:
                 self.skipped[shown] = Skipped(shown, "unreadable", "a symbolic link that leads nowhere")
             elif not any(_is_below(real, folder) for folder in (tree, *self.walked)):
                 self.skipped[shown] = Skipped(shown, "symlink-out-of-tree", f"it leads to {real}")
-            else:
+            elif not os.path.isdir(real):  # a folder inside is walked by its own name
                 self.files.setdefault(real, shown)
 
     def result(self) -> Discovery:
@@ -165,20 +165,21 @@ class _Walk:
         for entry in entries:
             name = entry.name
             is_folder = entry.is_dir(follow_symlinks=False)
-            if not is_folder and not name.endswith(".py"):
+            linked_folder = entry.is_symlink() and os.path.isdir(entry.path)
+            if not is_folder and not linked_folder and not name.endswith(".py"):
                 continue
             shown = look.folder.shown + name
             if is_folder and name in USUALLY_LEFT_OUT:
                 self.left_out += not name.startswith((".", "__"))
             elif look.ignores(entry.path, is_folder):
-                self.left_out += 1
+                self.left_out += not linked_folder
             elif is_folder:
                 yield _Folder(shown + "/", entry.path, look.folder.rules)
             elif entry.is_file(follow_symlinks=False):
                 self.files.setdefault(entry.path, shown)
             elif not entry.is_symlink():
                 self._skip(shown, "unreadable", "not a regular file")
-            elif not os.path.isdir(entry.path):
+            else:
                 self.links.setdefault(shown, (os.path.realpath(entry.path), look.tree))
 
     def _place(self, path: str) -> str:

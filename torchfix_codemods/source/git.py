@@ -38,6 +38,13 @@ def dirty_files(paths: Iterable[Path]) -> list[Path]:
     return sorted(dirty)
 
 
+def lacks_git(paths: Iterable[Path]) -> bool:
+    """Whether some of `paths` stand in a repository while git is not installed, so that nobody can tell."""
+    import shutil
+
+    return shutil.which("git") is None and bool(_by_repository(paths))
+
+
 def repository_root(folder: Path) -> Path | None:
     """The work tree that holds `folder`, or None."""
     root = git_root(os.path.realpath(folder))

@@ -71,8 +71,10 @@ def _table_of(file: Path) -> dict[str, Any] | None:
         return None
     toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        tool = toml.loads(raw.decode("utf-8")).get("tool", {})
-    except (ValueError, RecursionError) as error:  # broken TOML and broken UTF-8 are both ValueErrors
+        tool = toml.loads(raw.decode("utf-8-sig")).get("tool", {})
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file}: not UTF-8, as TOML has to be") from error
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{file}: {error}") from error
     table = tool.get("torchfix") if isinstance(tool, dict) else None
     if table is not None and not isinstance(table, dict):
