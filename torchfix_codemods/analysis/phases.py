@@ -219,6 +219,8 @@ def loose_calls(trace: Trace) -> dict[int, str]:
         reason = ""
         if event.kind in ("return", "yield"):
             reason = f"its output is {event.kind}ed to a caller that is not in view"
+        elif event.kind == "callee" and event.name.rpartition(".")[2] in api.STORING_NAMES:
+            reason = f"its output is kept by {event.name}"
         elif event.kind == "callee" and any(
             word in event.name.lower().rpartition(".")[2] for word in api.TRAINING_NAMES
         ):

@@ -392,6 +392,11 @@ TRANSPARENT_ITERATORS = frozenset(
     ]
 )
 
+# A method or function of one of these names, unread, keeps what it is given: others may train on it later.
+STORING_NAMES = frozenset(
+    "append appendleft add push put insert extend extendleft setdefault heappush store remember memorize record enqueue"
+    " register collect stash save_transition add_transition add_experience".split()
+)
 # A callee of one of these names, unread, may run a backward pass or an optimizer step.
 TRAINING_NAMES = (
     "train",

@@ -104,6 +104,9 @@ def _operand(flow: Flow, call: ast.Call) -> ast.expr:
     return call.args[0]
 
 
+_BY_POSITION = re.compile(r"\.(?:named_)?children\(\)|\._modules\b|\.named_modules\(\)|\.modules\(\)\)?\[")
+
+
 def _attribute_line(flow: Flow, file: ParsedFile, project: Project, call: ast.Call) -> list[Edit]:
     """Delete `self.softmax = nn.Softmax(dim=1)` where nothing else uses the attribute."""
     made_at = flow.activation.made_at
@@ -126,7 +129,9 @@ def _attribute_line(flow: Flow, file: ParsedFile, project: Project, call: ast.Ca
             used = _name_uses(file, attribute)
         case _:
             return []
-    return verbs.delete_statement(file, statement) if used <= 1 else []
+    # Whoever goes through the layers in their order counts on every one of them.
+    walked = any(_BY_POSITION.search(project.read(path) or "") for path in (file.path, *project.importers(file.path)))
+    return verbs.delete_statement(file, statement) if used <= 1 and not walked else []
 
 
 def _attribute_uses(file: ParsedFile, project: Project, statement: ast.stmt, attribute: str) -> int:
@@ -267,9 +272,19 @@ def _compensation(flow: Flow, project: Project, places: list[Place]) -> list[Edi
             raise verbs.CannotRewrite("an expression that reads the numbers was not found again")
         if not isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
             raise verbs.CannotRewrite("an expression that reads the numbers is too involved to be wrapped")
+        if _is_coroutine(file, node):
+            raise verbs.CannotRewrite("the numbers are awaited later than they are asked for")
         torch, imports = verbs.ensure_import(file, "torch", visible_from=node)
         edits += [*imports, *verbs.wrap_expression(file, node, _template(flow, torch))]
     return edits
+
+
+def _is_coroutine(file: ParsedFile, node: ast.expr) -> bool:
+    """Whether an expression calls an `async def` of the file and does not wait for it at once."""
+    if not isinstance(node, ast.Call) or isinstance(file.parents[node], ast.Await):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return re.search(rf"\basync[ \t]+def[ \t]+{re.escape(name)}\b", file.text) is not None
 
 
 def _template(flow: Flow, torch: str) -> str:

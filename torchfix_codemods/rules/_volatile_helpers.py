@@ -127,6 +127,8 @@ def _calls(flag: Flag, project: Project) -> Iterator[tuple[ParsedFile, ast.Call]
         if file is None:
             raise NotFollowed(f"{path} mentions {function.name} and could not be read")
         uses = _method_uses(file, owner, function.name, project) if owner else _uses(file, own, project)
+        if owner is None and _may_be_called_unseen(file, function, project):
+            raise NotFollowed(f"{path} may call {function.name}() in a way that is not followed")
         for node in uses:
             parent = file.parents[node]
             if not isinstance(parent, ast.Call) or parent.func is not node:
@@ -149,6 +151,24 @@ def _uses(file: ParsedFile, own: FunctionRef, project: Project) -> Iterator[ast.
             yield node
         elif found is None and isinstance(node, ast.Name) and file.path != own.path:
             raise NotFollowed(f"{file.path}:{node.lineno} may or may not mean this {name}()")
+
+
+def _may_be_called_unseen(file: ParsedFile, function: FunctionNode, project: Project) -> bool:
+    """Whether something unresolved of the function's name is called with an argument of its, or asked for by name."""
+    arguments = function.args
+    parameters = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+    for node in ast.walk(file.tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=name) as target) if name == function.name:
+                given = {k.arg for k in node.keywords} & parameters
+                if (given or len(node.args) > 1) and project.resolve(file, target) is None:
+                    return True
+            case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=str(name)), *_]):
+                if name == function.name:
+                    return True
+            case _:
+                pass
+    return False
 
 
 def _method_uses(file: ParsedFile, owner: ast.ClassDef, name: str, project: Project) -> Iterator[ast.Attribute]:

@@ -107,7 +107,7 @@ def _seen_from_outside(program: Program) -> str | None:
 
 
 def _export(flow: Flow, program: Program) -> str | None:
-    """Whether a model that hands on the output is exported: its users would get logits."""
+    """Whether a model that hands on the output is exported or given away: its users would get logits."""
     for trace, escape in program.events(Escape):
         if escape.kind != "export" or escape.model is None:
             continue
@@ -117,7 +117,7 @@ def _export(flow: Flow, program: Program) -> str | None:
                 continue
             inside = isinstance(model.cls, ClassRef) and model.cls.name in names
             if inside or (model.site is not None and model.site == flow.activation.container):
-                return "the model is exported; its users would have to apply softmax"
+                return f"the model is handed to {escape.name}: who calls it there would have to apply softmax"
     return None
 
 

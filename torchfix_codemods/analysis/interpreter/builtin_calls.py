@@ -42,6 +42,9 @@ def call_builtin(m: Machine, name: str, args: Seq[Value], kwargs: Kwargs, node: 
             return Unknown(name)
         case "enumerate" if first is not None:
             return ListOf(Sequence((Unknown("number"), item_of(m, first, written(node, 0), frame))))
+        case "zip" if any(isinstance(a, ast.Starred) for a in node.args):
+            modules.look_all(m, args, node, frame, "escape", "taken apart by zip(*...)", kwargs)
+            return ListOf(Unknown("item of zip(*...)", calls=all_calls(args, kwargs)))
         case "zip":
             return ListOf(Sequence(tuple(item_of(m, a, written(node, i), frame) for i, a in enumerate(args))))
         case "filter" if len(args) == 2:

@@ -76,8 +76,25 @@ def call_method(
             return NONE
         case _, "pop" | "popleft":
             return item_of(m, value, node, frame)
+        case ListOf(item=item, kind="dict"), "values":
+            return ListOf(item)
+        case ListOf(item=item, kind="dict"), "items":
+            return ListOf(Sequence((Unknown("key"), item)))
         case _:
+            _not_followed(m, value, name, args, kwargs, node, frame)
             return Unknown(f"{name}()", calls=calls_of(value) | all_calls(args, kwargs))
+
+
+def _not_followed(
+    m: Machine, value: Value, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame
+) -> None:
+    """What goes into a container by a method that is not understood leaves what can be followed."""
+    from torchfix_codemods.analysis.interpreter import expressions
+    from torchfix_codemods.analysis.interpreter.torch_calls import unread
+
+    unread(m, name, args, kwargs, node, frame)
+    if isinstance(node.func, ast.Attribute) and name not in ("copy", "index", "count", "clear", "keys"):
+        expressions.look(m, value, node.func.value, frame, "escape", f"in a container that {name}() was asked of")
 
 
 def remove_item(m: Machine, value: Sequence, index: Value, place: ast.expr, frame: Frame) -> Value:

@@ -18,6 +18,7 @@ from torchfix_codemods.analysis.interpreter.state import (
 from torchfix_codemods.analysis.trace import (
     Construction,
     Context,
+    Escape,
     place_of,
 )
 from torchfix_codemods.analysis.values import (
@@ -40,6 +41,7 @@ from torchfix_codemods.analysis.values import (
     Tensor,
     Unknown,
     Value,
+    all_calls,
     calls_of,
     force,
     join,
@@ -68,7 +70,24 @@ class Objects(Functions):
             method = self.project.method(cls, "__init__")
             if method is not None:
                 self.call_function(method, args, kwargs, instance, node, frame)
+            else:
+                self._fill(instance, cls, args, kwargs, node, frame)
         return instance
+
+    def _fill(
+        self, instance: Instance, cls: ClassRef, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame
+    ) -> None:
+        """An object without an `__init__` of its own, a dataclass say: its fields are what it was given.
+
+        It may be kept anywhere, so the graphs in it are out of sight.
+        """
+        found = self.project.class_node(cls)
+        fields = [name for s in found[1].body if (name := _field(s))] if found else []
+        self.attributes[instance] |= dict(zip(fields, args, strict=False)) | kwargs
+        calls = all_calls(args, kwargs)
+        if calls and not frame.silent:
+            place = place_of(frame.file.path, node)
+            self.emit(Escape(place, frame.context, calls, "callee", f"{cls.name}.store"), frame)
 
     def is_module_instance(self, value: Value) -> bool:
         """Whether a value is certainly an `nn.Module` object."""
@@ -154,6 +173,8 @@ class Objects(Functions):
             return modules.external_attribute(self.whole, instance, name)
         if name == "__class__":
             return instance.cls
+        if name == "__call__" and self.is_module_instance(instance):
+            return instance
         attributes = self._initialised(instance)
         method = self.project.method(instance.cls, name)
         if name not in attributes and method is None and (instance, name) not in self._searched:
@@ -318,6 +339,15 @@ class Objects(Functions):
             known[name] = join((known[name], new)) if name in known and known[name] != NONE else new
             if self.is_module_instance(option):
                 self._own(option, new)
+
+
+def _field(statement: ast.stmt) -> str:
+    """The name in `name: type = default`, "" for other statements."""
+    match statement:
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return name
+        case _:
+            return ""
 
 
 def batched(item: Value) -> Value:

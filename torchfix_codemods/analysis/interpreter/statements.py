@@ -348,11 +348,12 @@ def _branches(m: Machine, bodies: list[list[ast.stmt]], frame: Frame, node: ast.
 
 def _match(m: Machine, node: ast.Match, frame: Frame) -> bool:
     """Each case is a branch; without a last `case _` none may fit."""
-    expressions.evaluate(m, node.subject, frame)
+    subject = expressions.evaluate(m, node.subject, frame)
+    expressions.look(m, subject, node.subject, frame, "escape", "taken apart by patterns")
     for pattern in (part for case in node.cases for part in ast.walk(case.pattern)):
         name = getattr(pattern, "name", getattr(pattern, "rest", None))
         if name is not None:
-            frame.env[name] = Unknown("captured by a pattern")
+            frame.env[name] = Unknown("captured by a pattern", calls=calls_of(subject))
     last = node.cases[-1]
     total = last.guard is None and isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None
     return _branches(m, [*(case.body for case in node.cases), *([] if total else [[]])], frame, node)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence as Seq
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis import torch_api as api
@@ -41,6 +42,7 @@ from torchfix_codemods.analysis.values import (
     External,
     FunctionRef,
     Instance,
+    Lazy,
     ListOf,
     Mapping,
     Partial,
@@ -101,6 +103,8 @@ def call_external(m: Machine, dotted: str, args: Seq[Value], kwargs: Kwargs, nod
         return _variable(m, first, args, kwargs, node, frame)
     if name.startswith("builtins."):
         return builtin_calls.call_builtin(m, name.removeprefix("builtins."), args, kwargs, node, frame)
+    if name.startswith(("torch.func.", "torch.vmap", "torch.optim.swa_utils.", "torch.ao.", "torch.fx.", "functorch.")):
+        model_handed(m, name, args, kwargs, node, frame)
     if name.startswith("torch.") and not is_class_name(name):
         return _torch_function(m, name, first, args, kwargs, node, frame)
     if is_module_class(name) or modules.is_optimizer(name) or name.startswith(("torch.utils.data.", "torchvision.")):
@@ -179,6 +183,7 @@ def _torch_function(
         case "torch.load" | "torch.jit.load" | "torch.hub.load":
             return Unknown("loaded from a file", key=f"{frame.file.path}:{node.lineno}:{node.col_offset}:loaded")
         case "torch.save":
+            model_handed(m, name, args, kwargs, node, frame)
             modules.look_all(m, args, node, frame, "escape", f"given to {name}", kwargs)
             return NONE
         case "torch.onnx.export" | "torch.jit.trace" | "torch.jit.script":
@@ -261,6 +266,8 @@ def _joined(m: Machine, bare: str, first: Value | None, node: ast.Call, frame: F
     joined = join(found)
     assert isinstance(joined, Tensor)
     rank = None if joined.rank is None else joined.rank + (bare == "stack")
+    if bare == "stack":  # a new dimension in front: the classes stand elsewhere now
+        joined = replace(joined, activations=frozenset(replace(a, moved=True) for a in joined.activations))
     calls = calls_of(value) if value is not None else NO_CALLS  # of what is no tensor to us, too
     return Tensor(rank, None, joined.dtype, None, joined.activations, calls, joined.volatile)
 
@@ -309,8 +316,28 @@ def _other(
     )
 
 
+# They get a model and look at it only; or they wrap it, and what they give is used as before.
+_HARMLESS_TO_MODELS = frozenset(
+    "summary watch add_graph profile count_parameters count_params print info debug warning log init_weights initialize"
+    " prepare broadcast_parameters get_model_complexity_info load_state_dict load_checkpoint save_checkpoint hasattr"
+    " len type id apply register append add_module deepcopy copy".split()
+)
+
+
+def model_handed(m: Machine, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame) -> None:
+    """A model goes to code that was not read, which may call it and read the numbers."""
+    if name.rpartition(".")[2] in _HARMLESS_TO_MODELS or not m.follows_activations:
+        return
+    for value in (*args, *kwargs.values()):
+        given = () if isinstance(value, Lazy) else options(value)
+        if any(m.is_module_instance(option) for option in given):
+            place = place_of(frame.file.path, node)
+            m.emit(Escape(place, frame.context, NO_CALLS, "export", name, model=value), frame)
+
+
 def unread(m: Machine, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame) -> None:
     """Tensors go to code that was not read."""
+    model_handed(m, name, args, kwargs, node, frame)
     modules.look_all(m, args, node, frame, "escape", f"given to {name}, which was not read", kwargs)
     grad_modes.note_unread(m, name, args, node, frame)
     calls, volatile = all_calls(args, kwargs), all_volatile(args, kwargs)
@@ -372,6 +399,7 @@ def call_unknown(m: Machine, callee: Value, args: Seq[Value], kwargs: Kwargs, no
     calls = all_calls(args, kwargs) | calls_of(callee)
     if key and not all(isinstance(a, Const | External | FunctionRef) for a in (*args, *kwargs.values())):
         name = ast.unparse(node.func)[:60]
+        model_handed(m, name, args, kwargs, node, frame)
         modules.look_all(m, args, node, frame, "escape", f"given to {name}, which was not read", kwargs)
         if (given := all_calls(args, kwargs)) and not frame.silent:
             m.emit(Escape(place_of(frame.file.path, node), frame.context, given, "callee", name), frame)
