@@ -18,6 +18,98 @@ loader = [(torch.randn(2, 4), torch.tensor([0, 1]))]
 """
 
 NO_GRAD = {
+    "a deque keeps log-probabilities for an update": """
+        from collections import deque
+        memory = deque(maxlen=10)
+        def act(x):
+            p = F.log_softmax(model(x), 1)[:, 0]
+            memory.append(p)
+            return p.argmax().item()
+        def finish():
+            loss = -torch.cat(list(memory)).sum()
+            loss.backward()
+            optimizer.step()
+        model.eval()
+        act(loader[0][0])
+        finish()
+        """,
+    "a dictionary of lists keeps them": """
+        
+        memory = {}
+        def act(x):
+            p = F.log_softmax(model(x), 1)[:, 0]
+            memory.setdefault('p', []).append(p)
+            return p.argmax().item()
+        def finish():
+            loss = -torch.cat(memory['p']).sum()
+            loss.backward()
+            optimizer.step()
+        model.eval()
+        act(loader[0][0])
+        finish()
+        """,
+    "a heap keeps them": """
+        import heapq
+        memory = []
+        def act(x):
+            p = F.log_softmax(model(x), 1)[:, 0]
+            heapq.heappush(memory, (len(memory), p))
+            return p.argmax().item()
+        def finish():
+            loss = -torch.cat([p for _, p in memory]).sum()
+            loss.backward()
+            optimizer.step()
+        model.eval()
+        act(loader[0][0])
+        finish()
+        """,
+    "a set keeps them": """
+        
+        memory = set()
+        def act(x):
+            p = F.log_softmax(model(x), 1)[:, 0]
+            memory.add(p)
+            return p.argmax().item()
+        def finish():
+            loss = -torch.cat(list(memory)).sum()
+            loss.backward()
+            optimizer.step()
+        model.eval()
+        act(loader[0][0])
+        finish()
+        """,
+    "objects keep them": """
+        import dataclasses
+        @dataclasses.dataclass
+        class Move:
+            p: object
+        memory = []
+        def act(x):
+            p = F.log_softmax(model(x), 1)[:, 0]
+            memory.append(Move(p))
+            return p.argmax().item()
+        def finish():
+            loss = -torch.cat([m.p for m in memory]).sum()
+            loss.backward()
+            optimizer.step()
+        model.eval()
+        act(loader[0][0])
+        finish()
+        """,
+    "an attribute on which backward is called later": """
+        class Search:
+            def __init__(self):
+                self.alpha = nn.Parameter(torch.ones(()))
+            def validate(self):
+                model.eval()
+                for x, y in loader:
+                    self.loss_alpha = (model(x).detach() * self.alpha).mean()
+            def update(self):
+                self.loss_alpha.backward()
+        search = Search()
+        search.validate()
+        search.update()
+        """,
     "an attack of another library gets the model": """
         from robustness import strengthen
         def evaluate(net):

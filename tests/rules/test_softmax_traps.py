@@ -30,6 +30,31 @@ SEEN = {
     "a forward hook of the layer": "net.act.register_forward_hook(lambda m, i, o: print(o.sum()))",
     "another softmax": "F.softmax = lambda x, dim: 2 * x",
     "another loss": "nn.CrossEntropyLoss = nn.NLLLoss",
+    "the whole model is saved": "torch.save(net, 'net.pth')",
+    "a wrapper that averages models": "ema = torch.optim.swa_utils.AveragedModel(net)\n"
+    "print(ema(torch.ones(1, 4)).sum())",
+    "a pool of threads": "from concurrent.futures import ThreadPoolExecutor\n"
+    "print([p.sum() for p in ThreadPoolExecutor(2).map(net, [torch.ones(1, 4)])])",
+    "a functional call": "print(torch.func.functional_call(net, {}, torch.ones(1, 4)).sum())",
+    "patterns": "match net(torch.ones(1, 4)):\n    case p:\n        print(p.sum())",
+    "zip takes pairs apart": "pairs = [(net(torch.ones(1, 4)), i) for i in range(2)]\n"
+    "ps, _ = zip(*pairs)\nprint(ps[0].sum())",
+    "a module that is imported by its name": "import importlib\nprint(importlib.import_module('main').net)",
+    "a class that is looked up by its name": "print(globals()['Net']()(torch.ones(1, 4)).sum())",
+}
+# The numbers are read there: the softmax moves to these places, or nothing is written.
+READ = {
+    "a dictionary's values": "found = {i: net(torch.ones(1, 4)) for i in range(2)}\n"
+    "print([p.sum() for p in found.values()])",
+    "a dataclass": "import dataclasses\n@dataclasses.dataclass\nclass R:\n    p: object\n"
+    "r = R(net(torch.ones(1, 4)))\nprint(r.p.sum())",
+    "by its special method": "print(net.__call__(torch.ones(1, 4)).sum())",
+    "kept by setdefault": "c = {}\nc.setdefault('p', net(torch.ones(1, 4)))\nprint(c['p'].sum())",
+    "a stack of outputs": "print(torch.stack([net(torch.ones(1, 4)) for _ in range(2)]).mean(0).sum())",
+    "shared between functions": "def f():\n    p = net(torch.ones(1, 4))\n    def g():\n        nonlocal p\n"
+    "        p = p / 2\n    g()\n    return p.sum()\nprint(f())",
+    "awaited later": "import asyncio\nasync def h(x):\n    return net(x)\nasync def run():\n"
+    "    (p,) = await asyncio.gather(h(torch.ones(1, 4)))\n    return p.sum()\nprint(asyncio.run(run()))",
 }
 
 
@@ -46,6 +71,25 @@ def test_without_them_it_is_written(findings):
 def test_what_sees_the_output_from_outside_makes_it_a_suggestion(findings, below):
     for found in findings(program(below=below), softmax_before_cross_entropy.RULE):
         assert found.level == Level.SUGGESTION
+
+
+@pytest.mark.parametrize("below", READ.values(), ids=READ)
+def test_readers_still_see_probabilities(applied, below, capsys):
+    before = program(below=below)
+    outputs = []
+    for (text,) in (before.values(), applied(before, softmax_before_cross_entropy.RULE).values()):
+        exec(
+            compile("import torch; torch.manual_seed(0)\n" + text, "main.py", "exec", dont_inherit=True),
+            {"__name__": "builtins"},
+        )
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1] != ""
+
+
+def test_a_layer_stays_where_somebody_goes_through_the_children(applied):
+    below = "extract = nn.Sequential(*list(net.children())[:-1])\nprint(extract(torch.ones(1, 4)).shape)"
+    (text,) = applied(program(below=below), softmax_before_cross_entropy.RULE).values()
+    assert "self.act = nn.Softmax(dim=1)\n" in text
 
 
 def test_a_layer_that_is_asked_for_by_its_name_stays(applied):

@@ -26,9 +26,7 @@ class Flow:
     def cannot_move(self) -> bool:
         """Whether an expression to which the activation would move has other values too, or goes into the loss."""
         to_losses = {loss_place for loss in self.losses for loss_place in _bases(loss, self.activation.site)}
-        read = (use.activation for use in self.uses if use.kind in ("value", "escape"))
-        stacked = any(activation.moved and activation.base is None for activation in read)
-        return stacked or any(place in self.shared or place in to_losses for place in self.compensated)
+        return any(place in self.shared or place in to_losses for place in self.compensated)
 
     @property
     def wrong_dimension(self) -> bool:

@@ -203,10 +203,18 @@ class Regions:
         """Whether the region, or a model that it calls, computes gradients by hand."""
         if any(DIFFERENTIATES.search(self.file.source(statement)) for statement in self.statements(region)):
             return True
+        if self._stores_what_trains(region):
+            return True
         models = [option for e in region.executions for option in options(e.event.model)]
         classes = [m.cls for m in models if isinstance(m, Instance) and isinstance(m.cls, ClassRef)]
         seen: set[ClassRef | FunctionRef] = set()
         return any(self._code_differentiates(cls, seen) for cls in classes)
+
+    def _stores_what_trains(self, region: Region) -> bool:
+        """Whether the region assigns an attribute on which somebody calls `backward()` later."""
+        losses = {e.attribute for _, e in self.phases.program.events(Backward) if e.attribute}
+        stored = re.compile(r"\.(?:" + "|".join(map(re.escape, sorted(losses))) + r")[ \t]*[-+*/]?=(?!=)")
+        return bool(losses) and any(stored.search(self.file.source(s)) for s in self.statements(region))
 
     def _code_differentiates(self, code: ClassRef | FunctionRef, seen: set[ClassRef | FunctionRef]) -> bool:
         """Whether a class of the project, its bases, or what it makes and calls by name computes gradients by hand."""
@@ -311,7 +319,7 @@ def asks_repeatedly(file: ParsedFile, call: ast.Call) -> bool:
             case ast.For() | ast.AsyncFor():
                 return counts(node) and not used & _stored(node)
             case ast.While():
-                return False
+                return not used & _stored(node)
             case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
                 return all(map(counts, node.generators)) and not used & _stored(node)
             case _:

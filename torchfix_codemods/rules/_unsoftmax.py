@@ -272,6 +272,8 @@ def _compensation(flow: Flow, project: Project, places: list[Place]) -> list[Edi
             raise verbs.CannotRewrite("an expression that reads the numbers was not found again")
         if not isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
             raise verbs.CannotRewrite("an expression that reads the numbers is too involved to be wrapped")
+        if isinstance(node, ast.Name) and re.search(rf"\b(?:nonlocal|global)\b[^\n]*\b{node.id}\b", file.text):
+            raise verbs.CannotRewrite("the variable that holds the numbers is shared between functions")
         if _is_coroutine(file, node):
             raise verbs.CannotRewrite("the numbers are awaited later than they are asked for")
         torch, imports = verbs.ensure_import(file, "torch", visible_from=node)

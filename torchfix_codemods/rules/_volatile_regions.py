@@ -108,6 +108,8 @@ class Wraps:
 
     def _wrap(self, consumer: Consumer) -> Wrap:
         """The region of a forward that takes no part in training."""
+        if "is kept by" in consumer.loose:
+            raise NotWrapped(f"{consumer.loose}, perhaps to be trained on")
         if consumer.loose and not consumer.definite:
             raise NotWrapped(f"on some ways it is not volatile, and {consumer.loose}")
         shared = self.training.is_shared(consumer.event.place)

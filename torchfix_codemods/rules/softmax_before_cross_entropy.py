@@ -24,6 +24,7 @@ _REPLACED = re.compile(
     r"\b(?:F|nn|functional|torch)\.(?:log_)?(?:softmax|sigmoid|cross_entropy|nll_loss|Softmax|LogSoftmax"
     r"|CrossEntropyLoss|NLLLoss)\s*=(?!=)"
 )
+_BY_NAME = re.compile(r"\bimport_module\(|\b__import__\(|\bglobals\(\)[ \t]*\[")
 _LOSS_WORD = re.compile(r"ross_entropy|rossEntropyLoss|nll_loss|NLLLoss")
 
 
@@ -92,7 +93,7 @@ def _doubt(flow: Flow, program: Program) -> str | None:
             return f"its output is also {use.why}"
         if use.kind == "index":
             return "layers are taken by their position, which would change"
-    return _seen_from_outside(program) or _export(flow, program)
+    return _seen_from_outside(program) or _export(flow, program) or _looked_up(flow, program)
 
 
 def _seen_from_outside(program: Program) -> str | None:
@@ -103,6 +104,22 @@ def _seen_from_outside(program: Program) -> str | None:
             return "a forward hook may look at the output"
         if _REPLACED.search(text):
             return "torch's softmax or loss is replaced by another function"
+    return None
+
+
+def _looked_up(flow: Flow, program: Program) -> str | None:
+    """Whether a class that hands on the output, or its module, is looked up by its name at run time."""
+    stem = flow.activation.site.path.rpartition("/")[2].removesuffix(".py")
+    names = {name for trace in program.traces for name in trace.carriers.get(flow.activation.site, ())}
+    quoted = r"[\"'](?:[\w.]*\.)?(?:{})[\"']"
+    module = re.compile(quoted.format(re.escape(stem)))
+    classes = re.compile(quoted.format("|".join(map(re.escape, sorted(names))))) if names else None
+    texts = {path: program.project.read(path) or "" for path in sorted(program.project.paths)}
+    looking = [path for path, text in texts.items() if _BY_NAME.search(text)]
+    if any(module.search(texts[path]) for path in looking):
+        return "its module is imported by its name at run time"
+    if looking and classes and any(classes.search(text) for text in texts.values()):
+        return f"{looking[0]} looks classes up by their names at run time"
     return None
 
 

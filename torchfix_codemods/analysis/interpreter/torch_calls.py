@@ -266,8 +266,9 @@ def _joined(m: Machine, bare: str, first: Value | None, node: ast.Call, frame: F
     joined = join(found)
     assert isinstance(joined, Tensor)
     rank = None if joined.rank is None else joined.rank + (bare == "stack")
-    if bare == "stack":  # a new dimension in front: the classes stand elsewhere now
-        joined = replace(joined, activations=frozenset(replace(a, moved=True) for a in joined.activations))
+    if bare == "stack":  # a new dimension in front: behind it the classes stand elsewhere
+        nowhere = (replace(a, base=a.base or tensors.NOWHERE) if a.kind != "none" else a for a in joined.activations)
+        joined = replace(joined, activations=frozenset(nowhere))
     calls = calls_of(value) if value is not None else NO_CALLS  # of what is no tensor to us, too
     return Tensor(rank, None, joined.dtype, None, joined.activations, calls, joined.volatile)
 
@@ -354,7 +355,8 @@ def call_method(m: Machine, bound: Bound, args: Seq[Value], kwargs: Kwargs, node
     match receiver:
         case Tensor():
             if bound.name == "backward":
-                return _backward(m, receiver.calls, node, frame, volatile=receiver.volatile)
+                blind = not receiver.calls
+                return _backward(m, receiver.calls, node, frame, _attribute_of(node), receiver.volatile, blind)
             return tensors.call_tensor_method(m, receiver, bound.name, args, kwargs, node, frame)
         case Instance():
             found = modules.call_module_method(m, receiver, bound.name, args, kwargs, node, frame)
@@ -379,8 +381,9 @@ def _backward(
     frame: Frame,
     attribute: str = "",
     volatile: frozenset[Site] = frozenset(),
+    blind: bool | None = None,
 ) -> Value:
-    blind = not calls and not attribute
+    blind = not calls and not attribute if blind is None else blind
     m.emit(Backward(place_of(frame.file.path, node), frame.context, calls, attribute, blind, volatile), frame)
     return NONE
 
@@ -418,6 +421,12 @@ def call_unknown(m: Machine, callee: Value, args: Seq[Value], kwargs: Kwargs, no
     )
 
 
+def _attribute_of(node: ast.Call) -> str:
+    """`loss` of `self.loss.backward()`, "" where the receiver is no attribute."""
+    receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
+    return receiver.attr if isinstance(receiver, ast.Attribute) else ""
+
+
 def _is_command(node: ast.Call, frame: Frame) -> bool:
     """`model.reset_length(...)` as a statement of its own: a method whose value nobody takes is no forward."""
     return frame.discarded is node and isinstance(node.func, ast.Attribute) and node.func.attr != "forward"
@@ -428,11 +437,7 @@ def _duck_method(
 ) -> Value | None:
     """Methods whose name says what the receiver is."""
     if name == "backward":
-        attribute = (
-            node.func.value.attr
-            if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Attribute)
-            else ""
-        )
+        attribute = _attribute_of(node)
         calls = calls_of(receiver) | all_calls(args, kwargs)
         return _backward(m, calls, node, frame, attribute)
     if name in api.MODULE_METHODS:
