@@ -14,7 +14,7 @@ from torchfix_codemods import pipeline
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.findings import Edit, Finding, Fix, Level, Location
 from torchfix_codemods.pipeline import Analysis, Request, analyse, file_changes, make_plan, patch
-from torchfix_codemods.rules import pool
+from torchfix_codemods.rules import RULES, pool
 from torchfix_codemods.rules.rule import Rule
 from torchfix_codemods.source.settings import load_settings
 
@@ -237,3 +237,14 @@ def test_progress_hears_every_stage(many: Path):
     analyse(request(many), lambda stage, done, total: heard.__setitem__(stage, (done, total)))
     assert heard["analysing"][0] == heard["analysing"][1] > 80
     assert heard["reading"][0] == heard["reading"][1] == 93
+
+
+def test_a_project_that_never_names_torch_is_parsed_and_not_interpreted(tmp_path: Path) -> None:
+    text = "def evaluate(model, loader):\n    model.eval()\n    for x in loader:\n        print(model(x))\n"
+    (tmp_path / "a.py").write_text(text)
+    (tmp_path / "b.py").write_text("def (:\n")
+    request = Request((".",), tmp_path, RULES)
+    alone = analyse(request)
+    assert not alone.findings and [item.path for item in alone.skipped] == ["b.py"]
+    (tmp_path / "c.py").write_text("import torch\n")
+    assert [finding.rule for finding in analyse(request).findings] == ["eval-without-no-grad"]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torchfix_codemods import __version__
-from torchfix_codemods.analysis.gate import is_candidate
+from torchfix_codemods.analysis.gate import is_candidate, speaks_of_torch
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Edit, Finding, Level, Problem, Skipped
 from torchfix_codemods.report.model import Report, named_paths
@@ -218,10 +218,12 @@ def _gate(request: Request, reader: Reader, progress: Progress) -> tuple[list[st
     candidates, others, marked, size = [], [], [], 0
     # The gate knows our rules only; with somebody else's every file is a candidate.
     gated = all(builtin(rule) for rule in request.rules)
+    speaks = request.given is not None
     for number, path in enumerate(reader.paths, 1):
         source = reader.source(path)
         if source is None:
             continue
+        speaks = speaks or speaks_of_torch(source.raw)
         if not gated or is_candidate(source.raw):
             candidates.append(path)
         else:
@@ -230,6 +232,8 @@ def _gate(request: Request, reader: Reader, progress: Progress) -> tuple[list[st
         if b"torchfix:" in source.raw:
             marked.append(path)
         progress("reading", number, len(reader.paths))
+    if gated and not speaks:
+        candidates, others = [], [*candidates, *others]
     return candidates, others if size <= PARSED_FOR_ERRORS else [], marked
 
 

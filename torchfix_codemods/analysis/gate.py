@@ -120,6 +120,11 @@ def _balanced(text: bytes) -> bytes:
     return b""
 
 
+def speaks_of_torch(raw: bytes) -> bool:
+    """Whether a file names torch, or a library through which star imports give it; one in a project is enough."""
+    return b"torch" in raw or b"fastai" in raw or b"lightning" in raw
+
+
 def is_candidate(raw: bytes) -> bool:
     """Whether any rule could have a finding in a file of these bytes."""
     return bool(topics(raw) & OWN)
