@@ -47,6 +47,7 @@ LEAVE = {
     "in a comprehension": "return [F.softmax(v, 1) for v in x]",
     "by a walrus": "if (p := F.softmax(x, 1)) is not None:\n    return p",
     "made in passing": "return nn.Sequential(self.fc, nn.Softmax(1))(x)",
+    "behind a hash in a string": 'return tag("#1", F.softmax(x, 1))',
     "of a known loss in a match": "match y:\n    case 1:\n        return F.softmax(x, 1)",
 }
 STAY = {

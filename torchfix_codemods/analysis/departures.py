@@ -47,7 +47,7 @@ def _chunks(text: str, named: frozenset[str]) -> Iterator[str]:
         end = text.find("\n", position)
         line = text[start : end if end >= 0 else len(text)]
         content = line.lstrip()
-        if "#" in line[: position - start] or not _is_mention(line, position - start, bare):
+        if not _is_mention(line, position - start, bare):
             continue
         if _DEFINITION.match(line, 0, position - start + 1):
             continue  # the name of a function or class; its body and its users are looked at
