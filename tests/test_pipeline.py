@@ -239,12 +239,16 @@ def test_progress_hears_every_stage(many: Path):
     assert heard["reading"][0] == heard["reading"][1] == 93
 
 
-def test_a_project_that_never_names_torch_is_parsed_and_not_interpreted(tmp_path: Path) -> None:
+def test_a_project_that_never_names_torch_is_parsed_and_not_interpreted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = "def evaluate(model, loader):\n    model.eval()\n    for x in loader:\n        print(model(x))\n"
     (tmp_path / "a.py").write_text(text)
     (tmp_path / "b.py").write_text("def (:\n")
     request = Request((".",), tmp_path, RULES)
     alone = analyse(request)
     assert not alone.findings and [item.path for item in alone.skipped] == ["b.py"]
+    monkeypatch.setattr(pipeline, "PARSED_FOR_ERRORS", 10)  # too much of it to be parsed for nothing
+    assert not analyse(request).skipped
     (tmp_path / "c.py").write_text("import torch\n")
     assert [finding.rule for finding in analyse(request).findings] == ["eval-without-no-grad"]

@@ -215,10 +215,11 @@ def _reader(request: Request) -> tuple[Reader, tuple[Skipped, ...]]:
 
 def _gate(request: Request, reader: Reader, progress: Progress) -> tuple[list[str], list[str], list[str]]:
     """Files in which a rule may find something, the others as far as they shall be parsed, and those with our mark."""
-    candidates, others, marked, size = [], [], [], 0
+    candidates, others, marked = [], [], []
     # The gate knows our rules only; with somebody else's every file is a candidate.
     gated = all(builtin(rule) for rule in request.rules)
     speaks = request.given is not None
+    sizes: dict[str, int] = {}
     for number, path in enumerate(reader.paths, 1):
         source = reader.source(path)
         if source is None:
@@ -228,13 +229,14 @@ def _gate(request: Request, reader: Reader, progress: Progress) -> tuple[list[st
             candidates.append(path)
         else:
             others.append(path)
-            size += len(source.raw)
+        sizes[path] = len(source.raw)
         if b"torchfix:" in source.raw:
             marked.append(path)
         progress("reading", number, len(reader.paths))
     if gated and not speaks:
         candidates, others = [], [*candidates, *others]
-    return candidates, others if size <= PARSED_FOR_ERRORS else [], marked
+    small = sum(sizes[path] for path in others) <= PARSED_FOR_ERRORS
+    return candidates, others if small else [], marked
 
 
 def _syntax_errors(paths: Sequence[str], reader: Reader) -> tuple[Skipped, ...]:

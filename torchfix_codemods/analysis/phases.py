@@ -210,6 +210,10 @@ def _around(trace: Trace, backward: Backward) -> set[int]:
     return {e.id for e in trace.events if isinstance(e, ModelCall) and e.context.inside(frame)}
 
 
+#: How the reason begins where an output is put away for later.
+KEPT = "its output is kept by"
+
+
 def loose_calls(trace: Trace) -> dict[int, str]:
     """Model calls whose graph is out of sight, with the reason."""
     found: dict[int, str] = {}
@@ -220,7 +224,7 @@ def loose_calls(trace: Trace) -> dict[int, str]:
         if event.kind in ("return", "yield"):
             reason = f"its output is {event.kind}ed to a caller that is not in view"
         elif event.kind == "callee" and event.name.rpartition(".")[2] in api.STORING_NAMES:
-            reason = f"its output is kept by {event.name}"
+            reason = f"{KEPT} {event.name}"
         elif event.kind == "callee" and any(
             word in event.name.lower().rpartition(".")[2] for word in api.TRAINING_NAMES
         ):

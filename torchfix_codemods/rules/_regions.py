@@ -20,7 +20,8 @@ MAX_GAP = 4  # statements of one block no farther apart than this share one `wit
 # Code that differentiates by hand: inside it (or in the model's own class) nothing is said about gradients.
 DIFFERENTIATES = re.compile(
     r"autograd\.grad|\.backward\(|requires_grad(?!\s*=\s*False)|enable_grad|\.grad\b|create_graph|register_hook|captum"
-    r"|[aA]ttack|[aA]dversary|\.perturb\(|\b[aA]tk\b|\b[pP][gG][dD]|[fF][gG][sS][mM]|[hH]essian|[eE]igen_?[vV]al|[sS]aliency|[gG]rad_?[cC][aA][mM]"
+    r"|[aA]ttack|[aA]dversary|\.perturb\("
+    r"|\b[aA]tk\b|\b[pP][gG][dD]|[fF][gG][sS][mM]|[hH]essian|[eE]igen_?[vV]al|[sS]aliency|[gG]rad_?[cC][aA][mM]"
 )
 _MODEL_DIFFERENTIATES = re.compile(r"autograd\.grad\(|\.backward\(\)|enable_grad|requires_grad_\(\)|create_graph")
 _MAX_CODE = 60  # classes and functions of a model that are searched for these words
@@ -126,12 +127,8 @@ class Regions:
 
     def hands_graph_on(self, region: Region) -> bool:
         """Whether a function gives back what its model calls computed, so that its callers may train on it."""
-        return any(
-            e.event.id in calls
-            for e in region.executions
-            if region.frame.function is not None
-            for calls in (e.trace.returned.get(region.frame.function, ()),)
-        )
+        function = region.frame.function
+        return function is not None and any(e.event.id in e.trace.returned.get(function, ()) for e in region.executions)
 
     def _loop(self, context: Context) -> ast.stmt | None:
         best: ast.stmt | None = None

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
+from torchfix_codemods.analysis.phases import KEPT
 from torchfix_codemods.analysis.trace import Context, Place
 from torchfix_codemods.findings import Edit, Level
 from torchfix_codemods.rewrite import verbs
@@ -108,7 +109,7 @@ class Wraps:
 
     def _wrap(self, consumer: Consumer) -> Wrap:
         """The region of a forward that takes no part in training."""
-        if "is kept by" in consumer.loose:
+        if consumer.loose.startswith(KEPT):
             raise NotWrapped(f"{consumer.loose}, perhaps to be trained on")
         if consumer.loose and not consumer.definite:
             raise NotWrapped(f"on some ways it is not volatile, and {consumer.loose}")
