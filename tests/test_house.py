@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import torchfix_codemods
 from torchfix_codemods.rules import RULES
 
 PACKAGE = Path(torchfix_codemods.__file__).parent
-MODULES = sorted(PACKAGE.rglob("*.py"))
+#: Runs in the user's interpreter, under rules of its own.
+OBSERVER = PACKAGE / "verify" / "observer"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if OBSERVER not in path.parents)
 
 #: A house imports from itself and from those before it.
-ORDER = ("findings", "source", "analysis", "rewrite", "rules", "report", "pipeline", "cli")
+ORDER = ("findings", "source", "analysis", "rewrite", "rules", "verify", "report", "pipeline", "cli")
 #: The adapter for another tool's command line stands beside the cli.
 RANK = {house: rank for rank, house in enumerate(ORDER)} | {"codemods": len(ORDER) - 1, "__main__": len(ORDER)}
 
@@ -51,6 +54,26 @@ def test_imports_go_one_way(path: Path):
         house = house_of(module)
         if house is not None and house not in ("__version__", own):
             assert RANK[house] < RANK[own], f"{own} imports {module}"
+
+
+@pytest.mark.parametrize("path", sorted(OBSERVER.rglob("*.py")), ids=ids)
+def test_the_observer_needs_the_standard_library_and_torch_alone(path: Path):
+    """Old Python too: its syntax is that of 3.8, and our own package is not there where it runs."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            tops = [alias.name.split(".")[0] for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            tops = [(node.module or "").split(".")[0]]
+        else:
+            continue
+        for top in tops:
+            assert top == "torch" or top in sys.stdlib_module_names or _is_guarded(tree, node), f"imports {top}"
+
+
+def _is_guarded(tree: ast.Module, node: ast.stmt) -> bool:
+    """Whether an import stands in a `try`: something that is used where it is there."""
+    return any(node in ast.walk(part) for part in ast.walk(tree) if isinstance(part, ast.Try))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=ids)
