@@ -1,0 +1,133 @@
+"""Right fixes, wrong fixes and fixes of what is no mistake, judged by real runs."""
+
+from __future__ import annotations
+
+import pytest
+from fixes import change, judge_all, verdicts
+from running import Programs
+
+CLASSIFIER = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm, self.second = nn.Linear(8, 32), nn.BatchNorm1d(32), nn.Linear(32, 4)
+    def forward(self, x):
+        x = F.relu(self.norm(self.first(x)))
+        x = F.dropout(x, 0.5)
+        x = self.second(x)
+        return F.softmax(x, dim=1)
+
+inputs = torch.randn(256, 8)
+data = TensorDataset(inputs, inputs[:, :4].argmax(1))
+train_loader = DataLoader(data, batch_size=16, shuffle=True)
+net = Net()
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+
+def train():
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        loss = criterion(net(x), y)
+        loss.backward()
+        optimizer.step()
+
+def evaluate():
+    right = 0
+    for x, y in train_loader:
+        right += (net(x).argmax(1) == y).sum().item()
+    return right
+
+for epoch in range(3):
+    train()
+    evaluate()
+"""
+
+SOFTMAX = change("TFC101", ("return F.softmax(x, dim=1)", "return x"))
+NO_GRAD = change("TFC202", ("def evaluate():", "@torch.no_grad()\ndef evaluate():"))
+EVAL = change(
+    "TFC301", ("    right = 0", "    net.eval()\n    right = 0"), ("train():\n", "train():\n    net.train()\n")
+)
+DROPOUT = change("TFC303", ("F.dropout(x, 0.5)", "F.dropout(x, 0.5, training=self.training)"))
+EVALUATING = CLASSIFIER.replace("    right = 0", "    net.eval()\n    right = 0").replace(
+    "def train():\n", "def train():\n    net.train()\n"
+)
+
+
+def test_right_fixes(programs: Programs):
+    (softmax,) = judge_all(programs, CLASSIFIER, [SOFTMAX], limits={"inner": 16, "outer": 3, "steps": 200})
+    assert softmax.judgement.name == "IMPROVED", softmax.judgement
+    assert [e.what for e in softmax.judgement.evidence][1].startswith(
+        "least loss (of probabilities it cannot be under 0.744"
+    )
+    (no_grad,) = judge_all(programs, CLASSIFIER, [NO_GRAD])
+    assert no_grad.judgement.name == "IMPROVED", no_grad.judgement
+    assert no_grad.judgement.evidence[0].before == "8 of 8" and no_grad.judgement.evidence[0].after == "0 of 8"
+    assert verdicts(programs, CLASSIFIER, EVAL) == ["CHANGED_AS_INTENDED"]
+    assert verdicts(programs, EVALUATING, DROPOUT) == ["CHANGED_AS_INTENDED"]
+
+
+def test_all_in_one_program_each_with_its_own_verdict(programs: Programs):
+    found = judge_all(programs, CLASSIFIER, [SOFTMAX, NO_GRAD, EVAL])
+    assert [j.judgement.name.value for j in found] == ["CHANGED_AS_INTENDED", "IMPROVED", "CHANGED_AS_INTENDED"]
+
+
+def test_one_wrong_fix_among_right_ones_is_found(programs: Programs):
+    wrong = change("TFC202", ("def train():", "@torch.no_grad()\ndef train():"))
+    found = verdicts(programs, EVALUATING, NO_GRAD, wrong, DROPOUT)
+    assert found == ["IMPROVED", "REGRESSED", "CHANGED_AS_INTENDED"]
+
+
+def test_a_fix_of_what_is_no_mistake(programs: Programs):
+    clean = CLASSIFIER.replace("return F.softmax(x, dim=1)", "return x").replace("F.dropout(x, 0.5)", "x")
+    clean = clean.replace("def evaluate():", "@torch.no_grad()\ndef evaluate():")
+    outer = change("TFC202", ("    right = 0\n", "    with torch.no_grad():\n        right = 0\n"))
+    assert verdicts(programs, clean, outer) == ["PREMISE_ABSENT"]
+    assert verdicts(programs, clean, change("TFC101", ("return x", "return x * 1.0"))) == ["PREMISE_ABSENT"]
+
+
+def test_lines_that_never_run(programs: Programs):
+    program = CLASSIFIER + "\nif False:\n    net(inputs)\n"
+    unreached = change("TFC202", ("if False:\n    net(inputs)", "if False:\n    with torch.no_grad(): net(inputs)"))
+    assert verdicts(programs, program, unreached) == ["NOT_EXERCISED"]
+
+
+def test_crashes(programs: Programs):
+    image = """
+        import torch
+        import torch.nn.functional as F
+        image = torch.rand(3, 8, 8)
+        image = F.interpolate(image, size=(4, 4), mode="bilinear")
+        net = torch.nn.Conv2d(3, 1, 3)
+        net(image{}).sum().backward()
+        """
+    fix = change("TFC401", ("F.interpolate(image,", "F.interpolate(image[None],"))
+    assert verdicts(programs, image.format(""), fix) == ["FIXED_CRASH"]
+    assert verdicts(programs, image.format(".missing"), fix) == ["INCONCLUSIVE"]
+    elsewhere = change("TFC401", ("image = torch.rand(3, 8, 8)", "image = torch.rand(1, 3, 8, 8)"))
+    assert verdicts(programs, image.format(""), elsewhere) == ["INCONCLUSIVE"]
+    broken = change("TFC202", ("    right = 0", "    rihgt = 0"))
+    assert verdicts(programs, CLASSIFIER, broken) == ["REGRESSED"]
+
+
+def test_a_program_that_cannot_run(programs: Programs):
+    (found,) = judge_all(programs, "import missing_module\n" + CLASSIFIER, [NO_GRAD])
+    assert found.judgement.name == "CANNOT_RUN"
+    assert "missing_module" in found.judgement.reason
+
+
+def test_noise_is_no_verdict(programs: Programs):
+    noisy = CLASSIFIER.replace("net = Net()", "net = Net()\nimport os\nnet.first.weight.data += os.urandom(1)[0]")
+    assert verdicts(programs, noisy, NO_GRAD) == ["INCONCLUSIVE"]
+    clock = CLASSIFIER.replace("net = Net()", "import time\ntorch.manual_seed(time.time_ns() % 2**31)\nnet = Net()")
+    assert verdicts(programs, clock, NO_GRAD) == ["IMPROVED"]
+
+
+@pytest.mark.parametrize("code, expected", [("TFC101", "PREMISE_ABSENT"), ("TFC999", "EQUIVALENT")])
+def test_a_change_that_changes_nothing(programs: Programs, code: str, expected: str):
+    program = CLASSIFIER.replace("return F.softmax(x, dim=1)", "return x")
+    assert verdicts(programs, program, change(code, ("right = 0", "right = 0 + 0"))) == [expected]

@@ -1,0 +1,146 @@
+"""The side of the host: starts the observer in the user's interpreter, hands it runs, reads what they show."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Protocol
+
+from torchfix_codemods.source.errors import TorchfixError
+from torchfix_codemods.verify.runs import RunReport, report_of
+
+_START = 180.0  # seconds in which torch must be imported
+_GRACE = 20.0  # seconds beyond a run's own limit until the whole observer is given up
+_MAX_EVENTS = 300_000
+_PACKAGE = "torchfix_observer"
+
+
+class Starter(Protocol):
+    """What a sandbox gives."""
+
+    folder: Path
+
+    def start(self, argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Start a program inside."""
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """End it and all that it started."""
+
+
+class ObserverFailed(TorchfixError):
+    """The user's interpreter could not start the observer (no torch, say)."""
+
+
+class Client:
+    """One observer process, started when it is needed, and again after it was lost. Use as a context manager."""
+
+    def __init__(self, sandbox: Starter, python: str, env: Mapping[str, str]) -> None:
+        self._sandbox = sandbox
+        self._python = python
+        self.env = env
+        self._process: subprocess.Popen[bytes] | None = None
+        self._events = -1
+        self._rest = b""
+        self._errors: IO[bytes] | None = None
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+    def run(self, job: Mapping[str, Any]) -> RunReport:
+        """Make one run. Raises `ObserverFailed` where the observer does not start."""
+        if self._process is None:
+            self._start()
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        self._process.stdin.flush()
+        deadline = time.monotonic() + float(job["limits"]["seconds"]) + _GRACE
+        report = report_of(self._until_done(deadline))
+        if report.status == "killed" and report.output == "":
+            self.close()  # the observer itself hangs or is gone: the next run gets a new one
+        return report
+
+    def close(self) -> None:
+        """End the observer and all that it started."""
+        if self._process is not None:
+            self._sandbox.kill(self._process)
+            for stream in (self._process.stdin, self._errors):
+                if stream is not None:
+                    stream.close()
+            os.close(self._events)
+            self._process, self._rest = None, b""
+
+    def _start(self) -> None:
+        home = self._sandbox.folder / "observer"
+        if not home.is_dir():
+            shutil.copytree(Path(__file__).parent / "observer", home / _PACKAGE, ignore=_only_code)
+        self._events, writing = os.pipe()
+        path = os.pathsep.join(filter(None, (str(home), self.env.get("PYTHONPATH"))))
+        self._errors = (self._sandbox.folder / "observer.log").open("w+b")
+        try:
+            self._process = self._sandbox.start(
+                [self._python, "-m", _PACKAGE, str(writing)],
+                cwd=home,
+                env={**self.env, "PYTHONPATH": path},
+                stdin=subprocess.PIPE,
+                stdout=self._errors,
+                stderr=self._errors,
+                pass_fds=(writing,),
+            )
+        finally:
+            os.close(writing)
+        event = next(self._lines(time.monotonic() + _START), None)
+        if event is None or event.get("e") != "ready":
+            raise ObserverFailed(f"{self._python} cannot run the observer: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        """The last line that the observer printed, and the end of it."""
+        assert self._errors is not None
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        self.close()
+        return lines[-1] if lines else "it ended without a word"
+
+    def _until_done(self, deadline: float) -> Iterator[dict[str, Any]]:
+        for number, event in enumerate(self._lines(deadline)):
+            if number < _MAX_EVENTS or event.get("e") in ("end", "done"):
+                yield event
+            if event.get("e") == "done":
+                return
+
+    def _lines(self, deadline: float) -> Iterator[dict[str, Any]]:
+        """Events as they come; none after the deadline or the end of the observer. Torn lines are passed over."""
+        while True:
+            line, found, rest = self._rest.partition(b"\n")
+            if found:
+                self._rest = rest
+                event = _parsed(line)
+                if event is not None:
+                    yield event
+                continue
+            ready, _, _ = select.select([self._events], [], [], max(0.0, deadline - time.monotonic()))
+            piece = os.read(self._events, 1 << 16) if ready else b""
+            if not piece:
+                return
+            self._rest += piece
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _only_code(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name == "__pycache__"]

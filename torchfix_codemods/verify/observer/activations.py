@@ -1,0 +1,46 @@
+"""Which activation a tensor comes from: by its graph, through operations that only move numbers, else by its values."""
+
+import torch
+
+_MOVING = frozenset(
+    "View UnsafeView Reshape ReshapeAlias Squeeze Unsqueeze Permute Transpose T Slice Select Clone ToCopy Cat Stack"
+    " Expand Alias Unbind Split Chunk IndexSelect Index Gather".split()
+)
+_NAMES = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax"}
+_DEPTH = 12
+
+
+def last_activation(scores):
+    """softmax, sigmoid or log_softmax where that was applied last, "" where nothing of it is seen."""
+    if scores.grad_fn is not None:
+        return _of_node(scores.grad_fn, _DEPTH)
+    return _of_values(scores.detach())
+
+
+def _of_node(node, depth):
+    name = node.name().rstrip("0123456789")
+    name = name[: -len("Backward")] if name.endswith("Backward") else name
+    if name in _NAMES:
+        return _NAMES[name]
+    if name not in _MOVING or not depth:
+        return ""
+    parents = [_of_node(parent, depth - 1) for parent, _ in node.next_functions if parent is not None]
+    return parents[0] if parents and len(set(parents)) == 1 else ""
+
+
+def _of_values(scores):
+    """Without a graph: on the simplex, or logarithms of what is."""
+    if scores.dim() < 1 or not scores.is_floating_point() or not scores.numel():
+        return ""
+    dim = 1 if scores.dim() > 1 else 0
+    if scores.shape[dim] < 2:
+        return ""
+    if bool((scores >= 0).all()) and _are_ones(scores.sum(dim)):
+        return "softmax"
+    if bool((scores <= 0).all()) and _are_ones(scores.exp().sum(dim)):
+        return "log_softmax"
+    return ""
+
+
+def _are_ones(sums):
+    return bool(((sums - 1).abs() < 1e-3).all()) and bool(torch.isfinite(sums).all())

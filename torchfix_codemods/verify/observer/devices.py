@@ -1,0 +1,10 @@
+def choose(wanted):
+    return "cpu"
+
+
+def told(device, notes):
+    return device
+
+
+def memory():
+    return None

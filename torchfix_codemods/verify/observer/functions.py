@@ -1,0 +1,156 @@
+"""Calls of torch's functions that rules are about: losses, dropout, interpolation, indexing."""
+
+import functools
+import sys
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .activations import last_activation
+from .trees import number
+
+_FIRST = 8  # calls of a site that are looked at; later every sixteenth
+_TARGETED = "mse_loss l1_loss smooth_l1_loss huber_loss kl_div binary_cross_entropy binary_cross_entropy_with_logits"
+_DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout"
+
+
+class Functions:
+    """Replaces functions in `torch.nn.functional`, which modules call too, and their twins on tensors."""
+
+    def __init__(self, recorder):
+        self.recorder = recorder
+        self._calls = {}
+
+    def install(self):
+        for name in ("cross_entropy", "nll_loss"):
+            self._replace(F, name, self._classifying(name))
+        for name in _TARGETED.split():
+            self._replace(F, name, self._with_target(name))
+        for name in _DROPOUTS.split():
+            self._replace(F, name, self._dropping)
+        self._replace(F, "scaled_dot_product_attention", self._attending)
+        for name in ("interpolate", "upsample"):
+            self._replace(F, name, self._resizing)
+        for owner in (torch, torch.Tensor):
+            self._replace(owner, "index_select", self._indexing)
+
+    @staticmethod
+    def _replace(owner, name, watched):
+        original = getattr(owner, name, None)
+        if original is None:
+            return
+
+        @functools.wraps(original)
+        def wrapper(*args, **kwargs):
+            return watched(original, args, kwargs)
+
+        setattr(owner, name, wrapper)
+
+    def _tell(self, kind, site, **fields):
+        """An event for a call, unless the site was seen often enough."""
+        key = (kind, tuple(site))
+        count = self._calls[key] = self._calls.get(key, 0) + 1
+        if count <= _FIRST or count % 16 == 0:
+            self.recorder.stream.event("call", k=kind, site=site, n=count, **fields)
+
+    # --- losses -----------------------------------------------------------------------------------------------------
+
+    def _classifying(self, kind):
+        """Cross entropy wants logits, NLL logarithms of probabilities; neither a target that learns."""
+
+        def watched(original, args, kwargs):
+            scores, target = _argument(args, kwargs, 0, "input"), _argument(args, kwargs, 1, "target")
+            loss = original(*args, **kwargs)
+            if isinstance(scores, torch.Tensor) and scores.dim():
+                value = loss.detach()
+                self._tell(
+                    "ce" if kind == "cross_entropy" else "nll",
+                    self.recorder.site(3),
+                    activation=last_activation(scores),
+                    classes=scores.shape[1] if scores.dim() > 1 else scores.shape[0],
+                    hard=isinstance(target, torch.Tensor) and not target.is_floating_point(),
+                    target_grad=isinstance(target, torch.Tensor) and target.requires_grad,
+                    grad=torch.is_grad_enabled(),
+                    loss=number(value if value.numel() == 1 else value.mean()),
+                )
+            return loss
+
+        return watched
+
+    def _with_target(self, kind):
+        def watched(original, args, kwargs):
+            target = _argument(args, kwargs, 1, "target")
+            if isinstance(target, torch.Tensor) and target.requires_grad:
+                self._tell("target", self.recorder.site(3), loss=kind, graph=target.grad_fn is not None)
+            return original(*args, **kwargs)
+
+        return watched
+
+    # --- dropout ----------------------------------------------------------------------------------------------------
+
+    def _dropping(self, original, args, kwargs):
+        given = _argument(args, kwargs, 2, "training")
+        alpha = original.__name__.startswith(("alpha", "feature"))  # off unless told
+        probability = _argument(args, kwargs, 1, "p")
+        active = (not alpha if given is None else bool(given)) and probability != 0
+        self._dropped(active)
+        return original(*args, **kwargs)
+
+    def _attending(self, original, args, kwargs):
+        probability = _argument(args, kwargs, 4, "dropout_p")
+        if probability:
+            self._dropped(True)
+        return original(*args, **kwargs)
+
+    def _dropped(self, active):
+        """Whether the mode of the module around agrees is what the rules ask."""
+        current = self.recorder.current
+        if active and current is not None:
+            current["drop"] += 1
+        training = _mode_of_caller(sys._getframe(3))
+        if training is None:
+            training = None if current is None else current["mode"] == "train"
+        if training is not None:
+            self._tell("dropout", self.recorder.site(4), active=active, training=training)
+
+    # --- shapes -----------------------------------------------------------------------------------------------------
+
+    def _resizing(self, original, args, kwargs):
+        image = _argument(args, kwargs, 0, "input")
+        fields = {"shape": list(image.shape), "dtype": str(image.dtype)} if isinstance(image, torch.Tensor) else {}
+        site = self.recorder.site(3)
+        try:
+            result = original(*args, **kwargs)
+        except Exception as error:
+            self._tell("interpolate", site, error=type(error).__name__, out=None, **fields)
+            raise
+        self._tell("interpolate", site, error="", out=list(result.shape), **fields)
+        return result
+
+    def _indexing(self, original, args, kwargs):
+        source, dim = _argument(args, kwargs, 0, "input"), _argument(args, kwargs, 1, "dim")
+        index = _argument(args, kwargs, 2, "index")
+        if isinstance(index, torch.Tensor) and index.numel() and not index.is_floating_point():
+            size = source.size(dim)
+            low, high = int(index.min()), int(index.max())
+            self._tell("index", self.recorder.site(3), dtype=str(index.dtype), low=low, high=high, size=size)
+        elif isinstance(index, torch.Tensor):
+            self._tell("index", self.recorder.site(3), dtype=str(index.dtype), low=None, high=None, size=None)
+        return original(*args, **kwargs)
+
+
+def _argument(args, kwargs, position, name):
+    return args[position] if position < len(args) else kwargs.get(name)
+
+
+def _mode_of_caller(frame):
+    """The mode of the module in whose method a function was called; None outside of methods of modules."""
+    for _ in range(2):
+        if frame is None:
+            return None
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, nn.Module):
+            return bool(owner.training)
+        frame = frame.f_back
+    return None

@@ -1,0 +1,6 @@
+def install(note):
+    pass
+
+
+def source(raw):
+    return raw

@@ -1,0 +1,117 @@
+"""The fork server: torch is imported once, every run is a fork.
+
+Jobs come as JSON lines on standard input; events go to the descriptor of the stream, the last of a job is "done".
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+
+from . import dynamo
+from .job import Job
+from .stream import Stream
+
+_GRACE = 5.0  # seconds after the limit of a run until it is killed
+_TAIL = 20_000  # bytes of a run's output that are kept
+
+
+def serve(descriptor):
+    """Answer jobs until standard input ends."""
+    stream = Stream(descriptor)
+    dynamo.install()
+    stream.event("ready", pid=os.getpid())
+    for line in iter(sys.stdin.buffer.readline, b""):
+        ended = _forked(Job(json.loads(line)), descriptor)
+        stream.fresh_line()
+        stream.event("done", **ended)
+
+
+def once(job, descriptor):
+    """One job in this very process, for systems without fork."""
+    dynamo.install()
+    stream = Stream(descriptor)
+    _run(job, stream)
+    stream.event("done", status=0, signal=0, cpu=time.process_time(), rss=0, output="")
+
+
+def _run(job, stream):
+    from .running import Run
+
+    Run(job, stream).execute()
+
+
+def _forked(job, descriptor):
+    """Run a job in a child, keep the end of its output, kill it when its time is over."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        _child(job, descriptor, reading, writing)
+    os.close(writing)
+    output, killed = _drained(child, reading, time.monotonic() + job.seconds + _GRACE)
+    os.close(reading)
+    _, status, usage = os.wait4(child, 0)
+    _kill(child)  # what it has left behind
+    return {
+        "status": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
+        "killed": killed,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "rss": usage.ru_maxrss,
+        "output": output.decode("utf-8", "replace"),
+    }
+
+
+def _child(job, descriptor, reading, writing):
+    """The life of a child. Never returns."""
+    status, leave = 1, os._exit
+    try:
+        os.setsid()
+        os.close(reading)
+        os.dup2(writing, 1)
+        os.dup2(writing, 2)
+        os.close(writing)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _run(job, Stream(descriptor))
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        leave(status)
+
+
+def _drained(child, reading, deadline):
+    """The end of what a child prints, until it ends or its time is over; and whether it had to be killed."""
+    output, killed = b"", False
+    while True:
+        ready, _, _ = select.select([reading], [], [], 0.05)
+        if ready:
+            piece = os.read(reading, 65536)
+            output = (output + piece)[-_TAIL:]
+            if not piece:
+                return output, killed
+        elif _has_ended(child):
+            return output, killed
+        if time.monotonic() > deadline and not killed:
+            killed = True
+            _kill(child)
+
+
+def _has_ended(child):
+    """Whether a child has ended, without reaping it."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _kill(child):
+    """The child and all of its group."""
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(OSError):
+            kill(child, signal.SIGKILL)

@@ -1,0 +1,2 @@
+def install(kinds, root, seed, note):
+    pass

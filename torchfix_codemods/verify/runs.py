@@ -1,0 +1,197 @@
+"""What one run showed: its events, read into plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Place = tuple[str, int]
+
+
+@dataclass
+class Forward:
+    """A call of an outermost module. `stack` holds the places of the program that lead there, innermost first.
+
+    `training` of its `dependent` mode-dependent layers were in training mode; `statistics` counts the normalisations
+    whose running statistics moved, `dropped` the calls that dropped values. `saved` is in bytes, None where not
+    sampled; `crc` is a checksum of the output. `used` says whether a backward went through it.
+    """
+
+    stack: tuple[Place, ...]
+    kind: str
+    mode: str
+    training: int
+    dependent: int
+    grad: bool
+    graph: bool
+    saved: int | None
+    statistics: int
+    dropped: int
+    crc: int | None
+    repeats: bool | None
+    used: bool = False
+
+    @property
+    def trains(self) -> bool:
+        """Whether it ran in training mode, as far as its layers depend on that (else as its flag says)."""
+        return self.training > 0 if self.dependent else self.mode == "train"
+
+
+@dataclass(frozen=True)
+class Backward:
+    """A backward pass: the value of the loss, and the bytes that graphs still held afterwards."""
+
+    loss: float | None
+    retain: bool
+    live: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """An optimizer step: checksum of the parameters after it, norm of the gradients that it used."""
+
+    crc: int | None
+    norm: float | None
+    cleared: bool
+    backwards: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a function that a rule is about; `facts` are those of its kind."""
+
+    kind: str
+    place: Place
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The exception that ended a run. `place` is the last line of the program in its traceback."""
+
+    kind: str
+    message: str
+    place: Place | None
+    missing: str = ""
+
+    def __str__(self) -> str:
+        where = f" ({self.place[0]}:{self.place[1]})" if self.place else ""
+        return f"{self.kind}: {' '.join(self.message.split())[:200]}{where}"
+
+
+@dataclass
+class RunReport:
+    """One run. `status` is finished, stopped (enough was seen), exit, crashed, or killed; `output` the end of what it
+    printed, `seconds` are of processor time, `peak` and `memory` are bytes."""
+
+    status: str = "killed"
+    why: str = ""
+    failure: Failure | None = None
+    forwards: list[Forward] = field(default_factory=list)
+    backwards: list[Backward] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    hits: set[str] = field(default_factory=set)
+    warnings: list[tuple[str, str, str, int, int]] = field(default_factory=list)
+    notes: list[tuple[str, str, int]] = field(default_factory=list)
+    peak: int = 0
+    memory: int | None = None
+    device: str = ""
+    torch: str = ""
+    seconds: float = 0.0
+    output: str = ""
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether nothing of the program's own went wrong: it finished, or enough was seen."""
+        if self.status == "stopped":
+            return self.why != "seconds" or bool(self.backwards or self.forwards)
+        return self.status == "finished" or (self.status == "exit" and not self.why)
+
+    @property
+    def worked(self) -> bool:
+        """Whether a model ran at all."""
+        return bool(self.forwards or self.backwards or self.steps)
+
+    @property
+    def evaluations(self) -> list[Forward]:
+        """The forwards that no backward used."""
+        return [forward for forward in self.forwards if not forward.used]
+
+    @property
+    def trainings(self) -> list[Forward]:
+        """The forwards that a backward used."""
+        return [forward for forward in self.forwards if forward.used]
+
+    @property
+    def checksums(self) -> list[int | None]:
+        """Of the parameters, after each step, as far as they were taken."""
+        return [step.crc for step in self.steps if step.crc is not None]
+
+    @property
+    def losses(self) -> list[float]:
+        """The values on which backward was called."""
+        return [backward.loss for backward in self.backwards if backward.loss is not None]
+
+
+def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
+    """Read the events of one run, in their order. Without an end the run was killed; what came before counts."""
+    report = RunReport()
+    stacks: dict[int, tuple[Place, ...]] = {}
+    numbers: dict[int, Forward] = {}
+    for event in events:
+        match event.get("e"):
+            case "start":
+                report.device, report.torch = event["device"], event["torch"]
+            case "fwd":
+                if event["stack"] is not None:
+                    stacks[event["number"]] = tuple((path, line) for path, line in event["stack"])
+                forward = _forward(event, stacks.get(event["number"], ()))
+                numbers[event["i"]] = forward
+                report.forwards.append(forward)
+            case "used":
+                if event["i"] in numbers:
+                    numbers[event["i"]].used = True
+            case "back":
+                report.backwards.append(Backward(event["loss"], event["retain"], event["live"]))
+            case "step":
+                report.steps.append(Step(event["crc"], event.get("norm"), event["cleared"], event["backs"]))
+            case "call":
+                report.calls.append(Call(event["k"], (event["site"][0], event["site"][1]), event))
+            case "hit":
+                report.hits.add(event["mark"])
+            case "end":
+                _end(report, event)
+            case "done":
+                report.seconds, report.output = event.get("cpu", 0.0), event.get("output", "")
+            case _:
+                pass
+    return report
+
+
+def _forward(event: Mapping[str, Any], stack: tuple[Place, ...]) -> Forward:
+    return Forward(
+        stack=stack,
+        kind=event["cls"],
+        mode=event["mode"],
+        training=event["training"],
+        dependent=event["dependent"],
+        grad=event["grad"],
+        graph=event["graph"],
+        saved=event["saved"],
+        statistics=event["bn"],
+        dropped=event["drop"],
+        crc=event.get("crc"),
+        repeats=event.get("repeats"),
+    )
+
+
+def _end(report: RunReport, event: Mapping[str, Any]) -> None:
+    report.status, report.why = event["status"], str(event["why"] or "")
+    report.peak, report.memory, report.device = event["peak"], event["memory"], event["device"]
+    report.warnings = [(kind, text, path, line, count) for kind, text, path, line, count in event["warnings"]]
+    report.notes = [(kind, what, count) for kind, what, count in event["notes"]]
+    if (error := event["error"]) is not None:
+        place = error["place"] and (error["place"][0], error["place"][1])
+        report.failure = Failure(error["type"], error["message"], place or None, error.get("missing") or "")

@@ -1,0 +1,148 @@
+"""From runs to a verdict, in a fixed order of questions, so that a crash is never taken for a success.
+
+Could it run? Did both end well? Did the changed lines run? Is the program the same as itself? Then the rule's contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torchfix_codemods.verify.comparison import Comparison
+from torchfix_codemods.verify.contracts import Contract, Judgement, contract_of
+from torchfix_codemods.verify.model import Evidence, VerdictName
+from torchfix_codemods.verify.runs import Failure, RunReport
+from torchfix_codemods.verify.units import Unit
+
+
+def cause_of(run: RunReport) -> str:
+    """Why a program cannot be run at all, with what would help; "" where it can."""
+    failure = run.failure
+    if run.ended_well or run.worked:
+        return ""
+    if failure is None:
+        return "nothing was trained or evaluated before the time limit (seconds = ...)" if run.status != "exit" else ""
+    if failure.kind == "ModuleNotFoundError":
+        return f"the module {failure.missing or failure.message!r} is missing (install it for that interpreter)"
+    if failure.kind == "SystemExit":
+        return _exit_cause(run)
+    if failure.kind == "SyntaxError":
+        return f"Python refuses the text: {failure}"
+    if failure.kind in ("FileNotFoundError", "NotADirectoryError"):
+        return f"{failure} (files = [...], prepare = [...] or args = [...] in [tool.torchfix.verify])"
+    if failure.kind == "EOFError":
+        return "it asks for input (args = [...] in [tool.torchfix.verify])"
+    if failure.kind == "Blocked":
+        return f"the sandbox refused: {failure.message}"
+    return ""
+
+
+def _exit_cause(run: RunReport) -> str:
+    usage = [line for line in run.output.strip().splitlines() if "error:" in line or "usage:" in line.lower()]
+    said = usage[-1].strip() if usage else (run.output.strip().splitlines() or [""])[-1]
+    return f"it ends at once with code {run.why}: {said[:160]} (args = [...] in [tool.torchfix.verify])"
+
+
+def judge(unit: Unit, comparison: Comparison) -> Judgement:
+    """The verdict for one unit that was run alone, or in a group whose training stayed as it was."""
+    contract = contract_of(unit.code)
+    before, after = comparison.before, comparison.after
+    judgement = (
+        _cannot(before, after)
+        or _crashes(contract, comparison)
+        or _not_exercised(unit, before, after)
+        or _noise(contract, comparison)
+        or contract.judge(comparison)
+    )
+    return _capped(judgement, before)
+
+
+def _cannot(before: RunReport, after: RunReport) -> Judgement | None:
+    cause = cause_of(before)
+    if cause and not after.ended_well:
+        return Judgement(VerdictName.CANNOT_RUN, cause)
+    return None
+
+
+def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
+    """The pair of ends: new crashes regress, two crashes say nothing, and one that went must be the rule's own."""
+    before, after = comparison.before, comparison.after
+    if before.ended_well and after.ended_well:
+        return None
+    evidence = (Evidence("ends", _ending(before), _ending(after)),)
+    if before.ended_well:
+        if after.status == "killed" or after.why == "seconds":
+            return Judgement(VerdictName.INCONCLUSIVE, "the changed program did not end within its time", evidence)
+        return Judgement(VerdictName.REGRESSED, f"it raises now: {_ending(after)}", evidence)
+    if not after.ended_well:
+        return Judgement(VerdictName.INCONCLUSIVE, "it ends with an error before and after", evidence)
+    failure = before.failure
+    if failure is None or not (failure.kind == "SyntaxError" or _is_own(contract, failure, comparison)):
+        reason = "an error is gone that is not the one of this rule"
+        return Judgement(VerdictName.INCONCLUSIVE, reason, evidence)
+    return Judgement(VerdictName.FIXED_CRASH, f"it raised {failure.kind}, and runs now", evidence)
+
+
+def _is_own(contract: Contract, failure: Failure, comparison: Comparison) -> bool:
+    """Whether an exception is of a kind that the rule is about, from lines that the fix is about."""
+    if failure.kind not in contract.crashes or failure.place is None:
+        return False
+    path, line = comparison.front(failure.place)
+    return any(first <= line <= last for first, last in comparison.scope.get(path, ()))
+
+
+def _ending(run: RunReport) -> str:
+    if run.failure is not None:
+        return str(run.failure)
+    if run.status == "killed":
+        return "killed"
+    return f"{run.status} ({run.why})" if run.why else run.status
+
+
+def _not_exercised(unit: Unit, before: RunReport, after: RunReport) -> Judgement | None:
+    if unit.name in before.hits or unit.name in after.hits:
+        return None
+    if not before.worked:
+        return Judgement(VerdictName.NOT_EXERCISED, "nothing was trained or evaluated in the run")
+    return Judgement(VerdictName.NOT_EXERCISED, "the changed lines never ran")
+
+
+def _noise(contract: Contract, comparison: Comparison) -> Judgement | None:
+    if not comparison.noisy or not contract.neutral:
+        return None
+    reason = "the unchanged program differs from itself from run to run, also under fixed seeds"
+    return Judgement(VerdictName.INCONCLUSIVE, reason)
+
+
+def _capped(judgement: Judgement, before: RunReport) -> Judgement:
+    """No claim of a better number where mixed precision was switched off for the run."""
+    if judgement.name is VerdictName.IMPROVED and any(kind == "amp" for kind, _, _ in before.notes):
+        return replace(judgement, name=VerdictName.CHANGED_AS_INTENDED)
+    return judgement
+
+
+_TOLD = {
+    "dataset": "synthetic data for {}",
+    "torchvision": "torchvision: {}",
+    "inert": "{} did nothing",
+    "folder": "missing folder made: {}",
+    "text": "synthetic text for {}",
+    "weights": "random weights for {}",
+    "legacy": "shim for old code: {}",
+    "amp": "mixed precision off",
+    "batch": "{}",
+    "loader": "{}",
+    "redirect": "CUDA redirected to the CPU: {}",
+    "blocked": "the sandbox refused {}",
+    "seed": "overridden: {}",
+    "terminal": "a terminal was pretended",
+}
+
+
+def caveats_of(runs: Sequence[RunReport]) -> tuple[str, ...]:
+    """What the runs needed that the program did not bring, one line for each kind."""
+    kinds: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for kind, what, _ in run.notes:
+            kinds.setdefault(kind, {})[what] = None
+    return tuple(_TOLD.get(kind, kind + ": {}").format(", ".join(whats)) for kind, whats in kinds.items())
