@@ -17,6 +17,25 @@ def finding_lines(outcome: Outcome) -> Iterator[str]:
     for place, text in outcome.steps:
         yield f"    {place}: {text}"
     yield f"    {verdict(outcome)}"
+    for line in verdict_lines(outcome):
+        yield f"    {line}"
+
+
+def verdict_lines(outcome: Outcome) -> Iterator[str]:
+    """What runs showed about the fix: the verdict, the numbers before and after, what they rest on, how to repeat."""
+    shown = outcome.shown
+    if shown is None:
+        return
+    yield f"{shown.name.value}: {shown.reason}"
+    for evidence in shown.evidence:
+        numbers = f"{evidence.before} -> {evidence.after}" if evidence.before else evidence.after
+        yield f"  {evidence.what}: {numbers}"
+    if shown.device:
+        yield f"  on {shown.device}, isolated by {shown.sandbox}, {shown.seconds:.1f} s"
+    for caveat in shown.caveats:
+        yield f"  note: {caveat}"
+    if shown.repeat:
+        yield f"  again: {shown.repeat}"
 
 
 def verdict(outcome: Outcome) -> str:
@@ -30,6 +49,7 @@ def summary_lines(report: Report, results: Sequence[Outcome], written: int | Non
     """The summary as pairs of line and style. `written` is the number of files written, None where none should be."""
     counted = Counter(outcome.status for outcome in results)
     yield _headline(report, counted, written), "bold"
+    yield from _runs(report, results)
     yield from _unfinished(counted, results)
     if report.suppressed:
         yield f"{count(report.suppressed, 'finding')} suppressed by comments or settings", ""
@@ -75,11 +95,25 @@ def _unfinished(counted: Counter[Status], results: Sequence[Outcome]) -> Iterato
         Status.DECLINED: "left alone",
         Status.WAITING: "waiting for another fix: run again",
         Status.DROPPED: "dropped",
+        Status.WITHHELD: "withheld by the runs",
         Status.SOLVED: "solved by another fix",
     }
     for status, text in texts.items():
         if counted[status]:
             yield f"{count(counted[status], 'finding')} {text}", ""
+
+
+def _runs(report: Report, results: Sequence[Outcome]) -> Iterator[tuple[str, str]]:
+    """How the fixes did in the runs, and the scripts that were run."""
+    if report.verification is None:
+        return
+    names = Counter(outcome.shown.name.value for outcome in results if outcome.shown is not None)
+    told = ", ".join(f"{name} {number}" for name, number in sorted(names.items()))
+    yield f"verdicts: {told or 'there is no fix to run'}", "red" if report.verification.regressed else ""
+    for ran in report.verification.scripts:
+        ended = f": {ran.error}" if ran.error else ""
+        runs = count(ran.runs, "run") if ran.runs else "not run"
+        yield f"    {' '.join((ran.script, *ran.args))}: {runs}, {ran.seconds:.1f} s{ended}", ""
 
 
 def _skipped(report: Report) -> Iterator[tuple[str, str]]:
