@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 import time
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,6 +167,52 @@ def test_limits_and_statuses(layer: str, project: Path):
 
 
 @pytest.mark.parametrize("layer", NAMES)
+def test_an_interpreter_and_packages_below_tmp_are_found(layer: str, project: Path, tmp_path: Path):
+    """The private /tmp shows what the run needs, and nothing else."""
+    place = Path(tempfile.mkdtemp(dir="/tmp", prefix="torchfix-test-"))
+    other = Path(tempfile.mkdtemp(dir="/tmp", prefix="torchfix-test-"))
+    try:
+        venv.create(place / "venv", symlinks=True)
+        (place / "packages").mkdir()
+        (place / "packages" / "mine.py").write_text("")
+        text = f"import mine, os, sys\nprint(sys.prefix, os.path.exists({str(other)!r}))"
+        with Sandbox(project, layer=layer) as sandbox:
+            variant = sandbox.variant("base", {"main.py": text.encode()})
+            env = environment({"PYTHONPATH": str(place / "packages")}, sandbox.folder, {})
+            line = [str(place / "venv" / "bin" / "python"), "main.py"]
+            stream = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+            out = sandbox.start(line, cwd=variant, env=env, **stream).communicate(timeout=60)[0].decode()
+        assert out == f"{place / 'venv'} {layer == 'audit-hook'}\n"
+    finally:
+        shutil.rmtree(place)
+        shutil.rmtree(other)
+
+
+LEARNS = """
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Dropout(), torch.nn.Linear(8, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for x, y in DataLoader(TensorDataset(torch.randn(32, 8), torch.zeros(32, dtype=torch.long)), 8, num_workers=1):
+    optimizer.zero_grad()
+    torch.nn.functional.cross_entropy(model(x), y).backward()
+    optimizer.step()
+torch.save(model.state_dict(), "../../model.pt")
+torch.distributed.init_process_group("gloo", init_method="tcp://127.0.0.1:0", rank=0, world_size=1)
+print("learned")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", NAMES)
+def test_a_program_with_torch_learns(layer: str, project: Path):
+    """Also with a worker of its own, and with itself as a process group."""
+    with Sandbox(project, layer=layer) as sandbox:
+        status, out = Run(sandbox, LEARNS).end()
+    assert status == 0 and out.endswith("learned\n"), out
+
+
+@pytest.mark.parametrize("layer", NAMES)
 def test_a_program_that_is_not_there(layer: str, project: Path):
     with Sandbox(project, layer=layer) as sandbox:
         variant = sandbox.variant("base", {})
@@ -295,12 +344,28 @@ def test_the_folder_goes_even_if_it_is_locked(project: Path):
 @pytest.mark.parametrize("layer", NAMES[:2])
 def test_root_cannot_leave(layer: str, text: str, project: Path):
     """Whoever makes a namespace is its root: what that root could undo must be given up."""
-    devices = [name for name in ("vda", "sda", "nvme0n1", "fuse") if Path("/dev", name).exists()]
+    devices = [name for name in ("fuse", "kvm", "sda") if Path("/dev", name).exists()]
     if "DEVICE" in text and not devices:
         pytest.skip("no device to be seen")
     with Sandbox(project, layer=layer) as sandbox:
         said = f"try:\n    {text}\nexcept OSError:\n    r = -1\nprint(r)\n"
         assert Run(sandbox, said, DEVICE="".join(devices[:1])).end() == (0, "-1\n")
+
+
+@pytest.mark.parametrize("layer", NAMES[:2])
+def test_services_are_not_reached(layer: str, project: Path):
+    """A read-only file system would not keep a program from docker's socket."""
+    place = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="torchfix-test-"))
+    text = f"import socket\nsocket.socket(socket.AF_UNIX).connect({str(place / 'service')!r})"
+    try:
+        with socket.socket(socket.AF_UNIX) as service, Sandbox(project, layer=layer) as sandbox:
+            service.bind(str(place / "service"))
+            service.listen()
+            assert subprocess.run([sys.executable, "-c", text]).returncode == 0
+            status, out = Run(sandbox, text).end()
+        assert status == 1 and "ConnectionRefusedError" in out
+    finally:
+        shutil.rmtree(place)
 
 
 def test_a_layer_that_is_not_there_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch):

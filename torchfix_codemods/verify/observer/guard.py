@@ -54,7 +54,14 @@ _CONTENTS = {
     "os.removexattr": None,
 }
 _REMOVING = ("os.remove", "os.rmdir", "os.rename", "os.link")
-_PROGRAMS = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "subprocess.Popen", "pty.spawn")
+#: Which argument of an event is the command.
+_PROGRAMS = {
+    "os.system": 0,
+    "os.exec": 1,
+    "os.posix_spawn": 1,
+    "subprocess.Popen": 1,
+    "pty.spawn": 0,
+}
 
 
 class Blocked(PermissionError):
@@ -231,21 +238,15 @@ class _Guard:
 
 def _words(event, arguments):
     """The command that a program is started with, the shell round it taken off."""
-    if event == "os.system":
-        command = os.fsdecode(arguments[0])
-    else:
-        given = (
-            arguments[1] if isinstance(arguments[1], (list, tuple)) else [arguments[1 if event == "os.spawn" else 0]]
-        )
-        words = [os.fsdecode(word) for word in given]
-        if words[1:2] != ["-c"] or os.path.basename(words[0]) not in ("sh", "bash"):
-            return _without_folder(words)
-        command = words[2]
+    given = arguments[_PROGRAMS[event]]
+    words = [os.fsdecode(word) for word in ([given] if isinstance(given, (str, bytes)) else given)]
+    if event != "os.system" and not (words[1:2] == ["-c"] and os.path.basename(words[0]) in ("sh", "bash")):
+        return _without_folder(words)
+    command = words[0] if event == "os.system" else words[2]
     try:
-        words = shlex.split(command.replace("2>/dev/null", ""))
+        return _without_folder(shlex.split(command.replace("2>/dev/null", "")))
     except ValueError:  # an open quote
-        words = [command]
-    return _without_folder(words)
+        return [command]
 
 
 def _without_folder(words):

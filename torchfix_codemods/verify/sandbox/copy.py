@@ -17,8 +17,10 @@ from torchfix_codemods.source.discovery import USUALLY_LEFT_OUT
 from torchfix_codemods.source.errors import UsageError, name_some
 from torchfix_codemods.verify.observer.guard import detach
 
-#: A program may well read from these.
-_LEFT_OUT = (USUALLY_LEFT_OUT | {"env"}) - {"build", "dist", "_build", "env"}
+#: Programs read the commit that they log; git's folder is a link, as far as it is asked only.
+_LINKED = frozenset((".git",))
+#: A program may well read from what it built.
+_LEFT_OUT = USUALLY_LEFT_OUT - {"build", "dist", "_build"}
 _MIB = 2**20
 _LARGE_FILE = 20 * _MIB
 _LARGE_FOLDER = 200 * _MIB
@@ -59,7 +61,7 @@ def survey(project: Path, *, without: Path, linked: Collection[str] = ()) -> tup
     root = os.path.realpath(project)
     if not os.path.isdir(root):
         raise UsageError(f"{project}: not a folder")
-    tree = _Survey(root, os.path.realpath(without), frozenset(linked)).folder("")
+    tree = _Survey(root, os.path.realpath(without), _LINKED.union(linked)).folder("")
     if tree.files > _MOST_FILES or tree.bytes > _MOST_BYTES:
         largest = name_some(_fullest(tree.entries))
         raise UsageError(
@@ -156,11 +158,14 @@ class _Survey:
         except OSError:
             return
         for entry in entries:
-            inside = entry.is_dir(follow_symlinks=False)
-            if inside and (entry.name in _LEFT_OUT or os.path.exists(os.path.join(entry.path, "pyvenv.cfg"))):
-                continue
-            if entry.path != self.without:
+            if os.path.join(place, entry.name) in self.linked or not self._is_left_out(entry):
                 yield entry
+
+    def _is_left_out(self, entry: os.DirEntry[str]) -> bool:
+        if not entry.is_dir(follow_symlinks=False):
+            return False
+        is_environment = os.path.exists(os.path.join(entry.path, "pyvenv.cfg"))
+        return entry.name in _LEFT_OUT or is_environment or entry.path == self.without
 
 
 def _copy_file(source: str, goal: str) -> None:

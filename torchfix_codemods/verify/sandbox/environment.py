@@ -27,6 +27,7 @@ _QUIET = {
     "OPENBLAS_NUM_THREADS": "1",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # asking for CUDA must not start it: a server forks afterwards
+    "GIT_OPTIONAL_LOCKS": "0",  # asking for the state of a repository must not write to it
     "TOKENIZERS_PARALLELISM": "false",
     "MPLBACKEND": "Agg",
     "QT_QPA_PLATFORM": "offscreen",
