@@ -1,0 +1,1 @@
+"""Where the user's program runs: a copy of the project, in the strongest isolation that the machine allows."""
