@@ -57,14 +57,16 @@ def links(project: Project, path: str) -> tuple[Link, ...]:
 
 def closure(project: Project, path: str) -> tuple[str, ...]:
     """The file and all that its imports run, nearest first."""
-    found = [path]
-    known = {path}
-    for current in found:  # grows on the way
-        for link in links(project, current):
-            if link.path not in known:
-                known.add(link.path)
-                found.append(link.path)
-    return tuple(found)
+    known: dict[str, tuple[str, ...]] = project.memory.setdefault("closures", {})
+    if path not in known:
+        found = {path: None}
+        todo = [path]
+        for current in todo:  # grows on the way
+            new = dict.fromkeys(link.path for link in links(project, current) if link.path not in found)
+            found |= new
+            todo += new
+        known[path] = tuple(found)
+    return known[path]
 
 
 def distances(project: Project, path: str) -> dict[str, int]:

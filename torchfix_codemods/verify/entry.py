@@ -15,6 +15,7 @@ from torchfix_codemods.verify.closure import closure, distances
 
 _TRAINS = re.compile(r"\.backward\(|\.fit\(|\bTrainer\(")
 _WORKS = re.compile(r"\.backward\(|\.step\(|\.fit\(|\.eval\(\)|\.train\(\)")
+_ASKS = re.compile(r"add_argument\(|add_subparsers\(|click|sys\.argv")
 _MAIN = re.compile(r"^if\b[^\n]*\b__name__\b", re.M)
 _TEST_LIBRARY = re.compile(r"^[ \t]*(?:import|from)[ \t]+(?:pytest|unittest|nose|hypothesis)\b", re.M)
 _TEST_FUNCTION = re.compile(r"^[ \t]*def test_?\w", re.M)
@@ -63,12 +64,13 @@ def trains(project: Project, path: str) -> bool:
 
 def required_arguments(project: Project, path: str) -> tuple[str, ...]:
     """Arguments without which a program ends at once, as far as argparse, click or `sys.argv` are used plainly."""
+    known: dict[tuple[str, bool], tuple[str, ...]] = project.memory.setdefault("arguments", {})
     found: list[str] = []
     for file in closure(project, path):
-        text = project.read(file) or ""
-        parsed = project.parse(file) if re.search(r"add_argument\(|add_subparsers\(|click|sys\.argv", text) else None
-        if parsed is not None:
-            found += _arguments(parsed, is_started=file == path)
+        if (key := (file, file == path)) not in known:
+            parsed = project.parse(file) if _says(project, file, _ASKS) else None
+            known[key] = tuple(_arguments(parsed, is_started=file == path)) if parsed else ()
+        found += known[key]
     return tuple(dict.fromkeys(found))
 
 

@@ -44,10 +44,10 @@ def can_import_torch(python: str, seconds: float = SECONDS) -> tuple[str | None,
     with tempfile.TemporaryDirectory(prefix="torchfix-") as folder:
         try:
             code, output, errors = _run([python, "-c", _PROBE], folder, seconds)
-        except OSError as error:
-            return None, printable(f"{python}: {(error.strerror or str(error)).lower()}")
         except TimeoutError:
             return None, printable(f"{python}: import torch took more than {seconds:g} seconds")
+        except OSError as error:
+            return None, printable(f"{python}: {(error.strerror or str(error)).lower()}")
     told = dict(line[len(_MARK) :].partition(" ")[::2] for line in output.splitlines() if line.startswith(_MARK))
     if "version" in told:
         return told["version"].strip(), ""
@@ -61,21 +61,18 @@ def can_import_torch(python: str, seconds: float = SECONDS) -> tuple[str | None,
 
 
 def _configured(configured: str, project: Path) -> str:
+    """The Python of a command, of a path, or of the folder of an environment. Raises `UsageError`."""
     import shutil
 
-    expanded = os.path.expanduser(configured)
-    is_command = os.path.basename(expanded) == expanded
-    path = shutil.which(expanded) if is_command else os.path.join(project, expanded)
-    if path is None or not os.path.exists(path):
-        raise UsageError(f"python: {configured}: {'no such command' if is_command else 'no such file'}")
-    if os.path.isdir(path):
-        inside = [python for python in _pythons(Path(path)) if os.access(python, os.X_OK)]
-        if not inside:
-            raise UsageError(f"python: {configured}: a folder without a Python in it")
-        return os.path.normpath(inside[0])
-    if not os.access(path, os.X_OK):
-        raise UsageError(f"python: {configured}: not executable")
-    return os.path.normpath(path)
+    path = os.path.normpath(os.path.join(project, os.path.expanduser(configured)))
+    command = shutil.which(configured) if os.path.basename(configured) == configured else None
+    if command is None and not os.path.exists(path):
+        raise UsageError(f"python: {configured}: no such file or command")
+    candidates = [command] if command else list(map(str, _pythons(Path(path)))) if os.path.isdir(path) else [path]
+    found = next((one for one in candidates if os.access(one, os.X_OK)), None)
+    if found is None:
+        raise UsageError(f"python: {configured}: nothing there that can be executed")
+    return os.path.abspath(found)
 
 
 def _environments(environment: Mapping[str, str], project: Path) -> Iterator[Path]:

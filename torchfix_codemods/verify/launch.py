@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from pathlib import Path
 from posixpath import dirname
@@ -18,14 +19,14 @@ def import_roots(sources: Project, script: str) -> tuple[str, ...]:
 
     For a file that is its own folder, for a module the one above its package. The others are what people reach by
     `PYTHONPATH=.`, `pip install -e .` or a change of `sys.path`: an installed package would be run as it is, and not
-    as it is in the copy. A folder that is a package is none of them: it may hold a `logging.py`.
+    as it is in the copy. A package whose own files import one another as Python 2 did is none of them.
     """
     first = _above_package(sources, script) if _needs_package(sources, script) else dirname(script)
     found = [first or "."]
     for file in closure(sources, script):
         for link in links(sources, file):
             if link.root is not None and link.module not in sys.stdlib_module_names:
-                found += [] if _is_package(sources, link.root) else [link.root]
+                found += [link.root] if file == script or _is_root(sources, link.root, file) else []
     return tuple(dict.fromkeys(found))
 
 
@@ -45,7 +46,21 @@ def working_folder(sources: Project, script: str, roots: tuple[str, ...], projec
     candidates += [here.relative_to(project).as_posix()] if here.is_relative_to(project) else []
     candidates += [dirname(script) or ".", "."]
     named = _named_paths(sources, script)
-    return max(candidates, key=lambda folder: sum((project / folder / name).exists() for name in named))
+    return max(candidates, key=lambda folder: sum(os.path.exists(project / folder / name) for name in named))
+
+
+def _is_root(sources: Project, root: str, importer: str) -> bool:
+    """Whether a folder may come on Python's path because of an import in a file that is itself imported.
+
+    A package may hold a `logging.py` or `types.py`, which would come before those of the standard library.
+    """
+    if not _is_package(sources, root):
+        return True
+    top = "" if root == "." else root + "/"
+    inside = {
+        path.removeprefix(top).partition("/")[0].removesuffix(".py") for path in sources.paths if path.startswith(top)
+    }
+    return (dirname(importer) or ".") != root and inside.isdisjoint(sys.stdlib_module_names)
 
 
 def _needs_package(sources: Project, script: str) -> bool:

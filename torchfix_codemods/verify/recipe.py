@@ -118,7 +118,7 @@ def project_root(script: Path, holding: Collection[Path] = ()) -> Path:
     they are repositories. Raises `UsageError` where nothing else is left.
     """
     own = _outside_of_packages(script.parent)
-    found = git_root(str(own))
+    found = git_root(str(script.parent))
     candidates = [Path(found)] if found else []
     candidates += [folder for folder in (own, *own.parents) if (folder / "pyproject.toml").is_file()]
     root = next((folder for folder in candidates if not _is_too_much(folder)), own)
