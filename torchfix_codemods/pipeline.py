@@ -163,7 +163,7 @@ def verification(
 
 
 def withhold(analysis: Analysis, plan: Plan, verification: Verification, *, require_verified: bool) -> Plan:
-    """The plan without the fixes that the runs speak against; with `require_verified` without all that none confirms."""
+    """The plan without the fixes that the runs speak against; with `require_verified` only those that one confirms."""
     verdicts = verification.verdicts
     wished = {
         item.finding.id

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from torchfix_codemods.findings import Level
 from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Outcome, Status
+from torchfix_codemods.verify.model import ScriptRun
 
 
 def finding_lines(outcome: Outcome) -> Iterator[str]:
@@ -22,7 +23,7 @@ def finding_lines(outcome: Outcome) -> Iterator[str]:
 
 
 def verdict_lines(outcome: Outcome) -> Iterator[str]:
-    """What runs showed about the fix: the verdict, the numbers before and after, what they rest on, how to repeat."""
+    """What runs showed about the fix: the verdict, and the numbers before and after."""
     shown = outcome.shown
     if shown is None:
         return
@@ -30,12 +31,8 @@ def verdict_lines(outcome: Outcome) -> Iterator[str]:
     for evidence in shown.evidence:
         numbers = f"{evidence.before} -> {evidence.after}" if evidence.before else evidence.after
         yield f"  {evidence.what}: {numbers}"
-    if shown.device:
-        yield f"  on {shown.device}, isolated by {shown.sandbox}, {shown.seconds:.1f} s"
-    for caveat in shown.caveats:
-        yield f"  note: {caveat}"
-    if shown.repeat:
-        yield f"  again: {shown.repeat}"
+    if shown.script:
+        yield f"  run: {shown.script}" + (f" on {shown.device}" if shown.device else "")
 
 
 def verdict(outcome: Outcome) -> str:
@@ -111,9 +108,20 @@ def _runs(report: Report, results: Sequence[Outcome]) -> Iterator[tuple[str, str
     told = ", ".join(f"{name} {number}" for name, number in sorted(names.items()))
     yield f"verdicts: {told or 'there is no fix to run'}", "red" if report.verification.regressed else ""
     for ran in report.verification.scripts:
-        ended = f": {ran.error}" if ran.error else ""
-        runs = count(ran.runs, "run") if ran.runs else "not run"
-        yield f"    {' '.join((ran.script, *ran.args))}: {runs}, {ran.seconds:.1f} s{ended}", ""
+        yield from ((f"    {line}", "") for line in _script_lines(ran))
+
+
+def _script_lines(ran: ScriptRun) -> Iterator[str]:
+    """How a script was run, what the runs needed that it did not bring, and how to run it again."""
+    runs = count(ran.runs, "run") if ran.runs else "not run"
+    yield f"{' '.join((ran.script, *ran.args))}: {runs}, {ran.seconds:.1f} s"
+    if ran.error:
+        yield f"  it ends with {ran.error}"
+    if ran.device:
+        yield f"  on {ran.device} with torch {ran.torch}, isolated by {ran.sandbox}"
+    for caveat in ran.caveats:
+        yield f"  note: {caveat}"
+    yield f"  again: {ran.repeat}"
 
 
 def _skipped(report: Report) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torchfix_codemods.findings import Finding
 from torchfix_codemods.rewrite.compose import PlannedEdit
-from torchfix_codemods.source.errors import TorchfixError, UsageError
+from torchfix_codemods.source.errors import TorchfixError
 from torchfix_codemods.source.settings import Settings
 from torchfix_codemods.source.verify_settings import VerifySettings
 from torchfix_codemods.verify.client import Client
@@ -192,18 +192,15 @@ def _ran(
     reason = f"not in the project of {script}"
     lost = [_not_run(finding, reason) for unit in outside for finding in unit.findings]
     try:
-        if recipe.missing:
-            raise UsageError(f"files that are named in the settings are missing: {', '.join(recipe.missing)}")
         sandbox, client = houses.house(recipe)
         session = Session(recipe, sandbox, client, inside, files.text, files.encode, _within(recipe, files))
-        schedule = Schedule(
-            session.run, files.text, _within(recipe, files), lambda phase: told(f"{script}: {phase}")
-        )
+        schedule = Schedule(session.run, files.text, _within(recipe, files), lambda phase: told(f"{script}: {phase}"))
         judged = schedule.judge_all(inside)
     except TorchfixError as error:
-        ran = ScriptRun(script, recipe.args, "not run", 0, time.monotonic() - started, error=str(error))
+        again, seconds = repeat_command(recipe), time.monotonic() - started
+        ran = ScriptRun(script, recipe.args, "not run", 0, seconds, error=str(error), repeat=again)
         verdicts = [
-            Verdict(finding.id, VerdictName.CANNOT_RUN, str(error), script=script, repeat=repeat_command(recipe))
+            Verdict(finding.id, VerdictName.CANNOT_RUN, str(error), script=script, repeat=again)
             for unit in inside
             for finding in unit.findings
         ]
@@ -252,4 +249,6 @@ def _script_run(
         sandbox=layer,
         torch=run.torch if run else "",
         error=str(run.failure) if run and run.failure else "",
+        caveats=(*caveats_of([each.run for each in judged]), *(f"no such file: {name}" for name in recipe.missing)),
+        repeat=repeat_command(recipe),
     )

@@ -158,7 +158,7 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
             case "step":
                 report.steps.append(Step(event["crc"], event.get("norm"), event["cleared"], event["backs"]))
             case "call":
-                report.calls.append(Call(event["k"], (event["site"][0], event["site"][1]), event))
+                _call(report, event)
             case "hit":
                 report.hits.add(event["mark"])
             case "end":
@@ -185,6 +185,19 @@ def _forward(event: Mapping[str, Any], stack: tuple[Place, ...]) -> Forward:
         crc=event.get("crc"),
         repeats=event.get("repeats"),
     )
+
+
+def _call(report: RunReport, event: Mapping[str, Any]) -> None:
+    """Note a call; a later word on how often the same dropout was called replaces the first."""
+    call = Call(event["k"], (event["site"][0], event["site"][1]), event)
+    if call.kind == "dropout":
+        report.calls = [c for c in report.calls if not _is_same_dropout(c, call)]
+    report.calls.append(call)
+
+
+def _is_same_dropout(one: Call, other: Call) -> bool:
+    names = ("active", "training")
+    return one.kind == other.kind and one.place == other.place and all(one.facts[n] == other.facts[n] for n in names)
 
 
 def _end(report: RunReport, event: Mapping[str, Any]) -> None:

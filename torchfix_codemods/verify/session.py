@@ -64,11 +64,14 @@ class Session:
         return {
             "v": 1,
             "script": str(root / recipe.script),
-            "module": recipe.module,
+            "module": recipe.module_name,
+            "paths": [str(root / path) for path in recipe.paths],
+            "project": str(recipe.project),
             "args": list(recipe.args),
             "root": str(root),
             "cwd": str(root / recipe.folder),
-            "writable": [str(self._sandbox.folder)],
+            "writable": list(self._sandbox.writable),
+            "contained": self._sandbox.contained,
             "env": dict(recipe.env),
             "seed": options.seed,
             "fixed_seeds": options.fixed_seeds,
@@ -85,8 +88,8 @@ class Session:
         for command in self.recipe.prepare:
             process = self._sandbox.start(
                 list(command),
-                cwd=root,
-                env=self._client.env,
+                cwd=root / self.recipe.folder,
+                env={**self._client.env, **dict(self.recipe.env)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -31,6 +31,7 @@ class Recorder:
         self.loaders = 0
         self.live = 0  # bytes that graphs of sampled forwards keep alive
         self.peak = 0
+        self.asking = False  # while a forward is made once more, by us
         self.current = None  # the event of the outermost forward that is running
         self.stopped = None
         self._refused = 0

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import importlib
 import os
 import resource
 import signal
@@ -33,6 +34,7 @@ class Run:
         self.notes = Notes()
         self.recorder = Recorder(job, stream, self.notes)
         self.backwards = Backwards(self.recorder)
+        self.functions = Functions(self.recorder)
         self.device = "cpu"
         self._warned = {}
         self._told = False
@@ -68,6 +70,7 @@ class Run:
             return
         self._told = True
         self.backwards.flush()
+        self.functions.flush()
         recorder = self.recorder
         self.stream.event(
             "end",
@@ -78,15 +81,20 @@ class Run:
             backwards=recorder.backwards,
             steps=recorder.steps,
             peak=recorder.peak,
-            memory=devices.memory() if self.device == "cuda" else None,
+            memory=self._gpu_memory(),
             rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
             warnings=[[*key, count] for key, count in self._warned.items()],
             notes=self.notes.told(),
-            device=devices.told(self.device, self.notes),
+            device=devices.told(self.device, self.notes.told()),
         )
         for output in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 output.flush()
+
+    def _gpu_memory(self):
+        """Bytes over all GPUs; None where that was not observed."""
+        by_device = devices.memory() if self.device == "cuda" else None
+        return None if by_device is None else sum(by_device.values())
 
     # --- before the program ------------------------------------------------------------------------------------------
 
@@ -103,9 +111,8 @@ class Run:
         self.device = devices.choose(job.device)
         if self.device == "cpu-redirect":
             (shadow if job.shadow else redirect).install(notes)
-        for part in (Functions, Loaders, Optimizers, Forwards):
-            part(self.recorder).install()
-        self.backwards.install()
+        for part in (self.functions, self.backwards, *(p(self.recorder) for p in (Loaders, Optimizers, Forwards))):
+            part.install()
         loops.Bounds(self.recorder).install()
         rewriter = loops.Rewriter(self.recorder, legacy.source if job.legacy else bytes)
         rewriter.install()
@@ -114,7 +121,7 @@ class Run:
         if job.guard:
             from . import guard
 
-            guard.arm([*job.writable, job.root], notes)
+            guard.arm([*job.writable, job.root], notes, contained=job.contained)
         return rewriter
 
     def _tell_start(self):
@@ -155,23 +162,26 @@ class Run:
         """Execute the script in a fresh module `__main__`, as Python would have set it up."""
         job = self.job
         sys.argv = [job.script, *job.args]
-        sys.path.insert(0, job.cwd if job.module else os.path.dirname(job.script))
+        sys.path[:0] = job.paths or [os.path.dirname(job.script)]
+        self._leave_the_original()
         main = types.ModuleType("__main__")
         main.__file__ = job.script
         main.__builtins__ = __builtins__
         if job.module:
-            main.__package__ = self._package()
+            main.__package__ = job.module.rpartition(".")[0]
+            importlib.import_module(main.__package__)  # as `python -m` does first
         sys.modules["__main__"] = main
         with open(job.script, "rb") as file:
             code = rewriter.compiled(file.read(), job.script)
         exec(code, main.__dict__)
 
-    def _package(self):
-        """The package of a script that is run as a module, imported first as `python -m` does."""
-        relative = os.path.relpath(os.path.dirname(self.job.script), self.job.cwd)
-        name = relative.replace(os.sep, ".")
-        __import__(name)
-        return name
+    def _leave_the_original(self):
+        """An installed or configured path to the original of the project leads to this copy instead."""
+        original = os.path.realpath(self.job.project) if self.job.project else None
+        for number, entry in enumerate(sys.path):
+            real = os.path.realpath(entry)
+            if original and (real == original or real.startswith(original + os.sep)):
+                sys.path[number] = os.path.normpath(os.path.join(self.job.root, os.path.relpath(real, original)))
 
     def _described(self, error):
         """Type, message and place of an exception: the last line of the program, and the last line of all."""
