@@ -17,7 +17,7 @@ class Comparison:
 
     `scope` holds the lines of the unchanged files that the fix is about; `back` gives the unchanged file's line for a
     line of the program with the fix, `front` for one of the program without (which may have other fixes). `seeds` are
-    further pairs of runs, each under a seed of its own.
+    further pairs of runs, each under a seed of its own. `alone`: the fix is the only one between the two.
     """
 
     before: RunReport
@@ -27,6 +27,7 @@ class Comparison:
     back: Callable[[Place], Place] = lambda place: place
     front: Callable[[Place], Place] = lambda place: place
     seeds: Sequence[tuple[RunReport, RunReport]] = ()
+    alone: bool = True
 
     @property
     def noisy(self) -> bool:
@@ -61,6 +62,11 @@ class Comparison:
         before = [f for f in self.before.evaluations if self.in_scope(f, changed=False)]
         after = [f for f in self.after.evaluations if self.in_scope(f, changed=True)]
         return (before, after) if before or after else (self.before.evaluations, self.after.evaluations)
+
+    def has_own_evaluations(self) -> bool:
+        """Whether the lines of the fix lead to an evaluation."""
+        before = any(self.in_scope(f, changed=False) for f in self.before.evaluations)
+        return before or any(self.in_scope(f, changed=True) for f in self.after.evaluations)
 
     def elsewhere(self, count: Callable[[Sequence[Forward]], int]) -> tuple[int, int]:
         """What is counted over the evaluations that are not of the fix."""

@@ -63,7 +63,8 @@ def volatile(comparison: Comparison) -> Judgement:
     evidence = (*_graphs(comparison), Evidence("warnings about volatile", *map(str, warned)))
     if broken := _broken(comparison, evidence):
         return broken
-    if any(f.graph for f in before):
+    # What other fixes of the same run have done is not to this one's credit.
+    if any(f.graph for f in before) and (comparison.alone or comparison.has_own_evaluations()):
         return _fewer_graphs(comparison, evidence)
     if warned[1] < warned[0]:
         return Judgement(VerdictName.EQUIVALENT, "the same numbers, without the warning", evidence)

@@ -184,6 +184,7 @@ class Schedule:
             variant.back(self._within),
             base.variant.back(self._within),
             seeds,
+            alone=len(variant.units) == len(base.variant.units) + 1,
         )
         return Judged(unit, judge(unit, comparison), after)
 
