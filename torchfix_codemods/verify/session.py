@@ -13,7 +13,7 @@ from typing import Any
 from torchfix_codemods.verify.client import Client
 from torchfix_codemods.verify.recipe import Recipe
 from torchfix_codemods.verify.runs import Failure, RunReport
-from torchfix_codemods.verify.sandbox import Sandbox
+from torchfix_codemods.verify.sandbox import Sandbox, environment
 from torchfix_codemods.verify.schedule import Options
 from torchfix_codemods.verify.units import Mark, Unit, Variant, Within, marks_before
 
@@ -72,7 +72,8 @@ class Session:
             "cwd": str(root / recipe.folder),
             "writable": list(self._sandbox.writable),
             "contained": self._sandbox.contained,
-            "env": dict(recipe.env),
+            "env": {**_own_folders(root.parent), **dict(recipe.env)},
+            "homes": [os.path.expanduser("~")],
             "seed": options.seed,
             "fixed_seeds": options.fixed_seeds,
             "repeat": options.repeat,
@@ -105,10 +106,9 @@ class Session:
         return None
 
 
-def repeat_command(recipe: Recipe) -> str:
-    """What to type to make the runs again."""
-    import shlex
-
-    script = os.path.relpath(recipe.project / recipe.script)
-    args = f" -- {shlex.join(recipe.args)}" if recipe.args else ""
-    return f"torchfix verify {shlex.quote(script)}{args}"
+def _own_folders(place: Path) -> dict[str, str]:
+    """A home and folders for temporary files of a run's own: what one run leaves there, no other may find."""
+    found = {n: v for n, v in environment({}, place, {}).items() if Path(v).is_relative_to(place)}
+    for folder in found.values():
+        os.makedirs(folder, exist_ok=True)
+    return found

@@ -121,7 +121,7 @@ class Run:
         if job.guard:
             from . import guard
 
-            guard.arm([*job.writable, job.root], notes, contained=job.contained)
+            guard.arm([*job.writable, job.root], notes, contained=job.contained, homes=job.homes)
         return rewriter
 
     def _tell_start(self):
