@@ -21,7 +21,7 @@ from torchfix_codemods.verify.recipe import Recipe, configured_scripts, project_
 from torchfix_codemods.verify.sandbox import Sandbox, environment
 from torchfix_codemods.verify.schedule import Judged, Schedule
 from torchfix_codemods.verify.session import Session
-from torchfix_codemods.verify.units import Unit, units_of
+from torchfix_codemods.verify.units import Unit, Variant, units_of
 from torchfix_codemods.verify.verdict import caveats_of
 
 #: Which verdict of several scripts counts: one that speaks against a fix, then the best.
@@ -210,9 +210,19 @@ def _ran(
             for finding in unit.findings
         ]
         return ran, [*lost, *verdicts]
+    advice = _advice(judged, session, inside, files)
     seconds = time.monotonic() - started
     found = [verdict for each in judged for verdict in _verdicts(each, script, sandbox.layer, seconds, again)]
-    return _script_run(judged, recipe, script, session, sandbox.layer, seconds, again), [*lost, *found]
+    ran = _script_run(judged, recipe, script, session, sandbox.layer, seconds, again)
+    return replace(ran, caveats=(*ran.caveats, *advice)), [*lost, *found]
+
+
+def _advice(judged: Sequence[Judged], session: Session, units: list[Unit], files: Files) -> Iterator[str]:
+    """What the run on the CPU could not show, where CUDA was asked for; it speaks neither for nor against a fix."""
+    if any(kind == "redirect" for each in judged for kind, _, _ in each.run.notes):
+        variant = Variant(files.text, [] if any(not each.run.ended_well for each in judged) else units)
+        if refused := session.on_shadow_devices(variant):
+            yield f"a GPU may refuse it: {refused}"
 
 
 def _is_inside(unit: Unit, recipe: Recipe, files: Files) -> bool:

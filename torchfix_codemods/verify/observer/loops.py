@@ -16,7 +16,7 @@ FOR, ENTER, GO_ON, LEAVE, HIT = (
 
 
 class Loop:
-    """One entry of a loop: how many of its iterations worked, whether a loop inside of it did, whether it trains itself.
+    """One entry of a loop: how many of its iterations worked, whether it holds such a loop, whether it trains itself.
 
     `before` and `trained` are the recorder's counts when the iteration began, `inner` is what loops inside trained.
     """
