@@ -210,7 +210,7 @@ def _ran(
             for finding in unit.findings
         ]
         return ran, [*lost, *verdicts]
-    advice = _advice(judged, session, inside, files)
+    advice = tuple(_advice(judged, session, inside, files))
     seconds = time.monotonic() - started
     found = [verdict for each in judged for verdict in _verdicts(each, script, sandbox.layer, seconds, again)]
     ran = _script_run(judged, recipe, script, session, sandbox.layer, seconds, again)
