@@ -11,6 +11,24 @@ again = y.cuda(), y.to("cuda:0"), y.to(device=torch.device("cuda", 0)), y.to(0)
 said = [y is x, y.is_leaf, *(z is y for z in again)]
 assert torch.equal(x, y)
 """,
+    "every form of a move": """
+import itertools
+said = 0
+where = "cuda", "cuda:1", torch.device("cuda"), 0
+kinds = None, torch.float32, torch.int64
+for d, dtype, copy, block in itertools.product(where, kinds, (False, True), (False, True)):
+    x = torch.tensor([1.5, -2.0])
+    forms = [lambda t: t.to(d, dtype, block, copy),
+             lambda t: t.to(device=d, dtype=dtype, non_blocking=block, copy=copy),
+             lambda t: t.to(d, dtype=dtype, copy=copy), lambda t: t.to(d, dtype, copy=copy)]
+    for form in forms:
+        y = form(x)
+        wanted = x if dtype is None else x.to(dtype)
+        assert torch.equal(y, wanted) and y.dtype == wanted.dtype
+        assert y.data_ptr() != x.data_ptr() and y.cuda() is y
+        assert (form(y) is y) == (not copy)
+        said += 1
+""",
     "views are where their memory is": """
 y = torch.randn(4).cuda()
 said = [y.view(2, 2).cuda().data_ptr() == y.data_ptr(), y.detach().to("cuda").data_ptr() == y.data_ptr(),

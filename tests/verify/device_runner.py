@@ -17,7 +17,7 @@ RUNNER = '''
 import collections, json, linecache, os, sys, traceback, zlib
 sys.path.insert(0, sys.argv[1])
 import torch
-from observer import devices, redirect, shadow
+from observer import devices, redirect, redirect_places, shadow
 torch.set_num_threads(1)
 if sys.argv[2] == "optimizers":
     torch.optim.SGD([torch.zeros(1)], lr=1)
@@ -32,7 +32,9 @@ def checksum(model):
 def run(kind, source):
     counts = collections.Counter()
     note = lambda kind, what: counts.update([(kind, what)])
-    if kind == "redirect":
+    if kind == "old":
+        redirect_places.ON_STORAGES = False
+    if kind in ("redirect", "old"):
         redirect.install(note)
     if kind == "shadow":
         shadow.install(note)
@@ -78,7 +80,7 @@ class Ran:
 
 
 def run_all(programs: dict[tuple[str, str], str], first: str = "optimizers") -> dict[tuple[str, str], Ran]:
-    """Run programs by (name, kind), where kind is plain, redirect or shadow.
+    """Run programs by (name, kind), where kind is plain, redirect, shadow or old: redirect on a torch below 2.1.
 
     The first optimizer of a process imports torch's compiler, which takes seconds: it is made once, before all, unless
     `first` is "nothing": then each program that has one imports the compiler on top of our patches.

@@ -16,6 +16,7 @@ def ran() -> dict[tuple[str, str], Ran]:
     jobs = {(name, "plain"): HEAD + for_cpu(text) for name, text in EITHER.items()}
     jobs |= {(name, "redirect"): HEAD + text for name, text in (EITHER | CUDA_ONLY | FACTS).items()}
     jobs |= {(name, "plain"): HEAD + text for name, text in CUDA_ONLY.items()}
+    jobs |= {(name, "old"): HEAD + text for name, text in (EITHER | CUDA_ONLY).items()}
     jobs["asked for nothing", "plain"] = HEAD + FACTS["asked for nothing"]
     return run_all(jobs)
 
@@ -43,6 +44,13 @@ def test_the_bits_are_those_of_the_same_program_for_the_cpu(name: str):
     assert redirected.device == "cpu-redirect"
 
 
+@pytest.mark.parametrize("name", [*EITHER, *CUDA_ONLY])
+def test_the_bits_are_the_same_where_storages_keep_nothing(name: str):
+    """As on torch below 2.1, where the place is kept by the tensor."""
+    assert ran()[name, "old"].error == ""
+    assert ran()[name, "old"].crc == ran()[name, "redirect"].crc
+
+
 @pytest.mark.parametrize("name", CUDA_ONLY)
 def test_programs_for_cuda_alone_run(name: str):
     assert ran()[name, "plain"].error
@@ -54,6 +62,10 @@ def test_a_move_copies_the_first_time_only():
     assert said("views are where their memory is") == [True, True, False]
     assert said("a copy is written alone") == [0.0, 0.0, 3.0]
     assert said("a snapshot on the CPU doesn't follow") is False
+
+
+def test_every_form_of_a_move_converts_copies_and_stays_there():
+    assert said("every form of a move") == 4 * 4 * 3 * 2 * 2
 
 
 def test_a_moved_tensor_is_no_leaf():

@@ -148,13 +148,15 @@ def test_the_redirect_alone_sees_no_mismatch():
     assert ran()["patch", "redirect"].error == ""
 
 
-def test_a_torch_without_function_modes_says_that_it_observes_nothing():
-    """A look at an old torch, by taking the name away."""
-    source = """
+@pytest.mark.parametrize(
+    "old", ["del torch.overrides.TorchFunctionMode", "redirect_places.ON_STORAGES = False"], ids=["1.12", "2.0"]
+)
+def test_an_old_torch_says_that_it_observes_nothing(old: str):
+    source = f"""
 import torch.overrides
-from observer import shadow
+from observer import redirect_places, shadow
 notes = []
-del torch.overrides.TorchFunctionMode
+{old}
 shadow.install(lambda kind, what: notes.append([kind, what]))
 said = [notes, (torch.ones(2).cuda() + torch.ones(2)).tolist()]
 """

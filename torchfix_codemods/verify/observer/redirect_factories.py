@@ -1,4 +1,4 @@
-"""Functions that make tensors: `device=`, and the default device. Each calls the original, with the CPU as the device."""
+"""Functions that make tensors: `device=` and the default device. Each calls the original, with the CPU as device."""
 
 import functools
 
@@ -7,20 +7,13 @@ import torch
 from .redirect_places import CPU, ON_CUDA, moved, names_cuda, place_of, put, replace
 
 #: Functions of torch with `device=`. Modules (`nn.Linear(..., device="cuda")`) make their parameters by these.
-FACTORIES = (
-    *("arange", "bartlett_window", "blackman_window", "empty", "empty_permuted", "empty_strided", "eye", "full"),
-    *("hamming_window", "hann_window", "kaiser_window", "linspace", "logspace", "normal", "ones", "rand", "randint"),
-    *("randn", "randperm", "range", "scalar_tensor", "sparse_bsc_tensor", "sparse_bsr_tensor"),
-    *(
-        "sparse_compressed_tensor",
-        "sparse_coo_tensor",
-        "sparse_csc_tensor",
-        "sparse_csr_tensor",
-        "tensor",
-        "tril_indices",
-        "triu_indices",
-        "zeros",
-    ),
+FACTORIES = tuple(
+    """
+    arange bartlett_window blackman_window empty empty_permuted empty_strided eye full hamming_window hann_window
+    kaiser_window linspace logspace normal ones rand randint randn randperm range scalar_tensor sparse_bsc_tensor
+    sparse_bsr_tensor sparse_compressed_tensor sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor tensor tril_indices
+    triu_indices zeros
+    """.split()
 )
 #: Those that also ask a tensor where it is.
 LIKE = ("empty_like", "full_like", "ones_like", "rand_like", "randint_like", "randn_like", "zeros_like")

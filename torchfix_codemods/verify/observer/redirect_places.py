@@ -42,12 +42,13 @@ def _storages_keep_attributes():
         return False
 
 
-_ON_STORAGES = _storages_keep_attributes()
+#: False for torch below 2.1: there a view of a moved tensor, or a moved parameter, is copied by each further move.
+ON_STORAGES = _storages_keep_attributes()
 
 
 def _holder(tensor):
     """What carries the place: the storage, or the tensor itself where there is none (old torch, sparse)."""
-    if not _ON_STORAGES:
+    if not ON_STORAGES:
         return tensor
     try:
         return tensor.untyped_storage()
@@ -69,7 +70,7 @@ def put(tensor, place):
 def put_storage(storage, place):
     """The same for a storage, typed or not, as loading gives them."""
     storage = getattr(storage, "_untyped_storage", storage)
-    if _ON_STORAGES:
+    if ON_STORAGES:
         setattr(storage, _PLACE, place)
 
 

@@ -11,7 +11,7 @@ it ends with a ShadowMismatch. Calls inside of a function of torch are not seen,
 
 import torch
 
-from . import redirect
+from . import redirect, redirect_places
 from .redirect_places import CPU, CUDA, ON_CPU, ON_CUDA, names_cuda, place_of, put
 
 #: Where CUDA takes arguments from both devices, or one argument has to be on the CPU.
@@ -62,11 +62,18 @@ class ShadowMismatch(RuntimeError):
 
 
 def install(note):
-    """Redirect, and watch devices for the rest of this process. A torch without function modes (below 1.13) can't."""
-    redirect.install(note, exact=True)
+    """Redirect, and watch devices for the rest of this process.
+
+    A torch below 2.1 forgets the places of parameters, and below 1.13 it has no modes: the program is then redirected
+    alone, with the note ("shadow", "not observed").
+    """
     try:
         from torch.overrides import TorchFunctionMode
     except ImportError:
+        TorchFunctionMode = None
+    watched = TorchFunctionMode is not None and redirect_places.ON_STORAGES
+    redirect.install(note, exact=watched)
+    if not watched:
         note("shadow", "not observed")
         return
     torch.from_numpy = _on_cpu(torch.from_numpy)
