@@ -29,7 +29,9 @@ class Hiding:
         self.finder = finder
 
     def find_spec(self, name, path=None, target=None):
-        return None if name.split(".")[0] in hidden else self.finder.find_spec(name, path, target)
+        spec = self.finder.find_spec(name, path, target)
+        own = spec is not None and str(spec.origin).startswith(os.getcwd())
+        return spec if own or name.split(".")[0] not in hidden else None
 
 
 def run(job):

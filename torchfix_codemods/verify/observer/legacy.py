@@ -4,6 +4,7 @@ The same for a program before and after a fix, and each use counted. Left alone 
 `volatile` does, what `F.interpolate` and `index_select` refuse, graphs that are used twice, tensors changed in place.
 """
 
+import codecs
 import functools
 import inspect
 import io
@@ -26,16 +27,18 @@ def source(raw):
     """
     if b"async" not in raw:
         return raw
+    mark = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
     try:
         tokens = list(tokenize.tokenize(io.BytesIO(raw).readline))
-    except (tokenize.TokenError, SyntaxError):  # IndentationError too
+    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError):
         return raw
-    lines = raw.decode(tokens[0].string).splitlines(keepends=True)
+    encoding = tokens[0].string
+    lines = raw[len(mark) :].decode(encoding).split("\n")
     for token in reversed(_old_names(tokens)):
         row, start = token.start
         line = lines[row - 1]
         lines[row - 1] = line[:start] + "non_blocking" + line[start + len("async") :]
-    return "".join(lines).encode(tokens[0].string)
+    return mark + "\n".join(lines).encode(encoding)
 
 
 def _old_names(tokens):
