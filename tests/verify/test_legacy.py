@@ -113,6 +113,7 @@ torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1., -1, True)
 torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=3, verbose=False)
 print(next(iter(torch.utils.data.DataLoader([1]))), iter(torch.utils.data.DataLoader([1])).next())
 torch.nn.utils.clip_grad_norm(model.parameters(), 1.)
+print(nn.BCELoss()(torch.full((2, 1), 0.5), torch.tensor([0., 1.])).item() > 0.69)
 """
 
 REFUSED = """
@@ -141,6 +142,7 @@ refused(IndexError, lambda: torch.ones(3)[5])
 refused(IndexError, lambda: torch.tensor(1.)[1])
 refused(RuntimeError, lambda: torch.ones(3).view(2, 2))
 refused(RuntimeError, lambda: torch.ones(2).masked_fill(torch.tensor([1, 0, 1], dtype=torch.bool), 0.))
+refused(ValueError, lambda: nn.BCELoss()(torch.full((2, 1), 0.5), torch.zeros(3)))
 refused(AttributeError, lambda: np.no_such_name)
 refused(AttributeError, lambda: collections.NoSuchName)
 refused(AttributeError, lambda: torch.no_such_name)
@@ -169,6 +171,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     return run_all({**jobs, "bare": Program(BARE, kinds=(), legacy=False)}, tmp_path_factory.mktemp("legacy"))
 
 
+@pytest.mark.slow
 def test_old_calls_are_answered(outcomes: dict[str, Outcome]):
     assert outcomes["answered"].error == ""
     values = outcomes["answered"].values
@@ -178,18 +181,21 @@ def test_old_calls_are_answered(outcomes: dict[str, Outcome]):
     assert values[3] == "True Mapping 2 True"
     assert values[4] == "2  inf (<class 'str'>, <class 'bytes'>)"
     assert values[5:7] == ["[7.0, 1.0] [1.0]", "[1.0] [1, 0]"]
-    assert values[7:] == ["Linear", "tensor([1]) tensor([1])"]
+    assert values[7:] == ["Linear", "tensor([1]) tensor([1])", "True"]
 
 
+@pytest.mark.slow
 def test_each_is_counted(outcomes: dict[str, Outcome]):
     notes = {what: count for (kind, what), count in outcomes["answered"].notes.items() if kind == "legacy"}
     assert notes["0-dim [0]"] == 3
     assert notes["byte mask"] == 3
+    assert notes["BCE target of another shape"] == 1
     assert notes["scheduler verbose="] == 3
     assert notes["torch.load weights_only=False"] == 1
     assert {"numpy.int", "numpy.asscalar", "collections.Iterable", "os.errno", "torch._six.inf"} <= set(notes)
 
 
+@pytest.mark.slow
 def test_what_rules_are_about_and_new_mistakes_are_refused_as_ever(outcomes: dict[str, Outcome]):
     outcome = outcomes["refused"]
     assert outcome.error == ""
@@ -198,5 +204,6 @@ def test_what_rules_are_about_and_new_mistakes_are_refused_as_ever(outcomes: dic
     assert outcome.notes == {}
 
 
+@pytest.mark.slow
 def test_without_the_shims_the_call_fails(outcomes: dict[str, Outcome]):
     assert "IndexError" in outcomes["bare"].error

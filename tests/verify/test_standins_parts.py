@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from standin_runner import Outcome, Program, run_all
 
+pytestmark = pytest.mark.slow
+
 INERT = """
 import matplotlib
 matplotlib.use('TkAgg')

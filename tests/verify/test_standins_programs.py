@@ -8,6 +8,8 @@ import old_programs
 import pytest
 from standin_runner import Outcome, Program, run_all
 
+pytestmark = pytest.mark.slow
+
 PICTURES = {f"pictures/{kind}/{number}.jpg": "" for kind in ("cat", "dog") for number in range(2)}
 PROGRAMS = {
     "tutorial": Program(old_programs.TUTORIAL_CNN),

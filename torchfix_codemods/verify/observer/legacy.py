@@ -64,6 +64,7 @@ def install(note):
     _view_anything(used)
     _take_byte_masks(used)
     _subtract_masks(used)
+    _match_targets(used)
     _load_objects(used)
     _step_iterators(used)
     _take_verbose(used)
@@ -118,6 +119,19 @@ def _subtract_masks(used):
         return other - mask.to(torch.uint8)
 
     retry(torch.Tensor, "__rsub__", "with a bool tensor is not supported", inverted, used, "1 - mask")
+
+
+def _match_targets(used):
+    """`nn.BCELoss` of (N, 1) and a target of N: as many values, taken in their order."""
+    functional = torch.nn.functional
+    genuine = functional.binary_cross_entropy
+
+    def matched(input, target, *args, **kwargs):
+        return genuine(input, target.reshape(input.shape), *args, **kwargs)
+
+    retry(
+        functional, "binary_cross_entropy", "different to the input size", matched, used, "BCE target of another shape"
+    )
 
 
 def _load_objects(used):
