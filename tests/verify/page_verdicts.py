@@ -7,8 +7,9 @@ from typing import Any
 
 from examples import Example
 from running import Programs
+
 from torchfix_codemods.pipeline import Request, analyse, make_plan
-from torchfix_codemods.rules.registry import chosen_rules, all_rules
+from torchfix_codemods.rules.registry import all_rules, chosen_rules
 from torchfix_codemods.verify.schedule import Options, Schedule
 from torchfix_codemods.verify.units import Variant, marks_before, units_of
 
