@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -19,8 +20,8 @@ from torchfix_codemods.verify.model import ScriptRun, Verdict, VerdictName, Veri
 from torchfix_codemods.verify.recipe import Recipe, configured_scripts, project_root, recipe_for
 from torchfix_codemods.verify.sandbox import Sandbox, environment
 from torchfix_codemods.verify.schedule import Judged, Schedule
-from torchfix_codemods.verify.session import Session, repeat_command
-from torchfix_codemods.verify.units import Unit, units_of
+from torchfix_codemods.verify.session import Session
+from torchfix_codemods.verify.units import Unit, Variant, units_of
 from torchfix_codemods.verify.verdict import caveats_of
 
 #: Which verdict of several scripts counts: one that speaks against a fix, then the best.
@@ -39,6 +40,8 @@ _ORDER = (
     VerdictName.NOT_RUN,
 )
 Told = Callable[[str], None]
+#: What a command line may say of runs.
+_REPEATED = ("python", "inner", "outer", "steps", "seconds", "device", "sandbox")
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,11 @@ class Files:
 @dataclass(frozen=True)
 class Wish:
     """What is to be run: `scripts` by hand (none: those that reach the changed files), `args` and `overrides` from the
-    command line. Scripts count from `cwd`."""
+    command line, `paths` in which fixes were looked for. Scripts count from `cwd`."""
 
     settings: Settings
     cwd: Path
+    paths: tuple[str, ...] = (".",)
     scripts: tuple[str, ...] = ()
     args: tuple[str, ...] | None = None
     overrides: VerifySettings | None = None
@@ -79,7 +83,7 @@ def verify(
     with ExitStack() as stack:
         houses = _Houses(stack)
         for recipe, concerned in tasks:
-            ran, found = _ran(recipe, concerned, files, houses, told)
+            ran, found = _ran(recipe, concerned, files, houses, wish, told)
             scripts.append(ran)
             for verdict in found:
                 known = verdicts.get(verdict.finding)
@@ -182,7 +186,7 @@ def _has_gpu() -> bool:
 
 
 def _ran(
-    recipe: Recipe, units: list[Unit], files: Files, houses: _Houses, told: Told
+    recipe: Recipe, units: list[Unit], files: Files, houses: _Houses, wish: Wish, told: Told
 ) -> tuple[ScriptRun, list[Verdict]]:
     """The verdicts of one script for some units, and what was run."""
     started = time.monotonic()
@@ -190,6 +194,7 @@ def _ran(
     outside = [unit for unit in units if not _is_inside(unit, recipe, files)]
     inside = [unit for unit in units if unit not in outside]
     reason = f"not in the project of {script}"
+    again = repeat_command(recipe, wish)
     lost = [_not_run(finding, reason) for unit in outside for finding in unit.findings]
     try:
         sandbox, client = houses.house(recipe)
@@ -197,7 +202,7 @@ def _ran(
         schedule = Schedule(session.run, files.text, _within(recipe, files), lambda phase: told(f"{script}: {phase}"))
         judged = schedule.judge_all(inside)
     except TorchfixError as error:
-        again, seconds = repeat_command(recipe), time.monotonic() - started
+        seconds = time.monotonic() - started
         ran = ScriptRun(script, recipe.args, "not run", 0, seconds, error=str(error), repeat=again)
         verdicts = [
             Verdict(finding.id, VerdictName.CANNOT_RUN, str(error), script=script, repeat=again)
@@ -205,9 +210,19 @@ def _ran(
             for finding in unit.findings
         ]
         return ran, [*lost, *verdicts]
+    advice = tuple(_advice(judged, session, inside, files))
     seconds = time.monotonic() - started
-    found = [verdict for each in judged for verdict in _verdicts(each, recipe, script, sandbox.layer, seconds)]
-    return _script_run(judged, recipe, script, session, sandbox.layer, seconds), [*lost, *found]
+    found = [verdict for each in judged for verdict in _verdicts(each, script, sandbox.layer, seconds, again)]
+    ran = _script_run(judged, recipe, script, session, sandbox.layer, seconds, again)
+    return replace(ran, caveats=(*ran.caveats, *advice)), [*lost, *found]
+
+
+def _advice(judged: Sequence[Judged], session: Session, units: list[Unit], files: Files) -> Iterator[str]:
+    """What the run on the CPU could not show, where CUDA was asked for; it speaks neither for nor against a fix."""
+    if any(kind == "redirect" for each in judged for kind, _, _ in each.run.notes):
+        variant = Variant(files.text, [] if any(not each.run.ended_well for each in judged) else units)
+        if refused := session.on_shadow_devices(variant):
+            yield f"a GPU may refuse it: {refused}"
 
 
 def _is_inside(unit: Unit, recipe: Recipe, files: Files) -> bool:
@@ -218,7 +233,7 @@ def _within(recipe: Recipe, files: Files) -> Callable[[str], str]:
     return lambda path: files.real(path).relative_to(recipe.project).as_posix()
 
 
-def _verdicts(judged: Judged, recipe: Recipe, script: str, layer: str, seconds: float) -> Iterator[Verdict]:
+def _verdicts(judged: Judged, script: str, layer: str, seconds: float, again: str) -> Iterator[Verdict]:
     verdict = Verdict(
         finding="",
         name=judged.judgement.name,
@@ -229,14 +244,14 @@ def _verdicts(judged: Judged, recipe: Recipe, script: str, layer: str, seconds: 
         device=judged.run.device,
         sandbox=layer,
         seconds=seconds,
-        repeat=repeat_command(recipe),
+        repeat=again,
     )
     for finding in judged.unit.findings:
         yield replace(verdict, finding=finding.id)
 
 
 def _script_run(
-    judged: Sequence[Judged], recipe: Recipe, script: str, session: Session, layer: str, seconds: float
+    judged: Sequence[Judged], recipe: Recipe, script: str, session: Session, layer: str, seconds: float, again: str
 ) -> ScriptRun:
     run = judged[0].run if judged else None
     return ScriptRun(
@@ -250,5 +265,17 @@ def _script_run(
         torch=run.torch if run else "",
         error=str(run.failure) if run and run.failure else "",
         caveats=(*caveats_of([each.run for each in judged]), *(f"no such file: {name}" for name in recipe.missing)),
-        repeat=repeat_command(recipe),
+        repeat=again,
     )
+
+
+def repeat_command(recipe: Recipe, wish: Wish) -> str:
+    """What to type to make the runs of one script again."""
+    script = os.path.relpath(recipe.project / recipe.script, wish.cwd)
+    words = ["torchfix", "verify", *wish.paths]
+    words += ["--script", script] if wish.paths != (script,) else []
+    for name in _REPEATED:
+        value = getattr(wish.overrides, name, None)
+        words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)] if value is not None else []
+    words += ["--", *recipe.args] if recipe.args else []
+    return shlex.join(words)

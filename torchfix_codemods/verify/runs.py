@@ -68,16 +68,21 @@ class Call:
 
 @dataclass(frozen=True)
 class Failure:
-    """The exception that ended a run. `place` is the last line of the program in its traceback."""
+    """The exception that ended a run. `place` is the last line of the program in its traceback.
+
+    `cause` is the line that computed the value on which a backward failed, where that was looked for.
+    """
 
     kind: str
     message: str
     place: Place | None
     missing: str = ""
+    cause: Place | None = None
 
     def __str__(self) -> str:
         where = f" ({self.place[0]}:{self.place[1]})" if self.place else ""
-        return f"{self.kind}: {' '.join(self.message.split())[:200]}{where}"
+        cause = f", for a value of {self.cause[0]}:{self.cause[1]}" if self.cause else ""
+        return f"{self.kind}: {' '.join(self.message.split())[:200]}{where}{cause}"
 
 
 @dataclass
@@ -206,5 +211,5 @@ def _end(report: RunReport, event: Mapping[str, Any]) -> None:
     report.warnings = [(kind, text, path, line, count) for kind, text, path, line, count in event["warnings"]]
     report.notes = [(kind, what, count) for kind, what, count in event["notes"]]
     if (error := event["error"]) is not None:
-        place = error["place"] and (error["place"][0], error["place"][1])
-        report.failure = Failure(error["type"], error["message"], place or None, error.get("missing") or "")
+        place, cause = (tuple(found[:2]) if (found := error.get(name)) else None for name in ("place", "cause"))
+        report.failure = Failure(error["type"], error["message"], place, error.get("missing") or "", cause)

@@ -43,6 +43,7 @@ class Backwards:
         recorder = self.recorder
         recorder.check_stopped()
         recorder.work += 1
+        recorder.trained += 1
         recorder.backwards += 1
         root = roots if isinstance(roots, torch.Tensor) else next(iter(roots))
         loss = root.detach()
@@ -122,6 +123,7 @@ class Optimizers:
     def _after(self, optimizer, args, kwargs):
         recorder = self.recorder
         recorder.work += 1
+        recorder.trained += 1
         recorder.steps += 1
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         cleared = bool(parameters) and all(id(p) in self._cleared for p in parameters)

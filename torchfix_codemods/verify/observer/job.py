@@ -14,6 +14,7 @@ class Job:
         self.root = given["root"]
         self.cwd = given.get("cwd", self.root)
         self.writable = list(given.get("writable", ()))
+        self.homes = list(given.get("homes", ()))  # whose secrets are not read
         self.env = dict(given.get("env", {}))
         self.seed = int(given.get("seed", 0))
         self.fixed_seeds = bool(given.get("fixed_seeds", False))

@@ -32,6 +32,7 @@ class Recorder:
         self.forwards = 0
         self.backwards = 0
         self.steps = 0
+        self.trained = 0  # backwards and steps
         self.loaders = 0
         self.live = 0  # bytes that graphs of sampled forwards keep alive
         self.peak = 0

@@ -21,7 +21,7 @@ What it can't show, and so no verdict may claim:
 Only what a CPU torch would have answered otherwise is told: `torch.cuda.manual_seed_all` alone is no redirect.
 """
 
-from . import redirect_loading, redirect_modules, redirect_runtime, redirect_tensors
+from . import redirect_factories, redirect_loading, redirect_modules, redirect_runtime, redirect_tensors
 
 
 def install(note, exact=False):
@@ -33,5 +33,6 @@ def install(note, exact=False):
     """
     redirect_runtime.install(note)
     redirect_tensors.install(note, exact)
+    redirect_factories.install(note)
     redirect_loading.install(note)
     redirect_modules.install(note)

@@ -4,8 +4,7 @@ import functools
 
 import torch
 
-from .redirect_places import ON_CUDA, names_cuda, put_storage
-from .redirect_tensors import replace
+from .redirect_places import ON_CUDA, names_cuda, put_storage, replace
 
 #: torch's own readers have 10 (cpu) and 20 (cuda): ours is asked first.
 PRIORITY = 5

@@ -5,8 +5,7 @@ import inspect
 
 import torch
 
-from .redirect_places import CUDA, moved, names_cuda
-from .redirect_tensors import replace
+from .redirect_places import CUDA, moved, names_cuda, replace
 
 
 def install(note):

@@ -16,6 +16,13 @@ ON_CUDA = "cuda"
 _PLACE = "_torchfix_place"
 
 
+def replace(owner, name, make):
+    """Put make(original) in the place of owner.name, where this torch has it."""
+    original = getattr(owner, name, None)
+    if original is not None:
+        setattr(owner, name, make(original))
+
+
 def names_cuda(device):
     """Whether a device argument means a GPU: "cuda", "cuda:1", a torch.device or a bare index (0, 1, ...)."""
     if isinstance(device, torch.device):
@@ -35,12 +42,13 @@ def _storages_keep_attributes():
         return False
 
 
-_ON_STORAGES = _storages_keep_attributes()
+#: False for torch below 2.1: there a view of a moved tensor, or a moved parameter, is copied by each further move.
+ON_STORAGES = _storages_keep_attributes()
 
 
 def _holder(tensor):
     """What carries the place: the storage, or the tensor itself where there is none (old torch, sparse)."""
-    if not _ON_STORAGES:
+    if not ON_STORAGES:
         return tensor
     try:
         return tensor.untyped_storage()
@@ -62,19 +70,19 @@ def put(tensor, place):
 def put_storage(storage, place):
     """The same for a storage, typed or not, as loading gives them."""
     storage = getattr(storage, "_untyped_storage", storage)
-    if _ON_STORAGES:
+    if ON_STORAGES:
         setattr(storage, _PLACE, place)
 
 
-def moved(tensor, memory_format=torch.preserve_format):
+def moved(tensor, **kwargs):
     """The tensor on the GPU: itself if it is there, else a copy.
 
     A copy as CUDA makes one: no leaf if the tensor requires a gradient, so that "can't optimize a non-leaf Tensor" is
-    raised here too, and writing to it leaves the original alone.
+    raised here too, and writing to it leaves the original alone. `kwargs` are those of `clone`.
     """
     if place_of(tensor) == ON_CUDA:
         return tensor
-    return put(tensor.clone(memory_format=memory_format), ON_CUDA)
+    return put(tensor.clone(**kwargs), ON_CUDA)
 
 
 def arrived(source, result):

@@ -1,57 +1,18 @@
-"""Tensors: how they are moved, converted and made. Every patch calls the original, with the CPU as the device."""
+"""Tensors: how they are moved and converted, by their methods and by the legacy types."""
 
 import functools
 
 import torch
 
-from .redirect_places import CPU, ON_CPU, ON_CUDA, arrived, brought_back, moved, names_cuda, place_of, put
-
-#: Functions of torch with `device=`. Modules (`nn.Linear(..., device="cuda")`) make their parameters by these.
-FACTORIES = (
-    *("arange", "bartlett_window", "blackman_window", "empty", "empty_permuted", "empty_strided", "eye", "full"),
-    *("hamming_window", "hann_window", "kaiser_window", "linspace", "logspace", "normal", "ones", "rand", "randint"),
-    *("randn", "randperm", "range", "scalar_tensor", "sparse_bsc_tensor", "sparse_bsr_tensor"),
-    *(
-        "sparse_compressed_tensor",
-        "sparse_coo_tensor",
-        "sparse_csc_tensor",
-        "sparse_csr_tensor",
-        "tensor",
-        "tril_indices",
-        "triu_indices",
-        "zeros",
-    ),
-)
-#: Those that also ask a tensor where it is.
-LIKE = ("empty_like", "full_like", "ones_like", "rand_like", "randint_like", "randn_like", "zeros_like")
-NEW = ("new_empty", "new_empty_strided", "new_full", "new_ones", "new_tensor", "new_zeros")
-#: Those that share the memory of their argument on the CPU, and copy to a GPU.
-SHARING = ("as_tensor", "asarray")
-#: torch.fft's and torch.nested's own.
-OTHERS = (("fft", "fftfreq"), ("fft", "rfftfreq"), ("nested", "nested_tensor"))
+from .redirect_places import ON_CPU, ON_CUDA, arrived, brought_back, moved, names_cuda, place_of, put, replace
 
 LEGACY = tuple("BFloat16 Bool Byte Char Double Float Half Int Long Short".split())
 
 
-def replace(owner, name, make):
-    """Put make(original) in the place of owner.name, where this torch has it."""
-    original = getattr(owner, name, None)
-    if original is not None:
-        setattr(owner, name, make(original))
-
-
 def install(note, exact):
-    """Redirect the methods of tensors, the functions that make them, the legacy types and the default device."""
+    """Redirect the methods of tensors and the legacy types. `exact` is that of `redirect.install`."""
     _install_methods(note, exact)
-    _keep_the_list_of_constructors()
-    for name in (*FACTORIES, *LIKE, *SHARING):
-        replace(torch, name, lambda original, name=name: _factory(original, note, name))
-    for module, name in OTHERS:
-        replace(getattr(torch, module, None), name, lambda original, name=name: _factory(original, note, name))
-    for name in NEW:
-        replace(torch.Tensor, name, lambda original, name=name: _factory(original, note, name))
     _install_legacy_types(note)
-    _install_default_device(note)
 
 
 # ---- methods
@@ -62,17 +23,19 @@ def _install_methods(note, exact):
     tensor.cuda = _cuda(note)
     replace(tensor, "to", lambda original: _to(original, note, exact))
     replace(tensor, "cpu", _cpu)
-    replace(tensor, "type", lambda original: _type(original, note))
+    replace(tensor, "type", lambda original: _type(original, note, exact))
     replace(tensor, "type_as", _type_as)
+    for owner in (tensor, torch.nn.Parameter):
+        replace(owner, "__deepcopy__", _deepcopy)
     tensor.pin_memory = _pin_memory(note)
     tensor.get_device = _get_device
     tensor.record_stream = _record_stream
 
 
 def _cuda(note):
-    def cuda(self, device=None, non_blocking=False, memory_format=torch.preserve_format):
+    def cuda(self, device=None, non_blocking=False, **kwargs):
         note("redirect", "Tensor.cuda")
-        return moved(self, memory_format)
+        return moved(self, **kwargs)
 
     return cuda
 
@@ -85,8 +48,7 @@ def _to(original, note, exact):
         target = args[0] if args else kwargs.get("device", kwargs.get("other"))
         if names_cuda(target):
             note("redirect", "Tensor.to")
-            args, kwargs = ((CPU, *args[1:]), kwargs) if args else (args, dict(kwargs, device=CPU))
-            return arrived(self, original(self, *args, **kwargs))
+            return arrived(self, _converted(original, self, args, kwargs))
         result = original(self, *args, **kwargs)
         if isinstance(target, torch.Tensor):
             return arrived(self, result) if place_of(target) == ON_CUDA else result
@@ -97,6 +59,16 @@ def _to(original, note, exact):
     return to
 
 
+def _converted(original, tensor, args, kwargs):
+    """The rest of a move: dtype, copy, memory format. No device is named, for a mode would see a move to the CPU."""
+    rest, kwargs = list(args[1:]), {name: value for name, value in kwargs.items() if name != "device"}
+    if rest:
+        rest[0] = tensor.dtype if rest[0] is None else rest[0]
+    elif kwargs.get("dtype") is None:
+        kwargs["dtype"] = tensor.dtype
+    return original(tensor, *rest, **kwargs)
+
+
 def _cpu(original):
     @functools.wraps(original)
     def cpu(self, *args, **kwargs):
@@ -105,18 +77,28 @@ def _cpu(original):
     return cpu
 
 
-def _type(original, note):
+def _type(original, note, exact):
     @functools.wraps(original)
     def type_(self, *args, **kwargs):
         wanted = args[0] if args else kwargs.get("dtype")
         legacy = _on_cpu(wanted)
-        if legacy is wanted:
-            return original(self, *args, **kwargs)
+        if legacy == wanted:
+            result = original(self, *args, **kwargs)
+            return _told_exactly(self, wanted, result) if exact else result
         note("redirect", "Tensor.type")
         args, kwargs = ((legacy, *args[1:]), kwargs) if args else (args, dict(kwargs, dtype=legacy))
         return arrived(self, original(self, *args, **kwargs))
 
     return type_
+
+
+def _told_exactly(tensor, wanted, result):
+    """A tensor on the GPU names its type so, and a legacy type of the CPU moves it back; a dtype moves nothing."""
+    if place_of(tensor) != ON_CUDA or isinstance(wanted, torch.dtype):
+        return result
+    if wanted is None:
+        return result if ".cuda." in result else result.replace("torch.", "torch.cuda.", 1)
+    return brought_back(tensor, result)
 
 
 def _type_as(original):
@@ -126,6 +108,15 @@ def _type_as(original):
         return arrived(self, result) if place_of(other) == ON_CUDA else result
 
     return type_as
+
+
+def _deepcopy(original):
+    @functools.wraps(original)
+    def __deepcopy__(self, memo):
+        result = original(self, memo)
+        return put(result, ON_CUDA) if place_of(self) == ON_CUDA else result
+
+    return __deepcopy__
 
 
 def _pin_memory(note):
@@ -143,43 +134,6 @@ def _get_device(self):
 
 def _record_stream(self, stream):
     return None
-
-
-# ---- functions that make tensors
-
-
-def _factory(original, note, name):
-    like = name in LIKE or name in NEW
-    settle = moved if name in SHARING else functools.partial(put, place=ON_CUDA)
-
-    @functools.wraps(original)
-    def make(*args, **kwargs):
-        device = kwargs.get("device")
-        there = names_cuda(device)
-        if there:
-            note("redirect", "device=")
-            kwargs["device"] = CPU
-        elif like and device is None:
-            there = bool(args) and place_of(args[0]) == ON_CUDA
-        if kwargs.get("pin_memory"):
-            kwargs["pin_memory"] = False
-        result = original(*args, **kwargs)
-        return settle(result) if there else result
-
-    _tell_the_script_compiler(original, make)
-    return make
-
-
-def _tell_the_script_compiler(original, made):
-    """torch.jit.script knows functions of torch by their identity: it takes the new one for the operator too."""
-    try:
-        from torch.jit import _builtins
-
-        operator = _builtins._find_builtin(original)
-        if operator is not None:
-            _builtins._register_builtin(made, operator)
-    except (ImportError, AttributeError):
-        pass
 
 
 # ---- legacy types: torch.cuda.FloatTensor and its like
@@ -231,45 +185,3 @@ def _set_default_tensor_type(original, note):
             torch.set_default_device("cuda" if on_gpu else None)
 
     return set_default_tensor_type
-
-
-# ---- the default device: torch.set_default_device("cuda"), with torch.device("cuda")
-
-
-def _keep_the_list_of_constructors():
-    """torch collects its constructors at the first use, by name: it must see its own, not ours."""
-    try:
-        from torch.utils._device import _device_constructors
-    except ImportError:
-        return
-    _device_constructors()
-
-
-def _install_default_device(note):
-    try:
-        from torch.utils._device import DeviceContext, _device_constructors
-    except ImportError:
-        return
-    replace(DeviceContext, "__init__", lambda original: _noted_default(original, note))
-    replace(DeviceContext, "__torch_function__", lambda original: _default_on_cpu(original, _device_constructors()))
-
-
-def _noted_default(original, note):
-    @functools.wraps(original)
-    def __init__(self, device):
-        original(self, device)
-        if self.device.type == "cuda":
-            note("redirect", "default device")
-
-    return __init__
-
-
-def _default_on_cpu(original, constructors):
-    @functools.wraps(original)
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        if self.device.type == "cuda" and func in constructors and kwargs.get("device") is None:
-            return put(func(*args, **dict(kwargs, device=CPU)), ON_CUDA)
-        return original(self, func, types, args, kwargs)
-
-    return __torch_function__

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import importlib
 import os
+import re
 import resource
 import signal
 import sys
@@ -22,6 +23,7 @@ from .notes import Notes
 from .recorder import Recorder, StopRun
 
 _WARNINGS = 50  # different warnings that are told
+_FRAME = re.compile(r'File "(.+?)", line (\d+)')
 _TEXT = 400  # characters of a message
 
 
@@ -37,6 +39,7 @@ class Run:
         self.functions = Functions(self.recorder)
         self.device = "cpu"
         self._warned = {}
+        self._cause = None  # where the value was computed on which a backward failed, when anomalies are looked for
         self._told = False
 
     def execute(self):
@@ -121,7 +124,7 @@ class Run:
         if job.guard:
             from . import guard
 
-            guard.arm([*job.writable, job.root], notes, contained=job.contained)
+            guard.arm([*job.writable, job.root], notes, contained=job.contained, homes=job.homes)
         return rewriter
 
     def _tell_start(self):
@@ -147,6 +150,9 @@ class Run:
         warnings.simplefilter("always")
 
     def _on_warning(self, message, category, filename, lineno, file=None, line=None):
+        if "Traceback of forward call" in str(message):
+            frames = [(self.recorder.relative(path), int(number)) for path, number in _FRAME.findall(str(message))]
+            self._cause = next((frame for frame in reversed(frames) if frame[0]), None)
         key = (category.__name__, str(message)[:_TEXT], self.recorder.relative(filename) or "", lineno)
         if key in self._warned or len(self._warned) < _WARNINGS:
             self._warned[key] = self._warned.get(key, 0) + 1
@@ -195,6 +201,7 @@ class Run:
             "type": type(error).__name__,
             "message": _message(error, own).replace(self.recorder.root, "")[:_TEXT],
             "place": place,
+            "cause": self._cause,
             "missing": getattr(error, "name", None) if isinstance(error, ImportError) else None,
         }
 

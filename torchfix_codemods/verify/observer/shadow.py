@@ -11,8 +11,8 @@ it ends with a ShadowMismatch. Calls inside of a function of torch are not seen,
 
 import torch
 
-from . import redirect
-from .redirect_places import CPU, CUDA, ON_CPU, ON_CUDA, place_of, put
+from . import redirect, redirect_places
+from .redirect_places import CPU, CUDA, ON_CPU, ON_CUDA, names_cuda, place_of, put
 
 #: Where CUDA takes arguments from both devices, or one argument has to be on the CPU.
 MIXING = frozenset(
@@ -62,11 +62,18 @@ class ShadowMismatch(RuntimeError):
 
 
 def install(note):
-    """Redirect, and watch devices for the rest of this process. A torch without function modes (below 1.13) can't."""
-    redirect.install(note, exact=True)
+    """Redirect, and watch devices for the rest of this process.
+
+    A torch below 2.1 forgets the places of parameters, and below 1.13 it has no modes: the program is then redirected
+    alone, with the note ("shadow", "not observed").
+    """
     try:
         from torch.overrides import TorchFunctionMode
     except ImportError:
+        TorchFunctionMode = None
+    watched = TorchFunctionMode is not None and redirect_places.ON_STORAGES
+    redirect.install(note, exact=watched)
+    if not watched:
         note("shadow", "not observed")
         return
     torch.from_numpy = _on_cpu(torch.from_numpy)
@@ -95,7 +102,7 @@ def _watching(base):
             tensors = _tensors((*args, *kwargs.values()))
             places = [place_of(tensor) for tensor in tensors]
             _check(name, tensors, places)
-            return _settled(name, func(*args, **kwargs), _place(places))
+            return _settled(name, func(*args, **kwargs), _place(places, kwargs.get("device")))
 
     return Watching
 
@@ -111,8 +118,10 @@ def _tensors(values):
     return found
 
 
-def _place(places):
-    """Where the result is: on the GPU with any argument, on the CPU with all (or none at all), else not known."""
+def _place(places, device):
+    """Where the result is: as asked, else on the GPU with any argument, on the CPU with all (or none), else unknown."""
+    if device is not None:
+        return ON_CUDA if names_cuda(device) else (ON_CPU if str(device) == ON_CPU else None)
     if ON_CUDA in places:
         return ON_CUDA
     return None if None in places else ON_CPU
