@@ -76,6 +76,49 @@ def test_all_in_one_program_each_with_its_own_verdict(programs: Programs):
     assert [j.judgement.name.value for j in found] == ["CHANGED_AS_INTENDED", "IMPROVED", "CHANGED_AS_INTENDED"]
 
 
+def test_a_fix_gets_no_credit_for_what_another_has_done(programs: Programs):
+    old = """
+        import torch
+        from torch import nn
+        from torch.autograd import Variable
+        net = nn.Linear(4, 2)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        batches = [(torch.randn(8, 4), torch.randint(2, (8,))) for _ in range(3)]
+        def train():
+            for x, y in batches:
+                y = Variable(y, volatile=True)
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(net(Variable(x)), y).backward()
+                optimizer.step()
+        def evaluate():
+            for x, y in batches:
+                net(Variable(x, volatile=True)).argmax(1)
+        train()
+        evaluate()
+        """
+    target = change("TFC201", ("Variable(y, volatile=True)", "Variable(y)"))
+    inputs = change("TFC201", ("    net(Variable(x, volatile=True))", "    with torch.no_grad(): net(Variable(x))"))
+    assert verdicts(programs, old, target, inputs) == ["EQUIVALENT", "IMPROVED"]
+    assert verdicts(programs, old, target) == ["NOT_FIXED"]
+
+
+def test_a_line_that_trains_and_evaluates_in_turn(programs: Programs):
+    loop = """
+        for x, y in train_loader:
+            optimizer.zero_grad()
+            loss = criterion(net(x), y)
+            if phase == "train":
+                loss.backward()
+                optimizer.step()
+"""
+    head = CLASSIFIER[: CLASSIFIER.index("def train")].replace("F.softmax(x, dim=1)", "x")
+    phases = (
+        f'{head}\nfor epoch in range(2):\n    for phase in ["train", "val"]:\n        net.train(phase == "train"){loop}'
+    )
+    switched = '\n        with torch.set_grad_enabled(phase == "train"):' + loop.replace("\n    ", "\n        ")
+    assert verdicts(programs, phases, change("TFC202", (loop, switched))) == ["IMPROVED"]
+
+
 def test_one_wrong_fix_among_right_ones_is_found(programs: Programs):
     wrong = change("TFC202", ("def train():", "@torch.no_grad()\ndef train():"))
     found = verdicts(programs, EVALUATING, NO_GRAD, wrong, DROPOUT)

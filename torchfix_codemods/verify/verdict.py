@@ -81,9 +81,14 @@ def judge(unit: Unit, comparison: Comparison) -> Judgement:
 
 def _cannot(before: RunReport, after: RunReport) -> Judgement | None:
     cause = cause_of(before)
-    if cause and not after.ended_well:
+    if cause and not after.ended_well and _said(before) == _said(after):
         return Judgement(VerdictName.CANNOT_RUN, cause)
     return None
+
+
+def _said(run: RunReport) -> tuple[str, str] | None:
+    """What ended a run, without its place: a fix moves lines."""
+    return run.failure and (run.failure.kind, run.failure.message)
 
 
 def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
@@ -125,7 +130,8 @@ def _not_exercised(unit: Unit, before: RunReport, after: RunReport) -> Judgement
     if unit.name in before.hits or unit.name in after.hits:
         return None
     if not before.worked:
-        return Judgement(VerdictName.NOT_EXERCISED, "nothing was trained or evaluated in the run")
+        reason = f"nothing was trained or evaluated in the run ({_keys('args')})"
+        return Judgement(VerdictName.NOT_EXERCISED, reason)
     return Judgement(VerdictName.NOT_EXERCISED, "the changed lines never ran")
 
 
