@@ -157,6 +157,18 @@ def test_crashes(programs: Programs):
     assert verdicts(programs, CLASSIFIER, broken) == ["REGRESSED"]
 
 
+def test_what_is_seen_before_an_error_that_stays(programs: Programs):
+    late = CLASSIFIER + "\nraise OSError('no picture')\n"
+    (found,) = judge_all(programs, late, [NO_GRAD])
+    assert found.judgement.name == "IMPROVED"
+    assert "(until it ends, before and after, with OSError: no picture (main.py:" in found.judgement.reason
+    wrong = change("TFC202", ("def train():", "@torch.enable_grad()\n@torch.no_grad()\ndef train():"))
+    assert verdicts(programs, late, wrong) == ["REGRESSED"]
+    early = CLASSIFIER.replace("    right = 0", "    right = 0\n    raise OSError('no data')")
+    (found,) = judge_all(programs, early, [NO_GRAD])
+    assert found.judgement.name == "INCONCLUSIVE" and "OSError: no data" in found.judgement.reason
+
+
 def test_a_program_that_cannot_run(programs: Programs):
     (found,) = judge_all(programs, "import missing_module\n" + CLASSIFIER, [NO_GRAD])
     assert found.judgement.name == "CANNOT_RUN"

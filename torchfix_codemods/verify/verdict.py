@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from torchfix_codemods.verify.comparison import Comparison
 from torchfix_codemods.verify.contracts import Contract, Judgement, contract_of
-from torchfix_codemods.verify.model import Evidence, VerdictName
+from torchfix_codemods.verify.model import VERIFIED, Evidence, VerdictName
 from torchfix_codemods.verify.runs import Failure, RunReport
 from torchfix_codemods.verify.units import Unit
 
@@ -71,6 +71,7 @@ def judge(unit: Unit, comparison: Comparison) -> Judgement:
     before, after = comparison.before, comparison.after
     judgement = (
         _cannot(before, after)
+        or _before_the_same_crash(unit, contract, comparison)
         or _crashes(contract, comparison)
         or _not_exercised(unit, before, after)
         or _noise(contract, comparison)
@@ -91,6 +92,22 @@ def _said(run: RunReport) -> tuple[str, str] | None:
     return run.failure and (run.failure.kind, run.failure.message)
 
 
+def _before_the_same_crash(unit: Unit, contract: Contract, comparison: Comparison) -> Judgement | None:
+    """What is seen until a program ends with one and the same error before and after, where that is enough.
+
+    Old programs train, evaluate, and raise when they save a picture. What isn't seen by then might have come later.
+    """
+    before, after = comparison.before, comparison.after
+    if before.failure is None or _said(before) != _said(after):
+        return None
+    if _not_exercised(unit, before, after) or _noise(contract, comparison):
+        return None
+    seen = contract.judge(comparison)
+    if seen.name not in VERIFIED and seen.name is not VerdictName.REGRESSED:
+        return None
+    return replace(seen, reason=f"{seen.reason} (until it ends, before and after, with {before.failure})")
+
+
 def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
     """The pair of ends: new crashes regress, two crashes say nothing, and one that went must be the rule's own."""
     before, after = comparison.before, comparison.after
@@ -102,12 +119,20 @@ def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
             return Judgement(VerdictName.INCONCLUSIVE, "the changed program did not end within its time", evidence)
         return Judgement(VerdictName.REGRESSED, f"it raises now: {_ending(after)}", evidence)
     if not after.ended_well:
-        return Judgement(VerdictName.INCONCLUSIVE, "it ends with an error before and after", evidence)
+        if after.failure is not None and _said(before) != _said(after) and _progress(after) < _progress(before):
+            return Judgement(VerdictName.REGRESSED, f"it raises earlier now: {_ending(after)}", evidence)
+        reason = f"it ends with an error before and after: {_ending(after)}"
+        return Judgement(VerdictName.INCONCLUSIVE, reason, evidence)
     failure = before.failure
     if failure is None or not (failure.kind == "SyntaxError" or _is_own(contract, failure, comparison)):
         reason = "an error is gone that is not the one of this rule"
         return Judgement(VerdictName.INCONCLUSIVE, reason, evidence)
     return Judgement(VerdictName.FIXED_CRASH, f"it raised {failure.kind}, and runs now", evidence)
+
+
+def _progress(run: RunReport) -> int:
+    """How far a run came, in backwards and steps: a fix may take forwards away."""
+    return len(run.backwards) + len(run.steps)
 
 
 def _is_own(contract: Contract, failure: Failure, comparison: Comparison) -> bool:
