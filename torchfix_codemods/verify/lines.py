@@ -13,11 +13,14 @@ from torchfix_codemods.findings import Edit
 from torchfix_codemods.rewrite.edits import apply_edits
 from torchfix_codemods.verify.comparison import Lines
 
+FUNCTIONS: tuple[type[ast.stmt], ...] = (ast.FunctionDef, ast.AsyncFunctionDef)
+#: What is done under the header of these is what a change of the header is about.
+REGIONS: tuple[type[ast.stmt], ...] = (*FUNCTIONS, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-class Function(NamedTuple):
-    """The lines of a function: from its first decorator, to its end, and the last line of its header."""
+class Block(NamedTuple):
+    """The lines of a statement with a block: from its first decorator, to its end, and the last line of its header."""
 
     first: int
     last: int
@@ -37,8 +40,8 @@ def lines_written(before: str, edits: Sequence[Edit], wanted: Edit) -> Lines:
     return lines_of(apply_edits(before, edits), start, start + len(wanted.new))
 
 
-def functions(text: str) -> list[Function]:
-    """Every function of a text; none where it is not accepted."""
+def blocks(text: str, kinds: tuple[type[ast.stmt], ...]) -> list[Block]:
+    """Every statement of some kinds (which have a block) of a text; none where the text is not accepted."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -46,13 +49,13 @@ def functions(text: str) -> list[Function]:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return []
     return [
-        Function(
-            min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]),
+        Block(
+            min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))]),
             node.end_lineno or node.lineno,
             max(node.lineno, node.body[0].lineno - 1),
         )
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(node, kinds)
     ]
 
 

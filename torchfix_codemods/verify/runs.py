@@ -15,7 +15,8 @@ class Forward:
 
     `training` of its `dependent` mode-dependent layers were in training mode; `statistics` counts the normalisations
     whose running statistics moved, `dropped` the calls that dropped values. `saved` is in bytes, None where not
-    sampled; `crc` is a checksum of the output. `used` says whether a backward went through it.
+    sampled; `crc` is a checksum of the output, `digest` its length as a vector and its projection on a ramp, `shapes`
+    are those of its tensors. `used` says whether a backward went through it.
     """
 
     stack: tuple[Place, ...]
@@ -30,6 +31,8 @@ class Forward:
     dropped: int
     crc: int | None
     repeats: bool | None
+    digest: tuple[float, float] | None = None
+    shapes: tuple[tuple[int, ...], ...] | None = None
     used: bool = False
 
     @property
@@ -49,12 +52,16 @@ class Backward:
 
 @dataclass(frozen=True)
 class Step:
-    """An optimizer step: checksum of the parameters after it, norm of the gradients that it used."""
+    """An optimizer step: checksum of the parameters after it, norm of the gradients that it used.
+
+    `gradients` of its parameters had one, None where that was not seen.
+    """
 
     crc: int | None
     norm: float | None
     cleared: bool
     backwards: int
+    gradients: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,11 @@ class RunReport:
         return self.status == "finished" or (self.status == "exit" and not self.why)
 
     @property
+    def timed_out(self) -> bool:
+        """Whether it ended where its time was over: how far it came is then chance."""
+        return self.why == "seconds"
+
+    @property
     def worked(self) -> bool:
         """Whether a model ran at all."""
         return bool(self.forwards or self.backwards or self.steps)
@@ -156,7 +168,7 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
             case "back":
                 report.backwards.append(Backward(event["loss"], event["retain"], event["live"]))
             case "step":
-                report.steps.append(Step(event["crc"], event.get("norm"), event["cleared"], event["backs"]))
+                report.steps.append(Step(event["crc"], event.get("norm"), event["cleared"], event["backs"], event.get("ng")))
             case "call":
                 report.calls.append(Call(event["k"], (event["site"][0], event["site"][1]), event))
             case "hit":
@@ -171,6 +183,7 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
 
 
 def _forward(event: Mapping[str, Any], stack: tuple[Place, ...]) -> Forward:
+    digest, shapes = event.get("digest"), event.get("shapes")
     return Forward(
         stack=stack,
         kind=event["cls"],
@@ -184,6 +197,8 @@ def _forward(event: Mapping[str, Any], stack: tuple[Place, ...]) -> Forward:
         dropped=event["drop"],
         crc=event.get("crc"),
         repeats=event.get("repeats"),
+        digest=(digest[0], digest[1]) if digest else None,
+        shapes=tuple(map(tuple, shapes)) if shapes is not None else None,
     )
 
 

@@ -95,9 +95,11 @@ class Schedule:
     # --- fixes -------------------------------------------------------------------------------------------------------
 
     def _grouped(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
+        """Fixes after which evaluations give something else are not run with those after which they may not."""
         neutral = [unit for unit in units if contract_of(unit.code).neutral]
         others = [unit for unit in units if unit not in neutral]
-        found = self._neutral(neutral, base) if neutral else []
+        groups = [[u for u in neutral if contract_of(u.code).keeps is keeps] for keeps in (True, False)]
+        found = [judged for group in groups if group for judged in self._neutral(group, base)]
         return [*found, *(self._alone(unit, base) for unit in others)]
 
     def _neutral(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
@@ -106,7 +108,7 @@ class Schedule:
             return [self._alone(units[0], base)]
         variant = self._variant(units)
         after = self._made(variant, f"with {len(units)} fixes that must not change training")
-        if _is_clean(base, after):
+        if _is_clean(base, after, keeps=all(contract_of(unit.code).keeps for unit in units)):
             return [self._judged(unit, base, variant, after) for unit in units]
         middle = len(units) // 2
         return [*self._neutral(units[:middle], base), *self._neutral(units[middle:], base)]
@@ -200,11 +202,12 @@ class _Base:
 _BAD = (VerdictName.REGRESSED, VerdictName.PREMISE_ABSENT, VerdictName.CANNOT_RUN)
 
 
-def _is_clean(base: _Base, after: RunReport) -> bool:
-    """Whether a run with several fixes ended well, with the same training."""
+def _is_clean(base: _Base, after: RunReport, *, keeps: bool) -> bool:
+    """Whether a run with several fixes ended well, with the same training; `keeps`: and the same evaluations."""
     comparison = Comparison(base.first, base.second, after)
-    counts = [(len(r.backwards), len(r.trainings), len(r.evaluations)) for r in (base.first, after)]
-    return after.ended_well and comparison.same_training and counts[0] == counts[1]
+    counts = [(len(r.backwards), len(r.forwards)) for r in (base.first, after)]
+    same = after.ended_well and comparison.same_training and counts[0] == counts[1]
+    return same and not (keeps and (comparison.other_outputs() or comparison.other_prints()))
 
 
 def _may_be_cured(run: RunReport) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from torchfix_codemods.verify.comparison import Comparison
-from torchfix_codemods.verify.contracts import Contract, Judgement, contract_of
+from torchfix_codemods.verify.contracts import Contract, Judgement, advances, contract_of
 from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.runs import Failure, RunReport
 from torchfix_codemods.verify.units import Unit
@@ -67,11 +67,12 @@ def _cannot(before: RunReport, after: RunReport) -> Judgement | None:
 def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
     """The pair of ends: new crashes regress, two crashes say nothing, and one that went must be the rule's own."""
     before, after = comparison.before, comparison.after
-    if before.ended_well and after.ended_well:
-        return None
     evidence = (Evidence("ends", _ending(before), _ending(after)),)
+    late = after.status == "killed" or (after.timed_out and not before.timed_out)
+    if before.ended_well and after.ended_well and not late:
+        return None
     if before.ended_well:
-        if after.status == "killed" or after.why == "seconds":
+        if late:
             return Judgement(VerdictName.INCONCLUSIVE, "the changed program did not end within its time", evidence)
         return Judgement(VerdictName.REGRESSED, f"it raises now: {_ending(after)}", evidence)
     if not after.ended_well:
@@ -80,7 +81,8 @@ def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
     if failure is None or not (failure.kind == "SyntaxError" or _is_own(contract, failure, comparison)):
         reason = "an error is gone that is not the one of this rule"
         return Judgement(VerdictName.INCONCLUSIVE, reason, evidence)
-    return Judgement(VerdictName.FIXED_CRASH, f"it raised {failure.kind}, and runs now", evidence)
+    uncured = advances(comparison) or (contract.cured(comparison) if failure.kind != "SyntaxError" else None)
+    return uncured or Judgement(VerdictName.FIXED_CRASH, f"it raised {failure.kind}, and runs now", evidence)
 
 
 def _is_own(contract: Contract, failure: Failure, comparison: Comparison) -> bool:

@@ -43,4 +43,14 @@ def _of_values(scores):
 
 
 def _are_ones(sums):
-    return bool(((sums - 1).abs() < 1e-3).all()) and bool(torch.isfinite(sums).all())
+    return float((sums - 1).abs().max()) < 1e-3
+
+
+def logits_of(scores):
+    """Scores of which these are the softmax over the classes, up to a constant; None where they are no such thing."""
+    dim = 1 if scores.dim() > 1 else 0
+    if not scores.is_floating_point() or not scores.numel() or scores.shape[dim] < 2:
+        return None
+    if not bool((scores > 0).all()) or not _are_ones(scores.sum(dim)):
+        return None
+    return scores.log()

@@ -12,6 +12,7 @@ from . import checksum, saved
 from .trees import tensors
 
 _SAMPLED = 4  # passes by one way through the program whose saved tensors and outputs are looked at
+_SHAPES = 16  # tensors of an output whose shapes are told
 _RECHECKED = 64  # a module's parts are listed anew after so many of its calls
 _norms = tuple(
     kind for kind in (getattr(nn.modules.batchnorm, name, None) for name in ("_NormBase", "_BatchNorm")) if kind
@@ -121,6 +122,8 @@ class Forwards:
         event["graph"] = any(tensor.requires_grad for tensor in found)
         if event["sampled"] and found:
             event["crc"] = checksum.crc_of(found)
+            event["digest"] = checksum.digest(found)
+            event["shapes"] = [list(tensor.shape) for tensor in found[:_SHAPES]]
         if self.recorder.job.repeat and event["sampled"] and event["mode"] == "eval":
             event["repeats"] = self._repeats(found, module, args, kwargs)
         self.recorder.stream.event("fwd", **event)

@@ -1,5 +1,6 @@
 """Calls of torch's functions that rules are about: losses, dropout, interpolation, indexing."""
 
+import contextlib
 import functools
 import sys
 
@@ -7,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .activations import last_activation
+from .activations import last_activation, logits_of
 from .trees import number
 
 _FIRST = 8  # calls of a site that are looked at; later every sixteenth
 _TARGETED = "mse_loss l1_loss smooth_l1_loss huber_loss kl_div binary_cross_entropy binary_cross_entropy_with_logits"
+_VALUED = "gt ge lt le __gt__ __ge__ __lt__ __le__ log round multinomial"
 _DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout"
 
 
@@ -21,6 +23,7 @@ class Functions:
     def __init__(self, recorder):
         self.recorder = recorder
         self._calls = {}
+        self._originals = {name: getattr(F, name) for name in ("cross_entropy", "nll_loss")}
 
     def install(self):
         for name in ("cross_entropy", "nll_loss"):
@@ -32,6 +35,9 @@ class Functions:
         self._replace(F, "scaled_dot_product_attention", self._attending)
         for name in ("interpolate", "upsample"):
             self._replace(F, name, self._resizing)
+        for name in _VALUED.split():
+            for owner in (torch, torch.Tensor):
+                self._replace(owner, name, self._valued)
         for owner in (torch, torch.Tensor):
             self._replace(owner, "index_select", self._indexing)
 
@@ -46,6 +52,11 @@ class Functions:
             return watched(original, args, kwargs)
 
         setattr(owner, name, wrapper)
+        with contextlib.suppress(Exception):  # scripted functions know functions of torch by their identity
+            builtins = torch.jit._builtins
+            known = builtins._find_builtin(original)
+            if known is not None:
+                builtins._register_builtin(wrapper, known)
 
     def _tell(self, kind, site, **fields):
         """An event for a call, unless the site was seen often enough."""
@@ -73,10 +84,22 @@ class Functions:
                     target_grad=isinstance(target, torch.Tensor) and target.requires_grad,
                     grad=torch.is_grad_enabled(),
                     loss=number(value if value.numel() == 1 else value.mean()),
+                    backs=self.recorder.backwards,
+                    meant=self._meant(kind, args, kwargs, scores) if not self.recorder.backwards else None,
                 )
             return loss
 
         return watched
+
+    def _meant(self, kind, args, kwargs, scores):
+        """The loss of the scores that these probabilities were made of: what it must be once it gets those."""
+        logits = logits_of(scores.detach())
+        if logits is None:
+            return None
+        named = {name: value for name, value in kwargs.items() if name != "input"}
+        with torch.no_grad():
+            loss = self._originals[kind](logits, *args[1:], **named)
+        return number(loss if loss.numel() == 1 else loss.mean())
 
     def _with_target(self, kind):
         def watched(original, args, kwargs):
@@ -86,6 +109,21 @@ class Functions:
             return original(*args, **kwargs)
 
         return watched
+
+    # --- values -----------------------------------------------------------------------------------------------------
+
+    def _valued(self, original, args, kwargs):
+        """Comparisons with a number between 0 and 1, logarithms and the like: they mean something else for logits."""
+        value, bound = args[0] if args else None, args[1] if len(args) > 1 else None
+        compares = original.__name__.strip("_") in ("gt", "ge", "lt", "le")
+        meaningful = not compares or (isinstance(bound, float) and 0 < bound < 1)
+        own = self.recorder.relative(sys._getframe(2).f_code.co_filename) is not None
+        if meaningful and own and _is_readable(value):
+            site = self.recorder.site(3)
+            if self._calls.get(("value", tuple(site)), 0) < _FIRST:
+                low, high = (float(end) for end in value.detach().aminmax())
+                self._tell("value", site, unit=low >= 0.0 and high <= 1.0 + 1e-5)
+        return original(*args, **kwargs)
 
     # --- dropout ----------------------------------------------------------------------------------------------------
 
@@ -142,6 +180,10 @@ class Functions:
 
 def _argument(args, kwargs, position, name):
     return args[position] if position < len(args) else kwargs.get(name)
+
+
+def _is_readable(value):
+    return isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel() and hasattr(value, "aminmax")
 
 
 def _mode_of_caller(frame):
