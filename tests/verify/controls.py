@@ -1,10 +1,10 @@
 """Fixes as they are written in data modules: a heading, and hunks that are found by what they say.
 
-    # PROGRAM RULE VERDICT[/VERDICT]: what the fix does
-    @@ [file, main.py where none is given]
-     a line that stays
-    -a line that goes
-    +a line that comes
+# PROGRAM RULE VERDICT[/VERDICT]: what the fix does
+@@ [file, main.py where none is given]
+ a line that stays
+-a line that goes
++a line that comes
 """
 
 from __future__ import annotations

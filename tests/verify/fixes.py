@@ -48,6 +48,7 @@ def judge_units(programs: Programs, texts: dict[str, str], units: Sequence[Unit]
             seed=options.seed,
             fixed_seeds=options.fixed_seeds,
             repeat=options.repeat,
+            hold=options.hold,
             marks=told,
             **{**extra, **job},
         )

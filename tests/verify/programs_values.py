@@ -47,7 +47,7 @@ ARGMAX = _SOFTMAX.format(
 #: The same, but the evaluation compares probabilities.
 THRESHOLD = _SOFTMAX.format(
     loss="F.cross_entropy(output, y)",
-    evaluation='print("sure", (output[:, 0] > 0.4).float().mean().item())',
+    evaluation='print("sure", (output.max(1)[0] > 0.4).float().mean().item())',
 )
 #: The same, but the evaluation takes logarithms of probabilities.
 ENTROPY = _SOFTMAX.format(

@@ -10,7 +10,7 @@ from negative_controls_values import MODES, VALUES
 from positive_controls import POSITIVE
 from running import Programs
 
-from torchfix_codemods.verify.contracts import Judgement
+from torchfix_codemods.verify.invariants import Judgement
 
 NEGATIVE = [*controls(GRADIENTS), *controls(MODES), *controls(VALUES)]
 

@@ -19,7 +19,7 @@ class Comparison:
 
     `scope` holds the lines of the unchanged files that the fix is about; `back` gives the unchanged file's line for a
     line of the program with the fix, `front` for one of the program without (which may have other fixes). `seeds` are
-    further pairs of runs, each under a seed of its own.
+    further pairs of runs, each under a seed of its own; `held` is one whose optimizers move nothing.
     """
 
     before: RunReport
@@ -29,6 +29,7 @@ class Comparison:
     back: Callable[[Place], Place] = lambda place: place
     front: Callable[[Place], Place] = lambda place: place
     seeds: Sequence[tuple[RunReport, RunReport]] = ()
+    held: tuple[RunReport, RunReport] | None = None
 
     @property
     def noisy(self) -> bool:
@@ -137,10 +138,14 @@ def _is_close(one: Forward, other: Forward) -> bool:
     """Whether two outputs are the same up to rounding; so are outputs of which one wasn't looked at."""
     if one.crc == other.crc or one.digest is None or other.digest is None:
         return True
-    allowed = _CLOSE * max(one.digest[0], other.digest[0]) + _CLOSE / 10
+    return are_close(one.digest, other.digest)
+
+
+def are_close(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two digests (a length, a projection) are those of the same values up to rounding."""
+    allowed = _CLOSE * max(one[0], other[0]) + _CLOSE / 10
     return all(
-        a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= allowed
-        for a, b in zip(one.digest, other.digest, strict=True)
+        a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= allowed for a, b in zip(one, other, strict=True)
     )
 
 

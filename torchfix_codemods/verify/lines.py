@@ -52,11 +52,17 @@ def blocks(text: str, kinds: tuple[type[ast.stmt], ...]) -> list[Block]:
         Block(
             min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))]),
             node.end_lineno or node.lineno,
-            max(node.lineno, node.body[0].lineno - 1),
+            max(node.lineno, _body(node)[0].lineno - 1),
         )
         for node in ast.walk(tree)
         if isinstance(node, kinds)
     ]
+
+
+def _body(node: ast.stmt) -> list[ast.stmt]:
+    """The block under the header of a statement that has one."""
+    found: list[ast.stmt] = vars(node)["body"]
+    return found
 
 
 def line_map(before: str, after: str, edits: Sequence[Edit]) -> list[int]:
@@ -86,14 +92,12 @@ def _origin(before: str, starts: Sequence[int], offset: int, edits: Sequence[Edi
 
 def _replaced_line(before: str, starts: Sequence[int], edit: Edit, position: int) -> int:
     """The line that says the same among those that an edit replaced, else the one that stands as far down."""
-    written = _LINE_END.split(edit.new)
+    written: list[str] = _LINE_END.split(edit.new)
     index = len(_LINE_END.findall(edit.new[:position]))
-    said: str = written[index].strip()
+    said = written[index].strip()
     first, last = lines_of(before, edit.start, edit.end)
     ends = [*starts[1:], len(before)]
-    alike: list[int] = [
-        line for line in range(first, last + 1) if before[starts[line - 1] : ends[line - 1]].strip() == said
-    ]
+    alike = [line for line in range(first, last + 1) if before[starts[line - 1] : ends[line - 1]].strip() == said]
     if said and alike:
         earlier = sum(line.strip() == said for line in written[:index])
         return alike[min(earlier, len(alike) - 1)]

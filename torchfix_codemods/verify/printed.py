@@ -15,7 +15,8 @@ _PASSING = re.compile(
 )
 #: Lines about time, speed and memory.
 _MEASURED = re.compile(
-    r"it/s|s/it|\d ?(?:ms|us|s|sec|secs|seconds|min|[KMG]i?B)\b|\b(?:time|took|elapsed|eta|speed|sec|seconds|memory|mem)\b",
+    r"it/s|s/it|\d ?(?:ms|us|s|secs?|seconds?|min|[KMG]i?B)\b"
+    r"|\b(?:time|took|elapsed|eta|speed|sec|seconds|memory|mem)\b",
     re.IGNORECASE,
 )
 _TAIL = 19_000  # characters from which on an output may have lost its beginning

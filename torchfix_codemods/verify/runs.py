@@ -16,7 +16,8 @@ class Forward:
     `training` of its `dependent` mode-dependent layers were in training mode; `statistics` counts the normalisations
     whose running statistics moved, `dropped` the calls that dropped values. `saved` is in bytes, None where not
     sampled; `crc` is a checksum of the output, `digest` its length as a vector and its projection on a ramp, `shapes`
-    are those of its tensors. `used` says whether a backward went through it.
+    are those of its tensors; `learns` says whether an optimizer holds one of its parameters. `used` says whether a
+    backward went through it.
     """
 
     stack: tuple[Place, ...]
@@ -33,6 +34,7 @@ class Forward:
     repeats: bool | None
     digest: tuple[float, float] | None = None
     shapes: tuple[tuple[int, ...], ...] | None = None
+    learns: bool | None = None
     used: bool = False
 
     @property
@@ -168,7 +170,7 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
             case "back":
                 report.backwards.append(Backward(event["loss"], event["retain"], event["live"]))
             case "step":
-                report.steps.append(Step(event["crc"], event.get("norm"), event["cleared"], event["backs"], event.get("ng")))
+                report.steps.append(_step(event))
             case "call":
                 report.calls.append(Call(event["k"], (event["site"][0], event["site"][1]), event))
             case "hit":
@@ -180,6 +182,10 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
             case _:
                 pass
     return report
+
+
+def _step(event: Mapping[str, Any]) -> Step:
+    return Step(event["crc"], event.get("norm"), event["cleared"], event["backs"], event.get("ng"))
 
 
 def _forward(event: Mapping[str, Any], stack: tuple[Place, ...]) -> Forward:
@@ -198,6 +204,7 @@ def _forward(event: Mapping[str, Any], stack: tuple[Place, ...]) -> Forward:
         crc=event.get("crc"),
         repeats=event.get("repeats"),
         digest=(digest[0], digest[1]) if digest else None,
+        learns=event.get("learns"),
         shapes=tuple(map(tuple, shapes)) if shapes is not None else None,
     )
 

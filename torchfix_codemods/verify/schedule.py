@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from torchfix_codemods.verify.comparison import Comparison, has_nan
-from torchfix_codemods.verify.contracts import Judgement, contract_of
+from torchfix_codemods.verify.contracts import contract_of
+from torchfix_codemods.verify.invariants import Judgement
 from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.runs import RunReport
 from torchfix_codemods.verify.units import Text, Unit, Variant, Within, scope_of
@@ -22,12 +23,16 @@ _MORE_SEEDS = (1, 2)
 
 @dataclass(frozen=True)
 class Options:
-    """How one run is made. `batch` None is the recipe's own limit."""
+    """How one run is made. `batch` None is the recipe's own limit.
+
+    `hold`: the parameters stay as they are.
+    """
 
     seed: int = 0
     fixed_seeds: bool = False
     batch: int | None = None
     repeat: bool = False
+    hold: bool = False
 
 
 class Runner(Protocol):
@@ -118,12 +123,15 @@ class Schedule:
         after = self._made(variant, f"with {unit.findings[0].code} alone")
         seeds: list[tuple[RunReport, RunReport]] = []
         if contract_of(unit.code).seeds and after.ended_well and not _is_synthetic(after):
-            seeds = [self._pair(base, variant, seed) for seed in _MORE_SEEDS]
-        return self._judged(unit, base, variant, after, seeds)
+            seeds = [self._pair(base, variant, f"under seed {seed}", seed=seed) for seed in _MORE_SEEDS]
+        held = None
+        if contract_of(unit.code).holds and after.ended_well and base.first.ended_well:
+            held = self._pair(base, variant, "with the parameters held", hold=True)
+        return self._judged(unit, base, variant, after, seeds, held)
 
-    def _pair(self, base: _Base, variant: Variant, seed: int) -> tuple[RunReport, RunReport]:
-        options = replace(self._options, seed=seed)
-        self._told(f"under seed {seed}")
+    def _pair(self, base: _Base, variant: Variant, phase: str, **changed: Any) -> tuple[RunReport, RunReport]:
+        options = replace(self._options, **changed)
+        self._told(phase)
         return self._run(base.variant, options), self._run(variant, options)
 
     def _one_by_one(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
@@ -177,6 +185,7 @@ class Schedule:
         variant: Variant,
         after: RunReport,
         seeds: Sequence[tuple[RunReport, RunReport]] = (),
+        held: tuple[RunReport, RunReport] | None = None,
     ) -> Judged:
         comparison = Comparison(
             base.first,
@@ -186,6 +195,7 @@ class Schedule:
             variant.back(self._within),
             base.variant.back(self._within),
             seeds,
+            held,
         )
         return Judged(unit, judge(unit, comparison), after)
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from torchfix_codemods.verify.comparison import Comparison
-from torchfix_codemods.verify.contracts import Contract, Judgement, advances, contract_of
+from torchfix_codemods.verify.contracts import Contract, contract_of
+from torchfix_codemods.verify.invariants import Judgement, less_training
 from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.runs import Failure, RunReport
 from torchfix_codemods.verify.units import Unit
@@ -81,7 +82,7 @@ def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
     if failure is None or not (failure.kind == "SyntaxError" or _is_own(contract, failure, comparison)):
         reason = "an error is gone that is not the one of this rule"
         return Judgement(VerdictName.INCONCLUSIVE, reason, evidence)
-    uncured = advances(comparison) or (contract.cured(comparison) if failure.kind != "SyntaxError" else None)
+    uncured = less_training(comparison) or (contract.cured(comparison) if failure.kind != "SyntaxError" else None)
     return uncured or Judgement(VerdictName.FIXED_CRASH, f"it raised {failure.kind}, and runs now", evidence)
 
 

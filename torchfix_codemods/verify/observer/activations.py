@@ -1,7 +1,5 @@
 """Which activation a tensor comes from: by its graph, through operations that only move numbers, else by its values."""
 
-import torch
-
 _MOVING = frozenset(
     "View UnsafeView Reshape ReshapeAlias Squeeze Unsqueeze Permute Transpose T Slice Select Clone ToCopy Cat Stack"
     " Expand Alias Unbind Split Chunk IndexSelect Index Gather".split()

@@ -26,6 +26,7 @@ class Parts:
     def __init__(self, module):
         self.calls = 0
         self.has_parameters = next(module.parameters(), None) is not None
+        self.identities = {id(parameter) for parameter in module.parameters()}
         self.storages = {saved.storage_of(parameter) for parameter in module.parameters()}
         modules = list(module.modules())
         counters = [getattr(part, "num_batches_tracked", None) for part in modules if isinstance(part, _norms)]
@@ -103,6 +104,7 @@ class Forwards:
             "mode": "train" if module.training else "eval",
             "training": training,
             "dependent": dependent,
+            "learns": not parts.identities.isdisjoint(recorder.learning) if recorder.learning else None,
             "grad": torch.is_grad_enabled(),
             "step": recorder.steps,
             "saved": None,

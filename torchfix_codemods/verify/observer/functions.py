@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from . import checksum
 from .activations import last_activation, logits_of
 from .trees import number
 
@@ -122,7 +123,8 @@ class Functions:
             site = self.recorder.site(3)
             if self._calls.get(("value", tuple(site)), 0) < _FIRST:
                 low, high = (float(end) for end in value.detach().aminmax())
-                self._tell("value", site, unit=low >= 0.0 and high <= 1.0 + 1e-5)
+                unit = value.dim() > 0 and low >= 0.0 and high <= 1.0 + 1e-5
+                self._tell("value", site, unit=unit, digest=checksum.digest([value]))
         return original(*args, **kwargs)
 
     # --- dropout ----------------------------------------------------------------------------------------------------

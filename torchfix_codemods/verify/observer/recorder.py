@@ -29,6 +29,7 @@ class Recorder:
         self.backwards = 0
         self.steps = 0
         self.loaders = 0
+        self.learning = set()  # identities of the parameters that an optimizer holds
         self.live = 0  # bytes that graphs of sampled forwards keep alive
         self.peak = 0
         self.current = None  # the event of the outermost forward that is running
