@@ -142,7 +142,7 @@ def test_the_readme_names_every_option_and_no_other():
     }
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README.split("## Commands")[1]))
     assert options - named == set()
-    assert named - options == {"--version", "--no-format"}  # the latter is one of libcst
+    assert named - options == {"--version", "--no-format", "--epochs"}  # one of libcst, one of a program
 
 
 def test_the_settings_of_the_readme_are_accepted(tmp_path: Path):
@@ -152,3 +152,7 @@ def test_the_settings_of_the_readme_are_accepted(tmp_path: Path):
     assert block is not None
     (tmp_path / "pyproject.toml").write_text(block[1])
     assert load_settings(tmp_path).per_file_ignores == (("tests/**", ("TFC303",)),)
+    verify = re.search(r"<!-- verify-settings -->\n```\n(.*?)```", README, re.S)
+    assert verify is not None
+    (tmp_path / "pyproject.toml").write_text(verify[1])
+    assert load_settings(tmp_path).verify.args == ("--epochs", "1")

@@ -1,9 +1,11 @@
 """The whole way on one page: read this first.
 
-    discover -> read -> gate -> rules (on candidates, over processes) -> settle -> silence -> plan -> patch or write
+    discover -> read -> gate -> rules (on candidates, over processes) -> settle -> silence -> plan
+        -> verify (asked for) -> patch or write
 
-`analyse` goes as far as findings, `make_plan` decides which fixes are made, `patch` and `file_changes` say what that
-means for the files, `report_of` puts everything into the one `Report`. Nothing here writes, prints or asks.
+`analyse` goes as far as findings, `make_plan` decides which fixes are made, `verification` runs the program before and
+after each of them and `withhold` takes those out that the runs speak against, `patch` and `file_changes` say what is
+left means for the files, `report_of` puts everything into the one `Report`. Nothing here writes, prints or asks.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ from torchfix_codemods.source.git import repository_root
 from torchfix_codemods.source.reader import Reader
 from torchfix_codemods.source.settings import Settings
 from torchfix_codemods.source.text import Source, decode
+from torchfix_codemods.source.verify_settings import VerifySettings
+from torchfix_codemods.verify.model import Verification
 
 #: Files that no rule can find anything in are parsed too, for their syntax errors, up to so many bytes of them.
 PARSED_FOR_ERRORS = 4_000_000
@@ -133,6 +137,46 @@ def make_plan(analysis: Analysis, accepts: Callable[[Finding], bool] | None = No
         )
 
 
+def verification(
+    analysis: Analysis,
+    plan: Plan,
+    scripts: tuple[str, ...] = (),
+    args: tuple[str, ...] | None = None,
+    overrides: VerifySettings | None = None,
+    told: Callable[[str], None] = lambda phase: None,
+) -> Verification:
+    """What runs of the program show about each fix of a plan. Raises `UsageError` for a script that is not there.
+
+    `scripts` (none: those that reach the changed files) are run with `args`; `overrides` go over the settings.
+    """
+    from torchfix_codemods.verify.checking import Files, Wish, verify
+
+    files = Files(
+        text=analysis.text,
+        encode=lambda path, text: analysis.sources[path].encode(text),
+        real=lambda path: Path(os.path.realpath(analysis.reader.files[path].real)),
+    )
+    wish = Wish(analysis.request.settings, analysis.request.cwd, analysis.request.paths, scripts, args, overrides)
+    findings = {item.finding.id: item.finding for item in plan.accepted}
+    with _timed(analysis.timings, "verify"):
+        return verify(findings.values(), plan.edits, files, wish, told)
+
+
+def withhold(analysis: Analysis, plan: Plan, verification: Verification, *, require_verified: bool) -> Plan:
+    """The plan without the fixes that the runs speak against; with `require_verified` only those that one confirms."""
+    verdicts = verification.verdicts
+    wished = {
+        item.finding.id
+        for item in plan.accepted
+        if (verdict := verdicts.get(item.finding.id)) is not None
+        and not verdict.withheld
+        and (verdict.verified or not require_verified)
+    }
+    if wished == {item.finding.id for item in plan.accepted}:
+        return plan
+    return make_plan(analysis, lambda finding: finding.id in wished)
+
+
 def with_comments(analysis: Analysis, plan: Plan, comments: Sequence[Edit]) -> tuple[Plan, list[Edit]]:
     """The plan with further insertions into the unchanged texts, and those that would disturb one of its edits."""
     fits = [edit for edit in comments if not conflicts([edit], (item.edit for item in plan.edits))]
@@ -180,7 +224,9 @@ def rewritten(analysis: Analysis, plan: Plan, path: str) -> bytes | None:
     return source.encode(plan.texts[path][1]) if path in plan.texts else source.raw
 
 
-def report_of(analysis: Analysis, plan: Plan | None = None, exit_code: int = 0) -> Report:
+def report_of(
+    analysis: Analysis, plan: Plan | None = None, exit_code: int = 0, verification: Verification | None = None
+) -> Report:
     """The report of a run, for every writer."""
     return Report(
         version=__version__,
@@ -194,6 +240,7 @@ def report_of(analysis: Analysis, plan: Plan | None = None, exit_code: int = 0) 
         warnings=analysis.warnings,
         timings=analysis.timings,
         exit_code=exit_code,
+        verification=verification,
     )
 
 

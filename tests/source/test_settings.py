@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torchfix_codemods.findings import Level
 from torchfix_codemods.source.errors import SettingsError
 from torchfix_codemods.source.settings import Settings, load_settings
+from torchfix_codemods.source.verify_settings import VerifySettings
 
 EVERYTHING = """
 [project]
@@ -32,7 +33,7 @@ allow-dirty = true
 script = "train.py"
 args = ["--epochs", "1"]
 env = { A = "b" }
-limits = { seconds = 5 }
+seconds = 5
 prepare = "make data"
 files = ["data"]
 """
@@ -54,14 +55,14 @@ def test_everything(tmp_path: Path) -> None:
         up_to=Level.CRASH_FIX,
         per_file_ignores=(("tests/**", ("TFC303",)), ("conv*.py", ("TFC2", "TFC3")), ("!src/", ("TFC4",))),
         allow_dirty=True,
-        verify={
-            "script": "train.py",
-            "args": ["--epochs", "1"],
-            "env": {"A": "b"},
-            "limits": {"seconds": 5},
-            "prepare": "make data",
-            "files": ["data"],
-        },
+        verify=VerifySettings(
+            script=("train.py",),
+            args=("--epochs", "1"),
+            env=(("A", "b"),),
+            seconds=5.0,
+            prepare=(("make", "data"),),
+            files=("data",),
+        ),
         file=file,
     )
     assert loaded.root == tmp_path

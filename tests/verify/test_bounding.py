@@ -156,3 +156,19 @@ def test_the_program_sees_itself_as_python_would_have_it(programs: Programs):
     assert run.failure.missing == "helper"
     assert run.output.startswith("Its docstring. __main__ main.py ['--epochs', '1'] True of the function")
     assert run.hits == {"m"}
+
+
+def test_a_loop_over_batches_that_evaluates_now_and_then_comes_round_to_training(programs: Programs):
+    run = programs.run(
+        HEAD
+        + """
+for epoch in range(9):
+    for batch in range(1000):
+        step()
+        if batch % 2 == 1:
+            for held_back in range(1000):
+                net(torch.randn(8, 4))
+"""
+    )
+    assert len(run.steps) == 8
+    assert [forward.used for forward in run.forwards[:11]] == [True] * 2 + [False] * 4 + [True] * 2 + [False] * 3

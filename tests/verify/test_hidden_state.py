@@ -101,6 +101,6 @@ def test_a_script_that_is_a_module_of_a_package(programs: Programs):
         "pkg/train.py": "import torch\nfrom .net import net\nnet(torch.ones(1, 2)).sum().backward()\n"
         "print(__package__)\n",
     }
-    run = programs.run(files, "pkg/train.py", module=True)
+    run = programs.run(files, "pkg/train.py", module="pkg.train", paths=["."])
     assert run.output.split() == ["pkg"], run.output
     assert len(run.trainings) == 1

@@ -80,6 +80,8 @@ def test_observation_does_not_hide_a_value_changed_in_place(programs: Programs):
     assert "modified by an inplace operation" in broken.failure.message
     assert broken.failure.place == ("main.py", 9)
     assert programs.run(program.format("second(torch.ones(2, 3)).sum().backward()")).status == "finished"
+    looked_for = programs.run(program.format("out.sum().backward()"), anomaly=True)
+    assert looked_for.failure.cause == ("main.py", 6)
 
 
 def test_a_second_backward_still_raises(programs: Programs):

@@ -121,7 +121,9 @@ def test_a_program_that_cannot_run(programs: Programs):
 
 
 def test_noise_is_no_verdict(programs: Programs):
-    noisy = CLASSIFIER.replace("net = Net()", "net = Net()\nimport os\nnet.first.weight.data += os.urandom(1)[0]")
+    noisy = CLASSIFIER.replace(
+        "net = Net()", "net = Net()\nimport os\nnet.first.weight.data += int.from_bytes(os.urandom(4), 'big') / 2**32"
+    )
     assert verdicts(programs, noisy, NO_GRAD) == ["INCONCLUSIVE"]
     clock = CLASSIFIER.replace("net = Net()", "import time\ntorch.manual_seed(time.time_ns() % 2**31)\nnet = Net()")
     assert verdicts(programs, clock, NO_GRAD) == ["IMPROVED"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import click
 
@@ -11,6 +12,7 @@ from torchfix_codemods.cli.options import LEVELS, request_of, shared
 from torchfix_codemods.cli.output import check_report_file, print_findings, print_summary, write_report
 from torchfix_codemods.cli.progress import shown_progress
 from torchfix_codemods.cli.review import Answer, Review
+from torchfix_codemods.cli.runs import WithProgramArguments, program_arguments, run_options, verified
 from torchfix_codemods.pipeline import (
     Analysis,
     analyse,
@@ -20,6 +22,7 @@ from torchfix_codemods.pipeline import (
     report_of,
     rewritten,
     with_comments,
+    withhold,
 )
 from torchfix_codemods.report.outcome import outcomes
 from torchfix_codemods.rewrite.plan import Plan
@@ -30,16 +33,20 @@ from torchfix_codemods.source.write import write_files
 
 FOUND = 1
 FAILED = 2
+REGRESSED = 3
 INTERRUPTED = 130
 
 
-@click.command()
+@click.command(cls=WithProgramArguments)
 @shared
 @click.option("--dry-run", is_flag=True, help="Print one patch on standard output, write nothing; exit code 1 if any.")
 @click.option("-i", "--interactive", is_flag=True, help="Decide fix by fix, with the keys of `git add -p`.")
 @click.option("--up-to", type=click.Choice(list(LEVELS)), help="The highest level to write  [default: behavior]")
 @click.option("--allow-dirty", is_flag=True, help="Also write files that have changes git could not give back.")
 @click.option("--report", metavar="FILE", help="Write the report to FILE (.json) too.")
+@click.option("--verify", is_flag=True, help="Run the program before and after first; withhold what got worse.")
+@click.option("--require-verified", is_flag=True, help="Write only what a run confirmed (implies --verify).")
+@run_options
 def apply(
     paths: tuple[str, ...],
     select: tuple[str, ...],
@@ -54,14 +61,21 @@ def apply(
     up_to: str | None,
     allow_dirty: bool,
     report: str | None,
+    verify: bool,
+    require_verified: bool,
+    script: tuple[str, ...],
+    **options: Any,
 ) -> int:
     """Rewrite PATHS in place, and show what was changed and why. `torchfix undo` takes it back.
 
-    With `--stdin-filename NAME -` the rewritten text goes to standard output.
+    With `--stdin-filename NAME -` the rewritten text goes to standard output. Nothing of PATHS is ever executed without
+    `--verify`; with it, words after `--` are arguments of the programs that are run.
     """
     terminal = Terminal(color, quiet, verbose)
     if interactive and (dry_run or stdin_filename is not None):
         raise UsageError("--interactive goes neither with --dry-run nor with standard input")
+    verify = verify or require_verified
+    _check_runs(verify, stdin_filename, script, options)
     report_file = check_report_file(report)
     request = request_of(paths, select, ignore, exclude, stdin_filename, up_to)
     with shown_progress(terminal) as progress:
@@ -76,8 +90,16 @@ def apply(
             return INTERRUPTED
     else:
         plan, declined = make_plan(analysis), ()
+    verification = None
+    if verify:
+        if not dry_run and not allow_dirty:
+            _refuse_dirty(terminal, analysis, plan.texts)  # before the runs, which take long
+        verification = verified(terminal, analysis, plan, script, options)
+        plan = withhold(analysis, plan, verification, require_verified=require_verified)
     code, written = _carry_out(terminal, analysis, plan, dry_run, allow_dirty)
-    result = report_of(analysis, plan, FAILED if analysis.problems else code)
+    if verification is not None and verification.regressed:
+        code = REGRESSED
+    result = report_of(analysis, plan, FAILED if analysis.problems else code, verification)
     results = outcomes(result, declined)
     if not (dry_run or interactive or request.given):
         print_findings(terminal, result, results)
@@ -85,6 +107,15 @@ def apply(
     if report_file is not None:
         write_report(report_file, result)
     return result.exit_code
+
+
+def _check_runs(verify: bool, stdin_filename: str | None, scripts: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Raise `UsageError` for what makes no sense together."""
+    if verify and stdin_filename is not None:
+        raise UsageError("standard input cannot be run: --verify takes files and folders")
+    given = scripts or program_arguments() is not None or any(value is not None for value in options.values())
+    if given and not verify:
+        raise UsageError("the options of runs, and arguments after `--`, go with --verify only")
 
 
 def _carry_out(

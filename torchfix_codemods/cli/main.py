@@ -19,6 +19,7 @@ from torchfix_codemods.source.errors import GitFailed, TorchfixError
 COMMANDS = {
     "apply": "apply:apply",
     "check": "check:check",
+    "verify": "verify:verify",
     "undo": "undo:undo",
     "rules": "rules:rules",
     "explain": "rules:explain",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from torchfix_codemods.cli.console import Terminal
 from torchfix_codemods.pipeline import Progress
+from torchfix_codemods.source.errors import printable
 
 _PATIENCE = 1.0  # seconds before anything is shown
 _PERIOD = 0.1  # seconds between two looks
@@ -26,6 +27,25 @@ def shown_progress(terminal: Terminal) -> Iterator[Progress]:
         yield bar.hear
     finally:
         bar.clear()
+
+
+@contextmanager
+def shown_phase(terminal: Terminal) -> Iterator[Callable[[str], None]]:
+    """A function that hears what is run at the moment; what it showed is gone at the end."""
+    enabled = not terminal.quiet and sys.stderr.isatty() and terminal.color != "never"
+    started = time.monotonic()
+
+    def told(phase: str) -> None:
+        if enabled:
+            sys.stderr.write(f"\r{printable(phase)} ({time.monotonic() - started:.0f} s)\x1b[K")
+            sys.stderr.flush()
+
+    try:
+        yield told
+    finally:
+        if enabled:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 class _Bar:

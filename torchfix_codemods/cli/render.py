@@ -11,7 +11,7 @@ from torchfix_codemods.findings import Level
 from torchfix_codemods.report.diff import Row, diff_rows
 from torchfix_codemods.report.outcome import Outcome, Status
 from torchfix_codemods.report.places import printable_code
-from torchfix_codemods.report.text import verdict
+from torchfix_codemods.report.text import verdict, verdict_lines
 from torchfix_codemods.rewrite.edits import by_path
 from torchfix_codemods.source.errors import printable
 
@@ -50,6 +50,13 @@ def outcome_texts(outcome: Outcome, texts: Mapping[str, str]) -> Iterator[Text]:
     if outcome.status is not Status.SOLVED:
         yield from diff_texts(outcome, texts)
     yield Text(f"  {printable(verdict(outcome))}", style=_STATUS_STYLES.get(outcome.status, "yellow"))
+    for number, line in enumerate(verdict_lines(outcome)):
+        yield Text(f"  {printable(line)}", style=_verdict_style(outcome) if not number else "")
+
+
+def _verdict_style(outcome: Outcome) -> str:
+    shown = outcome.shown
+    return "bold green" if shown and shown.verified else "bold red" if shown and shown.withheld else "yellow"
 
 
 def diff_texts(outcome: Outcome, texts: Mapping[str, str]) -> Iterator[Text]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from torchfix_codemods.findings import Finding, Fix, Level
 from torchfix_codemods.report.model import Report
+from torchfix_codemods.verify.model import Verdict
 
 SCHEMA = 1
 
@@ -24,6 +26,7 @@ def to_object(report: Report) -> dict[str, Any]:
         "version": report.version,
         "files": {"seen": report.seen, "analysed": report.analysed, "skipped": skipped},
         "findings": [_finding(finding, report) for finding in report.findings],
+        **({"runs": [asdict(ran) for ran in report.verification.scripts]} if report.verification else {}),
     }
 
 
@@ -46,11 +49,28 @@ def _finding(finding: Finding, report: Report) -> dict[str, Any]:
         "end_column": end_column,
         "message": finding.message,
         "steps": steps,
-        "fix": None if finding.fix is None else _fix(finding.fix, finding.level),
+        "fix": None if finding.fix is None else _fix(finding.fix, finding.level, report.verdict(finding)),
         "no_fix_reason": finding.no_fix_reason,
     }
 
 
-def _fix(fix: Fix, level: Level) -> dict[str, Any]:
+def _fix(fix: Fix, level: Level, verdict: Verdict | None) -> dict[str, Any]:
     edits = [{"path": e.path, "start": e.start, "end": e.end, "replacement": e.new} for e in fix.edits]
-    return {"title": fix.title, "default": level is not Level.SUGGESTION, "edits": edits}
+    told = {} if verdict is None else {"verdict": _verdict(verdict)}
+    return {"title": fix.title, "default": level is not Level.SUGGESTION, "edits": edits, **told}
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "name": verdict.name.value,
+        "verified": verdict.verified,
+        "withheld": verdict.withheld,
+        "reason": verdict.reason,
+        "evidence": [asdict(evidence) for evidence in verdict.evidence],
+        "caveats": list(verdict.caveats),
+        "script": verdict.script,
+        "device": verdict.device,
+        "sandbox": verdict.sandbox,
+        "seconds": round(verdict.seconds, 3),
+        "repeat": verdict.repeat,
+    }

@@ -9,6 +9,7 @@ from functools import cached_property
 from torchfix_codemods.findings import Finding, Location, Problem, Skipped
 from torchfix_codemods.report.places import TextLines
 from torchfix_codemods.rewrite.plan import Plan
+from torchfix_codemods.verify.model import Verdict, Verification
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class Report:
     """What a run saw, found, and would or did change.
 
     `findings` are those of the unchanged files, by place; `texts` holds the unchanged text of each file that a finding,
-    a step or an edit names. `plan` is None where none was asked for (`check`). `timings` are seconds by stage.
+    a step or an edit names. `plan` is None where none was asked for (`check`), `verification` where nothing was run.
+    `timings` are seconds by stage.
     """
 
     version: str
@@ -30,11 +32,16 @@ class Report:
     warnings: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
     exit_code: int = 0
+    verification: Verification | None = None
 
     @property
     def analysed(self) -> int:
         """Files that were read and looked at."""
         return self.seen - len({skipped.path for skipped in self.skipped})
+
+    def verdict(self, finding: Finding) -> Verdict | None:
+        """What runs showed about the fix of a finding; None where nothing was run for it."""
+        return self.verification.verdicts.get(finding.id) if self.verification else None
 
     @cached_property
     def lines(self) -> Mapping[str, TextLines]:

@@ -9,6 +9,7 @@ from enum import Enum
 from torchfix_codemods.findings import Edit, Finding, Level
 from torchfix_codemods.report.model import Report
 from torchfix_codemods.rewrite.plan import Plan
+from torchfix_codemods.verify.model import Verdict
 
 
 class Status(Enum):
@@ -18,6 +19,7 @@ class Status(Enum):
     FIXABLE = "fixable"
     HELD_BACK = "held back"
     DECLINED = "declined"
+    WITHHELD = "withheld"
     WAITING = "waiting"
     DROPPED = "dropped"
     SOLVED = "solved by another fix"
@@ -37,7 +39,7 @@ class Outcome:
     """A finding, where it stands in the unchanged files, and what became of it.
 
     `place` is `path:line:column`, only the path where the finding showed up in a text that a fix had changed already.
-    `steps` are pairs of place and text, `edits` are those of the unchanged files.
+    `steps` are pairs of place and text, `edits` are those of the unchanged files; `shown` is what runs showed.
     """
 
     finding: Finding
@@ -47,6 +49,7 @@ class Outcome:
     place: str
     steps: tuple[tuple[str, str], ...]
     edits: tuple[Edit, ...]
+    shown: Verdict | None = None
 
 
 def outcomes(report: Report, declined: Iterable[str] = ()) -> list[Outcome]:
@@ -56,6 +59,7 @@ def outcomes(report: Report, declined: Iterable[str] = ()) -> list[Outcome]:
     """
     verdicts = _verdicts(report.plan) if report.plan else {}
     verdicts |= dict.fromkeys(declined, (Status.DECLINED, ""))
+    verdicts |= _withheld(report, verdicts)
     edits = _planned_edits(report.plan) if report.plan else {}
     originals = {finding.id for finding in report.findings}
     result = [
@@ -75,7 +79,18 @@ def _original(report: Report, finding: Finding, status: Status, why: str, planne
     path = finding.location.path
     steps = tuple((f"{s.location.path}:{report.start(s.location)[0]}", s.text) for s in finding.steps)
     own = finding.fix.edits if finding.fix else ()
-    return Outcome(finding, status, why, path, f"{path}:{line}:{column}", steps, planned or own)
+    shown = report.verdict(finding)
+    return Outcome(finding, status, why, path, f"{path}:{line}:{column}", steps, planned or own, shown)
+
+
+def _withheld(report: Report, verdicts: Mapping[str, tuple[Status, str]]) -> dict[str, tuple[Status, str]]:
+    """Fixes that were run and are not made: the runs spoke against them, or did not confirm them."""
+    shown = report.verification.verdicts if report.verification else {}
+    return {
+        name: (Status.WITHHELD, f"{verdict.name.value}, {verdict.reason}")
+        for name, verdict in shown.items()
+        if verdicts.get(name, (Status.HELD_BACK, ""))[0] is Status.HELD_BACK
+    }
 
 
 def _unplanned(finding: Finding) -> tuple[Status, str]:

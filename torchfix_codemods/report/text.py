@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from torchfix_codemods.findings import Level
 from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Outcome, Status
+from torchfix_codemods.verify.model import ScriptRun
 
 
 def finding_lines(outcome: Outcome) -> Iterator[str]:
@@ -17,6 +18,21 @@ def finding_lines(outcome: Outcome) -> Iterator[str]:
     for place, text in outcome.steps:
         yield f"    {place}: {text}"
     yield f"    {verdict(outcome)}"
+    for line in verdict_lines(outcome):
+        yield f"    {line}"
+
+
+def verdict_lines(outcome: Outcome) -> Iterator[str]:
+    """What runs showed about the fix: the verdict, and the numbers before and after."""
+    shown = outcome.shown
+    if shown is None:
+        return
+    yield f"{shown.name.value}: {shown.reason}"
+    for evidence in shown.evidence:
+        numbers = f"{evidence.before} -> {evidence.after}" if evidence.before else evidence.after
+        yield f"  {evidence.what}: {numbers}"
+    if shown.script:
+        yield f"  run: {shown.script}" + (f" on {shown.device}" if shown.device else "")
 
 
 def verdict(outcome: Outcome) -> str:
@@ -30,6 +46,7 @@ def summary_lines(report: Report, results: Sequence[Outcome], written: int | Non
     """The summary as pairs of line and style. `written` is the number of files written, None where none should be."""
     counted = Counter(outcome.status for outcome in results)
     yield _headline(report, counted, written), "bold"
+    yield from _runs(report, results)
     yield from _unfinished(counted, results)
     if report.suppressed:
         yield f"{count(report.suppressed, 'finding')} suppressed by comments or settings", ""
@@ -75,11 +92,36 @@ def _unfinished(counted: Counter[Status], results: Sequence[Outcome]) -> Iterato
         Status.DECLINED: "left alone",
         Status.WAITING: "waiting for another fix: run again",
         Status.DROPPED: "dropped",
+        Status.WITHHELD: "withheld by the runs",
         Status.SOLVED: "solved by another fix",
     }
     for status, text in texts.items():
         if counted[status]:
             yield f"{count(counted[status], 'finding')} {text}", ""
+
+
+def _runs(report: Report, results: Sequence[Outcome]) -> Iterator[tuple[str, str]]:
+    """How the fixes did in the runs, and the scripts that were run."""
+    if report.verification is None:
+        return
+    names = Counter(outcome.shown.name.value for outcome in results if outcome.shown is not None)
+    told = ", ".join(f"{name} {number}" for name, number in sorted(names.items()))
+    yield f"verdicts: {told or 'there is no fix to run'}", "red" if report.verification.regressed else ""
+    for ran in report.verification.scripts:
+        yield from ((f"    {line}", "") for line in _script_lines(ran))
+
+
+def _script_lines(ran: ScriptRun) -> Iterator[str]:
+    """How a script was run, what the runs needed that it did not bring, and how to run it again."""
+    runs = count(ran.runs, "run") if ran.runs else "not run"
+    yield f"{' '.join((ran.script, *ran.args))}: {runs}, {ran.seconds:.1f} s"
+    if ran.error:
+        yield f"  it ends with {ran.error}"
+    if ran.device:
+        yield f"  on {ran.device} with torch {ran.torch}, isolated by {ran.sandbox}"
+    for caveat in ran.caveats:
+        yield f"  note: {caveat}"
+    yield f"  again: {ran.repeat}"
 
 
 def _skipped(report: Report) -> Iterator[tuple[str, str]]:

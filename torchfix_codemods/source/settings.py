@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
@@ -13,9 +13,8 @@ from typing import Any
 
 from torchfix_codemods.findings import Level
 from torchfix_codemods.source.errors import SettingsError
-from torchfix_codemods.source.nearest import did_you_mean
-
-_VERIFY_KEYS = ("script", "args", "prepare", "env", "files", "limits")
+from torchfix_codemods.source.setting_values import Wrong, flag, one_of, read_table, strings
+from torchfix_codemods.source.verify_settings import VerifySettings, verify_settings
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Settings:
     up_to: Level | None = None
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     allow_dirty: bool = False
-    verify: Mapping[str, object] = field(default_factory=dict)
+    verify: VerifySettings = field(default_factory=VerifySettings)
     file: Path | None = None
 
     @property
@@ -83,69 +82,39 @@ def _table_of(file: Path) -> dict[str, Any] | None:
 
 
 def _checked(file: Path, table: dict[str, Any]) -> Settings:
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in _READERS:
-            raise SettingsError(f"{file}: [tool.torchfix] unknown key '{key}'{did_you_mean(key, _READERS)}")
-        try:
-            values[key.replace("-", "_")] = _READERS[key](value)
-        except _Wrong as wrong:
-            raise SettingsError(f"{file}: [tool.torchfix] {key}: {wrong}") from None
-    return Settings(**values, file=file)
+    try:
+        return Settings(**read_table(table, _READERS), file=file)
+    except Wrong as wrong:
+        raise SettingsError(f"{file}: [tool.torchfix] {wrong}") from None
 
 
-class _Wrong(Exception):
-    """What a value should have been."""
-
-
-def _strings(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise _Wrong("must be a list of strings")
-    return tuple(value)
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _Wrong("must be true or false")
-    return value
+_LEVELS = {level.label: level for level in Level}
+_level_label = one_of(_LEVELS)
 
 
 def _level(value: object) -> Level:
-    labels = {level.label: level for level in Level}
-    if not isinstance(value, str) or value not in labels:
-        hint = did_you_mean(value, labels) if isinstance(value, str) else ""
-        raise _Wrong(f"must be one of {', '.join(labels)}{hint}")
-    return labels[value]
+    return _LEVELS[_level_label(value)]
 
 
 def _ignores(value: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
     if not isinstance(value, dict):
-        raise _Wrong('must be a table of lists, such as {"tests/**" = ["TFC303"]}')
+        raise Wrong('must be a table of lists, such as {"tests/**" = ["TFC303"]}')
     for pattern in value:
         _test_pattern(pattern)
     try:
-        return tuple((pattern, _strings(selectors)) for pattern, selectors in value.items())
-    except _Wrong as wrong:
-        raise _Wrong(f"each value {wrong}") from None
-
-
-def _verify(value: object) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise _Wrong("must be a table")
-    for key in value:
-        if key not in _VERIFY_KEYS:
-            raise _Wrong(f"unknown key '{key}'{did_you_mean(key, _VERIFY_KEYS)}")
-    return value
+        return tuple((pattern, strings(selectors)) for pattern, selectors in value.items())
+    except Wrong as wrong:
+        raise Wrong(f"each value {wrong}") from None
 
 
 _READERS: dict[str, Callable[[object], object]] = {
-    "select": _strings,
-    "ignore": _strings,
-    "exclude": _strings,
+    "select": strings,
+    "ignore": strings,
+    "exclude": strings,
     "up-to": _level,
     "per-file-ignores": _ignores,
-    "allow-dirty": _flag,
-    "verify": _verify,
+    "allow-dirty": flag,
+    "verify": verify_settings,
 }
 
 
@@ -155,7 +124,7 @@ def _test_pattern(pattern: str) -> None:
             raise ValueError
         _matches(pattern, "any.py")
     except ValueError:
-        raise _Wrong(f"'{pattern}' is no valid pattern") from None
+        raise Wrong(f"'{pattern}' is no valid pattern") from None
 
 
 @lru_cache(maxsize=4096)

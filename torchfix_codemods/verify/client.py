@@ -8,7 +8,7 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol
@@ -27,10 +27,20 @@ class Starter(Protocol):
 
     folder: Path
 
-    def start(self, argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        stdin: int | IO[Any] | None,
+        stdout: int | IO[Any] | None,
+        stderr: int | IO[Any] | None,
+        pass_fds: Collection[int] = (),
+    ) -> subprocess.Popen[bytes]:
         """Start a program inside."""
 
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
+    def kill(self, process: subprocess.Popen[Any]) -> None:
         """End it and all that it started."""
 
 

@@ -28,8 +28,10 @@ def volatile(comparison: Comparison) -> Judgement:
         return broken
     if any(f.graph for f in before):
         found = _fewer_graphs(comparison, evidence)
-        if found.name is not VerdictName.NOT_FIXED or comparison.has_own_evaluations():
+        if found.name is not VerdictName.NOT_FIXED or (warned[0] and comparison.has_own_evaluations()):
             return found
+    if warned[0] and warned[1] >= warned[0]:
+        return Judgement(VerdictName.NOT_FIXED, "as many warnings about volatile as before", evidence)
     if warned[1] < warned[0]:
         return Judgement(VerdictName.EQUIVALENT, "the same numbers, without the warning", evidence)
     return Judgement(VerdictName.EQUIVALENT, "the same numbers; nothing volatile reached a model in this run", evidence)

@@ -109,4 +109,5 @@ def functional_dropout(comparison: Comparison) -> Judgement:
 
 
 def _count(calls: Sequence[Call], **facts: bool) -> int:
-    return sum(all(call.facts.get(name) is value for name, value in facts.items()) for call in calls)
+    found = (call for call in calls if all(call.facts.get(name) is value for name, value in facts.items()))
+    return sum(call.facts["n"] for call in found)

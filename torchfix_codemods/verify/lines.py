@@ -99,6 +99,6 @@ def _replaced_line(before: str, starts: Sequence[int], edit: Edit, position: int
     ends = [*starts[1:], len(before)]
     alike = [line for line in range(first, last + 1) if before[starts[line - 1] : ends[line - 1]].strip() == said]
     if said and alike:
-        earlier = sum(line.strip() == said for line in written[:index])
+        earlier: int = sum(line.strip() == said for line in written[:index])
         return alike[min(earlier, len(alike) - 1)]
     return min(first + index, last)

@@ -101,6 +101,8 @@ class ScriptRun:
     sandbox: str = ""
     torch: str = ""
     error: str = ""
+    caveats: tuple[str, ...] = ()
+    repeat: str = ""
 
 
 @dataclass(frozen=True)

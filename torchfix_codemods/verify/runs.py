@@ -77,16 +77,21 @@ class Call:
 
 @dataclass(frozen=True)
 class Failure:
-    """The exception that ended a run. `place` is the last line of the program in its traceback."""
+    """The exception that ended a run. `place` is the last line of the program in its traceback.
+
+    `cause` is the line that computed the value on which a backward failed, where that was looked for.
+    """
 
     kind: str
     message: str
     place: Place | None
     missing: str = ""
+    cause: Place | None = None
 
     def __str__(self) -> str:
         where = f" ({self.place[0]}:{self.place[1]})" if self.place else ""
-        return f"{self.kind}: {' '.join(self.message.split())[:200]}{where}"
+        cause = f", for a value of {self.cause[0]}:{self.cause[1]}" if self.cause else ""
+        return f"{self.kind}: {' '.join(self.message.split())[:200]}{where}{cause}"
 
 
 @dataclass
@@ -172,7 +177,7 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
             case "step":
                 report.steps.append(_step(event))
             case "call":
-                report.calls.append(Call(event["k"], (event["site"][0], event["site"][1]), event))
+                _call(report, event)
             case "hit":
                 report.hits.add(event["mark"])
             case "end":
@@ -209,11 +214,24 @@ def _forward(event: Mapping[str, Any], stack: tuple[Place, ...]) -> Forward:
     )
 
 
+def _call(report: RunReport, event: Mapping[str, Any]) -> None:
+    """Note a call; a later word on how often the same dropout was called replaces the first."""
+    call = Call(event["k"], (event["site"][0], event["site"][1]), event)
+    if call.kind == "dropout":
+        report.calls = [c for c in report.calls if not _is_same_dropout(c, call)]
+    report.calls.append(call)
+
+
+def _is_same_dropout(one: Call, other: Call) -> bool:
+    names = ("active", "training")
+    return one.kind == other.kind and one.place == other.place and all(one.facts[n] == other.facts[n] for n in names)
+
+
 def _end(report: RunReport, event: Mapping[str, Any]) -> None:
     report.status, report.why = event["status"], str(event["why"] or "")
     report.peak, report.memory, report.device = event["peak"], event["memory"], event["device"]
     report.warnings = [(kind, text, path, line, count) for kind, text, path, line, count in event["warnings"]]
     report.notes = [(kind, what, count) for kind, what, count in event["notes"]]
     if (error := event["error"]) is not None:
-        place = error["place"] and (error["place"][0], error["place"][1])
-        report.failure = Failure(error["type"], error["message"], place or None, error.get("missing") or "")
+        place, cause = (tuple(found[:2]) if (found := error.get(name)) else None for name in ("place", "cause"))
+        report.failure = Failure(error["type"], error["message"], place, error.get("missing") or "", cause)

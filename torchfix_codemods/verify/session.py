@@ -13,7 +13,7 @@ from typing import Any
 from torchfix_codemods.verify.client import Client
 from torchfix_codemods.verify.recipe import Recipe
 from torchfix_codemods.verify.runs import Failure, RunReport
-from torchfix_codemods.verify.sandbox import Sandbox
+from torchfix_codemods.verify.sandbox import Sandbox, environment
 from torchfix_codemods.verify.schedule import Options
 from torchfix_codemods.verify.units import Mark, Unit, Variant, Within, marks_before
 
@@ -45,7 +45,27 @@ class Session:
         self._marks = marks_before(units, text, within)
 
     def run(self, variant: Variant, options: Options) -> RunReport:
-        """One run of the project with the units of a variant made, in a fresh copy."""
+        """One run of the project with the units of a variant made, in a fresh copy.
+
+        Where it fails late (a GPU, a value changed in place), one more run brings the error to its line.
+        """
+        report = self._once(variant, options, {})
+        message = report.failure.message if report.failure else ""
+        again: dict[str, Any] = {}
+        if "CUDA error" in message:
+            again = {"env": {"CUDA_LAUNCH_BLOCKING": "1"}}
+        elif "inplace operation" in message:
+            again = {"anomaly": True}
+        second = self._once(variant, options, again) if again else report
+        return second if second.failure is not None else report
+
+    def on_shadow_devices(self, variant: Variant) -> str:
+        """What a GPU might refuse that the CPU does not: one more run in which each tensor remembers its device."""
+        further = {"shadow": True, "device": "cpu-redirect"}
+        failure = self._once(variant, Options(), further).failure
+        return str(failure) if failure is not None and failure.kind == "ShadowMismatch" else ""
+
+    def _once(self, variant: Variant, options: Options, further: Mapping[str, Any]) -> RunReport:
         self.runs += 1
         name = f"run{next(self._numbers)}"
         texts = {self._within(path): self._encode(path, text) for path, text in variant.texts.items()}
@@ -54,7 +74,9 @@ class Session:
         if failed is not None:
             return RunReport(status="crashed", failure=failed)
         marks = variant.marks(self._within) if variant.units else self._marks
-        return self._client.run(self._job(root, marks, options))
+        job = self._job(root, marks, options)
+        env = {**job["env"], **further.get("env", {})}
+        return self._client.run({**job, **further, "env": env})
 
     def _job(self, root: Path, marks: Mapping[str, list[Mark]], options: Options) -> dict[str, Any]:
         recipe = self.recipe
@@ -64,12 +86,16 @@ class Session:
         return {
             "v": 1,
             "script": str(root / recipe.script),
-            "module": recipe.module,
+            "module": recipe.module_name,
+            "paths": [str(root / path) for path in recipe.paths],
+            "project": str(recipe.project),
             "args": list(recipe.args),
             "root": str(root),
             "cwd": str(root / recipe.folder),
-            "writable": [str(self._sandbox.folder)],
-            "env": dict(recipe.env),
+            "writable": list(self._sandbox.writable),
+            "contained": self._sandbox.contained,
+            "env": {**_own_folders(root.parent), **dict(recipe.env)},
+            "homes": [os.path.expanduser("~")],
             "seed": options.seed,
             "fixed_seeds": options.fixed_seeds,
             "repeat": options.repeat,
@@ -86,8 +112,8 @@ class Session:
         for command in self.recipe.prepare:
             process = self._sandbox.start(
                 list(command),
-                cwd=root,
-                env=self._client.env,
+                cwd=root / self.recipe.folder,
+                env={**self._client.env, **dict(self.recipe.env)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -103,10 +129,9 @@ class Session:
         return None
 
 
-def repeat_command(recipe: Recipe) -> str:
-    """What to type to make the runs again."""
-    import shlex
-
-    script = os.path.relpath(recipe.project / recipe.script)
-    args = f" -- {shlex.join(recipe.args)}" if recipe.args else ""
-    return f"torchfix verify {shlex.quote(script)}{args}"
+def _own_folders(place: Path) -> dict[str, str]:
+    """A home and folders for temporary files of a run's own: what one run leaves there, no other may find."""
+    found = {n: v for n, v in environment({}, place, {}).items() if Path(v).is_relative_to(place)}
+    for folder in found.values():
+        os.makedirs(folder, exist_ok=True)
+    return found

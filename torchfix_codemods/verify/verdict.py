@@ -44,6 +44,9 @@ def _exit_cause(run: RunReport) -> str:
     return f"it ends at once with code {run.why}: {said[:160]} (args = [...] in [tool.torchfix.verify])"
 
 
+_NOISY = "the unchanged program differs from itself from run to run, also under fixed seeds"
+
+
 def judge(unit: Unit, comparison: Comparison) -> Judgement:
     """The verdict for one unit that was run alone, or in a group whose training stayed as it was."""
     contract = contract_of(unit.code)
@@ -53,7 +56,7 @@ def judge(unit: Unit, comparison: Comparison) -> Judgement:
         or _crashes(contract, comparison)
         or _not_exercised(unit, before, after)
         or _noise(contract, comparison)
-        or contract.judge(comparison)
+        or _undoubted(contract.judge(comparison), comparison)
     )
     return _capped(judgement, before)
 
@@ -113,8 +116,14 @@ def _not_exercised(unit: Unit, before: RunReport, after: RunReport) -> Judgement
 def _noise(contract: Contract, comparison: Comparison) -> Judgement | None:
     if not comparison.noisy or not contract.neutral:
         return None
-    reason = "the unchanged program differs from itself from run to run, also under fixed seeds"
-    return Judgement(VerdictName.INCONCLUSIVE, reason)
+    return Judgement(VerdictName.INCONCLUSIVE, _NOISY)
+
+
+def _undoubted(judgement: Judgement, comparison: Comparison) -> Judgement:
+    """What counts against a fix must not be what the unchanged program does by chance."""
+    if comparison.noisy and judgement.name is VerdictName.REGRESSED:
+        return Judgement(VerdictName.INCONCLUSIVE, f"{_NOISY}; once {judgement.reason}", judgement.evidence)
+    return judgement
 
 
 def _capped(judgement: Judgement, before: RunReport) -> Judgement:

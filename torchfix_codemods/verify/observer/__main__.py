@@ -1,9 +1,5 @@
-"""`python -m torchfix_observer DESCRIPTOR`: serve jobs from standard input, events to the descriptor.
+"""`python -m torchfix_observer DESCRIPTOR`: serve jobs from standard input, events to the descriptor."""
 
-With a job as second argument: that one job, in this process.
-"""
-
-import json
 import os
 import sys
 
@@ -17,13 +13,8 @@ def main():
 
     die_with_parent()
     from . import server
-    from .job import Job
 
-    descriptor = int(sys.argv[1])
-    if len(sys.argv) > 2:
-        server.once(Job(json.loads(sys.argv[2])), descriptor)
-    else:
-        server.serve(descriptor)
+    server.serve(int(sys.argv[1]))
 
 
 if __name__ == "__main__":

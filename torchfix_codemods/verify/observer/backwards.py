@@ -43,6 +43,7 @@ class Backwards:
         recorder = self.recorder
         recorder.check_stopped()
         recorder.work += 1
+        recorder.trained += 1
         recorder.backwards += 1
         root = roots if isinstance(roots, torch.Tensor) else next(iter(roots))
         loss = root.detach()
@@ -131,6 +132,7 @@ class Optimizers:
     def _after(self, optimizer, args, kwargs):
         recorder = self.recorder
         recorder.work += 1
+        recorder.trained += 1
         recorder.steps += 1
         with torch.no_grad():
             for parameter, value in self._held:

@@ -1,10 +1,83 @@
+"""Which device a program runs on, what is reported about it, and what a GPU can tell."""
+
+import torch
+
+CUDA = "cuda"
+REDIRECT = "cpu-redirect"
+WANTED = ("auto", CUDA, REDIRECT)
+
+
 def choose(wanted):
-    return "cpu"
+    """The device of a run: "cuda" with a usable GPU, else "cpu-redirect", for which `redirect.install` is called next.
+
+    `wanted` is auto, cuda or cpu-redirect. Asking for a GPU initialises CUDA, which a later fork doesn't survive: call
+    it in the process that runs the program. Raises ValueError, with one line for people, for another word and for a
+    GPU that isn't usable.
+    """
+    if wanted not in WANTED:
+        raise ValueError(f"unknown device '{wanted}', expected one of: {', '.join(WANTED)}")
+    if wanted == REDIRECT:
+        return REDIRECT
+    trouble = _trouble()
+    if trouble is None:
+        return CUDA
+    if wanted == CUDA:
+        raise ValueError("device cuda is not usable: " + trouble)
+    return REDIRECT
 
 
-def told(device, notes):
-    return device
+def told(chosen, counts):
+    """What the report says: "cuda", "cpu-redirect", or "cpu" for a program that never asked for CUDA.
+
+    `counts` are the notes of the run: anything that gives (kind, what, ...) when it is walked through.
+    """
+    if chosen == CUDA:
+        return CUDA
+    return REDIRECT if any(entry[0] in ("redirect", "amp") for entry in counts) else "cpu"
 
 
 def memory():
-    return None
+    """The most memory that tensors had since the last reset, in bytes, by GPU: {"cuda:0": 123}.
+
+    None is "not observed": no GPU, CUDA never used, or a torch that can't tell.
+    """
+    ask = getattr(torch.cuda, "max_memory_allocated", None)
+    if ask is None or not _initialised():
+        return None
+    return {f"cuda:{index}": int(ask(index)) for index in range(torch.cuda.device_count())}
+
+
+def reset_memory():
+    """Begin to measure anew. Does nothing where nothing is measured."""
+    reset = getattr(torch.cuda, "reset_peak_memory_stats", getattr(torch.cuda, "reset_max_memory_allocated", None))
+    if reset is None or not _initialised():
+        return
+    for index in range(torch.cuda.device_count()):
+        reset(index)
+
+
+def synchronised_rerun_env():
+    """The environment for one more run after an error that CUDA reports late, at another line than its cause.
+
+    Such a message contains "CUDA kernel errors might be asynchronously reported".
+    """
+    return {"CUDA_LAUNCH_BLOCKING": "1"}
+
+
+def _initialised():
+    """Whether a real GPU is in use. The redirect answers False too."""
+    ask = getattr(torch.cuda, "is_initialized", None)
+    return bool(ask is not None and ask())
+
+
+def _trouble():
+    """Why no GPU is usable, or None. A GPU that is seen may still be too old for this torch, or full."""
+    if getattr(torch.version, "cuda", None) is None and getattr(torch.version, "hip", None) is None:
+        return f"torch {torch.__version__} is built without CUDA"
+    if not torch.cuda.is_available():
+        return f"torch {torch.__version__} sees no GPU"
+    try:
+        works = (torch.ones(2, device="cuda") + 1).sum().item() == 4.0
+    except (RuntimeError, AssertionError) as error:
+        return str(error).strip().partition("\n")[0]
+    return None if works else "it gives a wrong sum"

@@ -154,7 +154,7 @@ class Forwards:
         """
         buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
         state = torch.get_rng_state()
-        self.recorder.local.inside = 1
+        self.recorder.local.inside, self.recorder.asking = 1, True
         try:
             torch.default_generator.manual_seed(987654321)
             with torch.no_grad():
@@ -163,7 +163,7 @@ class Forwards:
         except Exception:
             return None
         finally:
-            self.recorder.local.inside = 0
+            self.recorder.local.inside, self.recorder.asking = 0, False
             torch.set_rng_state(state)
             with torch.no_grad():
                 for buffer, value in buffers:

@@ -25,6 +25,7 @@ class Functions:
         self.recorder = recorder
         self._calls = {}
         self._originals = {name: getattr(F, name) for name in ("cross_entropy", "nll_loss")}
+        self._dropouts = {}  # (site, active, training) -> how often
 
     def install(self):
         for name in ("cross_entropy", "nll_loss"):
@@ -42,15 +43,14 @@ class Functions:
         for owner in (torch, torch.Tensor):
             self._replace(owner, "index_select", self._indexing)
 
-    @staticmethod
-    def _replace(owner, name, watched):
-        original = getattr(owner, name, None)
+    def _replace(self, owner, name, watched):
+        original, recorder = getattr(owner, name, None), self.recorder
         if original is None:
             return
 
         @functools.wraps(original)
         def wrapper(*args, **kwargs):
-            return watched(original, args, kwargs)
+            return original(*args, **kwargs) if recorder.asking else watched(original, args, kwargs)
 
         setattr(owner, name, wrapper)
         with contextlib.suppress(Exception):  # scripted functions know functions of torch by their identity
@@ -152,7 +152,15 @@ class Functions:
         if training is None:
             training = None if current is None else current["mode"] == "train"
         if training is not None:
-            self._tell("dropout", self.recorder.site(4), active=active, training=training)
+            key = (tuple(self.recorder.site(4)), active, training)
+            self._dropouts[key] = self._dropouts.get(key, 0) + 1
+            if self._dropouts[key] == 1:
+                self.recorder.stream.event("call", k="dropout", site=key[0], n=1, active=active, training=training)
+
+    def flush(self):
+        """Tell how often each dropout was called; until now only its first call is known."""
+        for (site, active, training), count in self._dropouts.items():
+            self.recorder.stream.event("call", k="dropout", site=site, n=count, active=active, training=training)
 
     # --- shapes -----------------------------------------------------------------------------------------------------
 

@@ -10,11 +10,14 @@ class Job:
     def __init__(self, given):
         limits = given.get("limits", {})
         self.script = given["script"]
-        self.module = bool(given.get("module", False))
+        self.module = given.get("module", "")  # its name, for a script that is run by it
+        self.paths = list(given.get("paths", ()))  # where the program's imports are found
+        self.project = given.get("project", "")  # the original of `root`: nothing may be imported from there
         self.args = list(given.get("args", ()))
         self.root = given["root"]
         self.cwd = given.get("cwd", self.root)
         self.writable = list(given.get("writable", ()))
+        self.homes = list(given.get("homes", ()))  # whose secrets are not read
         self.env = dict(given.get("env", {}))
         self.seed = int(given.get("seed", 0))
         self.fixed_seeds = bool(given.get("fixed_seeds", False))
@@ -29,6 +32,7 @@ class Job:
         self.standins = frozenset(given.get("standins", ()))
         self.legacy = bool(given.get("legacy", True))
         self.guard = bool(given.get("guard", False))
+        self.contained = bool(given.get("contained", False))  # the sandbox itself stops writes and the network
         self.marks = {path: [tuple(mark) for mark in marks] for path, marks in given.get("marks", {}).items()}
         self.anomaly = bool(given.get("anomaly", False))
         self.hold = bool(given.get("hold", False))

@@ -1,7 +1,8 @@
 """Bounds for loops, put in when a file of the program is loaded: the file itself stays as it is, and so do its lines.
 
 Any loop in whose body a model works (a forward, a backward, a step) ends after a number of such iterations; a loop that
-holds a working loop is an outer one, with a bound of its own. Inside of a module's forward nothing is bounded.
+holds a working loop and does not train outside of it is an outer one, with a bound of its own: a loop over batches that
+evaluates now and then has to come round to training again. Inside of a module's forward nothing is bounded.
 """
 
 import ast
@@ -15,15 +16,25 @@ FOR, ENTER, GO_ON, LEAVE, HIT = (
 
 
 class Loop:
-    """One entry of a loop: how many of its iterations worked, whether a loop inside of it did."""
+    """One entry of a loop: how many of its iterations worked, whether it holds such a loop, whether it trains itself.
 
-    __slots__ = ("before", "holds_loop", "name", "worked")
+    `before` and `trained` are the recorder's counts when the iteration began, `inner` is what loops inside trained.
+    """
 
-    def __init__(self, name, before):
+    __slots__ = ("before", "holds_loop", "inner", "name", "started", "trained", "trains", "worked")
+
+    def __init__(self, name, recorder):
         self.name = name
         self.worked = 0
         self.holds_loop = False
-        self.before = before  # the recorder's work when the iteration began
+        self.trains = False
+        self.started = recorder.trained
+        self.begin(recorder)
+        self.before = None  # no iteration has begun
+
+    def begin(self, recorder):
+        """An iteration begins."""
+        self.before, self.trained, self.inner = recorder.work, recorder.trained, 0
 
 
 class Bounds:
@@ -57,11 +68,11 @@ class Bounds:
         return iterable if self.recorder.inside() else self._items(iterable, name)
 
     def _items(self, iterable, name):
-        loop = Loop(name, self.recorder.work)
+        loop = Loop(name, self.recorder)
         self._running.append(loop)
         try:
             for item in iterable:
-                loop.before = self.recorder.work
+                loop.begin(self.recorder)
                 yield item
                 if self._is_enough(loop):
                     break
@@ -71,8 +82,7 @@ class Bounds:
     def enter(self, name):
         """Before a `while` loop."""
         if not self.recorder.inside():
-            loop = Loop(name, None)
-            self._running.append(loop)
+            self._running.append(Loop(name, self.recorder))
 
     def go_on(self, name):
         """At the condition of a `while` loop: False once it has worked enough."""
@@ -82,7 +92,7 @@ class Bounds:
         if loop is None:
             return True
         enough = loop.before is not None and self._is_enough(loop)
-        loop.before = self.recorder.work
+        loop.begin(self.recorder)
         return not enough
 
     def leave(self, name):
@@ -99,7 +109,8 @@ class Bounds:
         if self.recorder.work == loop.before:
             return False
         loop.worked += 1
-        if loop.worked < (job.outer if loop.holds_loop else job.inner):
+        loop.trains |= self.recorder.trained - loop.trained > loop.inner
+        if loop.worked < (job.outer if loop.holds_loop and not loop.trains else job.inner):
             return False
         if loop.name not in self._cut:
             self._cut.add(loop.name)
@@ -110,6 +121,8 @@ class Bounds:
         """Forget a loop, and those inside of it that were left by a return or an exception."""
         if loop in self._running:
             del self._running[self._running.index(loop) :]
+        if self._running:
+            self._running[-1].inner += self.recorder.trained - loop.started
         if loop.worked:
             for outer in self._running:
                 outer.holds_loop = True

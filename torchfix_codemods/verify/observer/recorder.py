@@ -28,10 +28,12 @@ class Recorder:
         self.forwards = 0
         self.backwards = 0
         self.steps = 0
+        self.trained = 0  # backwards and steps
         self.loaders = 0
         self.learning = set()  # identities of the parameters that an optimizer holds
         self.live = 0  # bytes that graphs of sampled forwards keep alive
         self.peak = 0
+        self.asking = False  # while a forward is made once more, by us
         self.current = None  # the event of the outermost forward that is running
         self.stopped = None
         self._refused = 0

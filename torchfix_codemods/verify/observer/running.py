@@ -2,7 +2,9 @@
 
 import contextlib
 import ctypes
+import importlib
 import os
+import re
 import resource
 import signal
 import sys
@@ -21,6 +23,7 @@ from .notes import Notes
 from .recorder import Recorder, StopRun
 
 _WARNINGS = 50  # different warnings that are told
+_FRAME = re.compile(r'File "(.+?)", line (\d+)')
 _TEXT = 400  # characters of a message
 
 
@@ -33,8 +36,10 @@ class Run:
         self.notes = Notes()
         self.recorder = Recorder(job, stream, self.notes)
         self.backwards = Backwards(self.recorder)
+        self.functions = Functions(self.recorder)
         self.device = "cpu"
         self._warned = {}
+        self._cause = None  # where the value was computed on which a backward failed, when anomalies are looked for
         self._told = False
 
     def execute(self):
@@ -68,6 +73,7 @@ class Run:
             return
         self._told = True
         self.backwards.flush()
+        self.functions.flush()
         recorder = self.recorder
         self.stream.event(
             "end",
@@ -78,15 +84,20 @@ class Run:
             backwards=recorder.backwards,
             steps=recorder.steps,
             peak=recorder.peak,
-            memory=devices.memory() if self.device == "cuda" else None,
+            memory=self._gpu_memory(),
             rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
             warnings=[[*key, count] for key, count in self._warned.items()],
             notes=self.notes.told(),
-            device=devices.told(self.device, self.notes),
+            device=devices.told(self.device, self.notes.told()),
         )
         for output in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 output.flush()
+
+    def _gpu_memory(self):
+        """Bytes over all GPUs; None where that was not observed."""
+        by_device = devices.memory() if self.device == "cuda" else None
+        return None if by_device is None else sum(by_device.values())
 
     # --- before the program ------------------------------------------------------------------------------------------
 
@@ -104,9 +115,8 @@ class Run:
         self.device = devices.choose(job.device)
         if self.device == "cpu-redirect":
             (shadow if job.shadow else redirect).install(notes)
-        for part in (Functions, Loaders, Optimizers, Forwards):
-            part(self.recorder).install()
-        self.backwards.install()
+        for part in (self.functions, self.backwards, *(p(self.recorder) for p in (Loaders, Optimizers, Forwards))):
+            part.install()
         loops.Bounds(self.recorder).install()
         rewriter = loops.Rewriter(self.recorder, legacy.source if job.legacy else bytes)
         rewriter.install()
@@ -115,7 +125,7 @@ class Run:
         if job.guard:
             from . import guard
 
-            guard.arm([*job.writable, job.root], notes)
+            guard.arm([*job.writable, job.root], notes, contained=job.contained, homes=job.homes)
         return rewriter
 
     def _tell_start(self):
@@ -141,6 +151,9 @@ class Run:
         warnings.simplefilter("always")
 
     def _on_warning(self, message, category, filename, lineno, file=None, line=None):
+        if "Traceback of forward call" in str(message):
+            frames = [(self.recorder.relative(path), int(number)) for path, number in _FRAME.findall(str(message))]
+            self._cause = next((frame for frame in reversed(frames) if frame[0]), None)
         key = (category.__name__, str(message)[:_TEXT], self.recorder.relative(filename) or "", lineno)
         if key in self._warned or len(self._warned) < _WARNINGS:
             self._warned[key] = self._warned.get(key, 0) + 1
@@ -156,23 +169,26 @@ class Run:
         """Execute the script in a fresh module `__main__`, as Python would have set it up."""
         job = self.job
         sys.argv = [job.script, *job.args]
-        sys.path.insert(0, job.cwd if job.module else os.path.dirname(job.script))
+        sys.path[:0] = job.paths or [os.path.dirname(job.script)]
+        self._leave_the_original()
         main = types.ModuleType("__main__")
         main.__file__ = job.script
         main.__builtins__ = __builtins__
         if job.module:
-            main.__package__ = self._package()
+            main.__package__ = job.module.rpartition(".")[0]
+            importlib.import_module(main.__package__)  # as `python -m` does first
         sys.modules["__main__"] = main
         with open(job.script, "rb") as file:
             code = rewriter.compiled(file.read(), job.script)
         exec(code, main.__dict__)
 
-    def _package(self):
-        """The package of a script that is run as a module, imported first as `python -m` does."""
-        relative = os.path.relpath(os.path.dirname(self.job.script), self.job.cwd)
-        name = relative.replace(os.sep, ".")
-        __import__(name)
-        return name
+    def _leave_the_original(self):
+        """An installed or configured path to the original of the project leads to this copy instead."""
+        original = os.path.realpath(self.job.project) if self.job.project else None
+        for number, entry in enumerate(sys.path):
+            real = os.path.realpath(entry)
+            if original and (real == original or real.startswith(original + os.sep)):
+                sys.path[number] = os.path.normpath(os.path.join(self.job.root, os.path.relpath(real, original)))
 
     def _described(self, error):
         """Type, message and place of an exception: the last line of the program, and the last line of all."""
@@ -186,6 +202,7 @@ class Run:
             "type": type(error).__name__,
             "message": str(error)[:_TEXT],
             "place": place,
+            "cause": self._cause,
             "missing": getattr(error, "name", None) if isinstance(error, ImportError) else None,
         }
 

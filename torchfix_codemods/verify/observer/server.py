@@ -31,14 +31,6 @@ def serve(descriptor):
         stream.event("done", **ended)
 
 
-def once(job, descriptor):
-    """One job in this very process, for systems without fork."""
-    dynamo.install()
-    stream = Stream(descriptor)
-    _run(job, stream)
-    stream.event("done", status=0, signal=0, cpu=time.process_time(), rss=0, output="")
-
-
 def _run(job, stream):
     from .running import Run
 

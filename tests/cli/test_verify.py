@@ -1,0 +1,152 @@
+"""`verify` and `apply --verify` on small projects, from the command line to the written files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+from cli_tool import Answer
+
+import torchfix_codemods
+
+SCHEMA = json.loads((Path(torchfix_codemods.__file__).parent / "report" / "schema.json").read_text())
+MODEL = """\
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 16), nn.Linear(16, 4)
+
+    def forward(self, x):
+        return F.softmax(self.second(F.relu(self.first(x))), dim=1)  # probabilities
+"""
+TRAIN = """\
+import sys
+
+import torch
+from torch import nn
+
+from model import Net
+
+net = Net().cuda()
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+x, y = torch.randn(64, 8).cuda(), torch.randint(0, 4, (64,)).cuda()
+
+
+def train():
+    net.train()
+    for step in range(100):
+        optimizer.zero_grad()
+        criterion(net(x), y).backward()
+        optimizer.step()
+
+
+def evaluate():
+    net.eval()
+    for start in range(0, 64, 8):
+        print((net(x[start : start + 8]).argmax(1) == y[start : start + 8]).sum().item())
+
+
+for epoch in range(int(sys.argv[1]) if len(sys.argv) > 1 else 9):
+    train()
+    evaluate()
+"""
+Run = Callable[..., Answer]
+
+
+@pytest.fixture
+def project(folder: Path) -> Path:
+    (folder / "model.py").write_text(MODEL)
+    (folder / "train.py").write_text(TRAIN)
+    return folder
+
+
+def verdicts(answer: Answer) -> dict[str, dict]:
+    """The verdicts by rule code, of a report that keeps to its schema."""
+    report = json.loads(answer.out)
+    jsonschema.validate(report, SCHEMA)
+    return {f["code"]: f["fix"]["verdict"] for f in report["findings"] if f["fix"] and "verdict" in f["fix"]}
+
+
+def test_every_fix_gets_its_verdict_and_nothing_is_written(tool: Run, project: Path):
+    answer = tool("verify", ".", "--output-format", "json", "--python", sys.executable)
+    assert answer.code == 0, answer.err
+    found = verdicts(answer)
+    assert {code: verdict["name"] for code, verdict in found.items()} == {
+        "TFC101": "CHANGED_AS_INTENDED",
+        "TFC202": "IMPROVED",
+    }
+    assert found["TFC202"]["evidence"][0] == {
+        "what": "evaluations that build a graph",
+        "before": "8 of 8",
+        "after": "0 of 8",
+    }
+    assert found["TFC101"]["script"] == "train.py" and found["TFC101"]["device"] == "cpu-redirect"
+    assert found["TFC101"]["sandbox"]
+    (ran,) = json.loads(answer.out)["runs"]
+    assert ran["status"] == "finished" and ran["runs"] >= 4
+    assert (project / "model.py").read_text() == MODEL
+    assert (project / "train.py").read_text() == TRAIN
+
+
+def test_apply_writes_what_was_confirmed_and_says_so(tool: Run, project: Path):
+    answer = tool("apply", "--require-verified", "--python", sys.executable, ".")
+    assert answer.code == 0, answer.err
+    assert b"IMPROVED: evaluations build no graph" in answer.out
+    assert "CUDA redirected to the CPU" in answer.err and "2 fixes applied" in answer.err
+    assert "@torch.no_grad()" in (project / "train.py").read_text()
+    assert "softmax" not in (project / "model.py").read_text()
+
+
+def test_what_the_runs_do_not_confirm_is_withheld(tool: Run, project: Path):
+    (project / "train.py").write_text(TRAIN.replace("import sys\n", "import sys\nimport pandas_or_so\n"))
+    for arguments, written in ((("--require-verified",), False), (("--verify",), True)):
+        answer = tool("apply", *arguments, "--python", sys.executable, ".")
+        assert answer.code == 0, answer.err
+        assert b"CANNOT_RUN: the module 'pandas_or_so' is missing" in answer.out
+        assert ("withheld" in answer.err) is not written
+        assert ("softmax" not in (project / "model.py").read_text()) is written
+
+
+def test_arguments_of_the_program(tool: Run, project: Path):
+    options = ("--script", "train.py", "--inner", "3", "--output-format", "json")
+    answer = tool("verify", ".", *options, "--python", sys.executable, "--", "0")
+    assert answer.code == 0, answer.err
+    found = verdicts(answer)
+    assert [verdict["name"] for verdict in found.values()] == ["NOT_EXERCISED", "NOT_EXERCISED"]
+    repeated = f"torchfix verify . --script train.py --python {sys.executable} --inner 3 -- 0"
+    assert {verdict["repeat"] for verdict in found.values()} == {repeated}
+
+
+def test_what_no_program_reaches_is_said(tool: Run, folder: Path):
+    (folder / "layers.py").write_text(MODEL.replace("F.softmax(", "F.dropout(").replace(", dim=1)", ", 0.5)"))
+    answer = tool("verify", ".")
+    assert answer.code == 0
+    assert b"NOT_RUN: no script reaches it" in answer.out
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (("apply", ".", "--inner", "3"), "go with --verify only"),
+        (("apply", ".", "--", "x"), "go with --verify only"),
+        (("verify", "-", "--stdin-filename", "x.py"), "standard input cannot be run"),
+        (("apply", "--verify", "-", "--stdin-filename", "x.py"), "standard input cannot be run"),
+        (("verify", ".", "--script", "missing.py"), "missing.py"),
+        (("verify", ".", "--python", "/no/such/python"), "/no/such/python"),
+        (("verify", ".", "--report", "x.txt"), "must end in .json"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(tool: Run, project: Path, arguments: tuple[str, ...], said: str):
+    answer = tool(*arguments)
+    assert answer.code == 2
+    assert said in answer.err
+    assert answer.err.count("\n") == 1, answer.err

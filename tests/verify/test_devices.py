@@ -1,0 +1,116 @@
+"""Which device is chosen and what is told of it, with a GPU that is pretended by a fake torch.cuda."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from device_runner import Ran, run_all
+
+#: A GPU as torch shows it. `ones(device="cuda")` is the trial of `choose`.
+FAKE = """
+import torch
+from observer import devices, redirect
+def trial(*args, **kwargs):
+    if BROKEN:
+        raise RuntimeError("CUDA error: no kernel image is available for execution on the device" + chr(10) + "more")
+    kwargs.pop("device", None)
+    return real(*args, **kwargs)
+real, torch.ones, BROKEN, peaks, started = torch.ones, trial, False, {0: 5000, 1: 70}, True
+torch.version.cuda = "12.6"
+torch.cuda.is_available = lambda: True
+torch.cuda.is_initialized = lambda: started
+torch.cuda.device_count = lambda: 2
+torch.cuda.max_memory_allocated = lambda index: peaks[index]
+torch.cuda.reset_peak_memory_stats = lambda index: peaks.__setitem__(index, 0)
+def tried(wanted):
+    try:
+        return devices.choose(wanted)
+    except ValueError as error:
+        return str(error)
+"""
+
+ALL = 'said = [tried("auto"), tried("cuda"), tried("cpu-redirect"), tried("tpu")]'
+
+PROGRAMS = {
+    "usable": FAKE + ALL,
+    "broken": FAKE + "BROKEN = True\n" + ALL,
+    "invisible": FAKE + "torch.cuda.is_available = lambda: False\n" + ALL,
+    "no CUDA in this torch": FAKE.split("real, torch.ones")[0] + "\ndef tried" + FAKE.split("def tried")[1] + ALL,
+    "memory": FAKE
+    + """
+said = [devices.memory()]
+devices.reset_memory()
+said.append(devices.memory())
+started = False
+said.append(devices.memory())
+devices.reset_memory()
+""",
+    "memory without a GPU": """
+from observer import devices, redirect
+devices.reset_memory()
+said = [devices.memory()]
+redirect.install(lambda kind, what: None)
+import torch
+torch.ones(9).cuda()
+devices.reset_memory()
+said.append(devices.memory())
+""",
+    "memory with a GPU that isn't used": FAKE
+    + """
+redirect.install(lambda kind, what: None)
+said = devices.memory()
+""",
+    "words": """
+from observer import devices
+import collections
+redirected, amp, other = ("redirect", "Tensor.cuda"), ("amp", "autocast"), ("dataset", "MNIST")
+said = [devices.told("cuda", [redirected]), devices.told("cpu-redirect", collections.Counter([redirected, other])),
+        devices.told("cpu-redirect", [[*amp, 1]]), devices.told("cpu-redirect", [other]),
+        devices.told("cpu-redirect", {}), devices.synchronised_rerun_env()]
+""",
+}
+
+
+@cache
+def ran() -> dict[tuple[str, str], Ran]:
+    return run_all({(name, "plain"): text for name, text in PROGRAMS.items()}, first="nothing")
+
+
+def said(name: str) -> object:
+    assert ran()[name, "plain"].error == ""
+    return ran()[name, "plain"].said
+
+
+UNKNOWN = "unknown device 'tpu', expected one of: auto, cuda, cpu-redirect"
+
+
+def test_a_usable_gpu_is_taken_unless_the_redirect_is_wanted():
+    assert said("usable") == ["cuda", "cuda", "cpu-redirect", UNKNOWN]
+
+
+def test_a_gpu_that_fails_its_trial_is_not_taken():
+    auto, cuda, redirect, _ = said("broken")  # type: ignore[misc]
+    assert auto == redirect == "cpu-redirect"
+    reason = "CUDA error: no kernel image is available for execution on the device"
+    assert cuda == f"device cuda is not usable: {reason}"
+
+
+def test_no_gpu_is_said_in_one_line():
+    auto, cuda, _, _ = said("invisible")  # type: ignore[misc]
+    assert auto == "cpu-redirect"
+    assert cuda.startswith("device cuda is not usable: torch ") and cuda.endswith(" sees no GPU")
+    assert said("no CUDA in this torch")[1].endswith(" is built without CUDA")  # type: ignore[index]
+
+
+def test_memory_is_the_peak_of_each_gpu_since_the_reset():
+    assert said("memory") == [{"cuda:0": 5000, "cuda:1": 70}, {"cuda:0": 0, "cuda:1": 0}, None]
+
+
+def test_memory_is_not_observed_without_a_gpu_and_never_zero():
+    assert said("memory without a GPU") == [None, None]
+    assert said("memory with a GPU that isn't used") is None
+
+
+def test_the_word_of_the_report():
+    words = ["cuda", "cpu-redirect", "cpu-redirect", "cpu", "cpu"]
+    assert said("words") == [*words, {"CUDA_LAUNCH_BLOCKING": "1"}]

@@ -1,0 +1,74 @@
+"""`verify`: only the runs, and what they show about each fix."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from torchfix_codemods.cli.console import Terminal
+from torchfix_codemods.cli.options import LEVELS, request_of, shared
+from torchfix_codemods.cli.output import check_report_file, print_findings, print_json, print_summary, write_report
+from torchfix_codemods.cli.progress import shown_progress
+from torchfix_codemods.cli.runs import WithProgramArguments, run_options, verified
+from torchfix_codemods.pipeline import Analysis, analyse, make_plan, report_of
+from torchfix_codemods.report.outcome import outcomes
+from torchfix_codemods.source.errors import UsageError
+
+FAILED = 2
+REGRESSED = 3
+
+
+@click.command(cls=WithProgramArguments)
+@shared
+@run_options
+@click.option("--up-to", type=click.Choice(list(LEVELS)), help="The highest level to try  [default: behavior]")
+@click.option("--output-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--report", metavar="FILE", help="Write the report to FILE (.json) too.")
+def verify(
+    paths: tuple[str, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    exclude: tuple[str, ...],
+    stdin_filename: str | None,
+    color: str,
+    verbose: bool,
+    quiet: bool,
+    script: tuple[str, ...],
+    up_to: str | None,
+    output_format: str,
+    report: str | None,
+    **options: Any,
+) -> int:
+    """Run the program before and after each fix in PATHS, and say what the runs showed. Nothing is written.
+
+    A file in PATHS that is a program is run itself: `torchfix verify train.py -- --epochs 1`. Else the programs of the
+    project are run that reach a fix by their imports. Exit code 3 if a fix makes something worse.
+    """
+    if stdin_filename is not None or "-" in paths:
+        raise UsageError("standard input cannot be run: verify takes files and folders")
+    terminal = Terminal(color, quiet, verbose)
+    report_file = check_report_file(report)
+    request = request_of(paths, select, ignore, exclude, None, up_to)
+    with shown_progress(terminal) as progress:
+        analysis = analyse(request, progress)
+    plan = make_plan(analysis)
+    verification = verified(terminal, analysis, plan, script or _programs(analysis), options)
+    code = REGRESSED if verification.regressed else FAILED if analysis.problems else 0
+    result = report_of(analysis, plan, code, verification)
+    results = outcomes(result)
+    if output_format == "json":
+        print_json(result)
+    else:
+        print_findings(terminal, result, results)
+    print_summary(terminal, result, results)
+    if report_file is not None:
+        write_report(report_file, result)
+    return code
+
+
+def _programs(analysis: Analysis) -> tuple[str, ...]:
+    """The files that were named one by one, where nothing but files was named."""
+    paths = analysis.request.paths
+    return paths if all(os.path.isfile(analysis.request.cwd / path) for path in paths) else ()
