@@ -27,7 +27,7 @@ CLOCK = _TRAINING.format(
 #: A progress bar that is drawn as often as it likes.
 BAR = _TRAINING.format('sys.stdout.write("\\r%d%%|###| " % x * (os.urandom(1)[0] % 3 + 1))')
 #: Addresses, numbers and lines by chance.
-CHANCE = _TRAINING.format("print(object(), os.urandom(1)[0], os.getpid()); print('lucky' * (os.urandom(1)[0] % 2))")
+CHANCE = _TRAINING.format("print(object(), os.urandom(1)[0], os.getpid()); print('lucky ' * os.urandom(1)[0])")
 #: Every run trains something else.
 NOISE = _TRAINING.format("net[0].weight.data += os.urandom(1)[0]")
 
