@@ -17,6 +17,7 @@ from torchfix_codemods.verify.runs import RunReport
 from torchfix_codemods.verify.units import Unit, Variant, marks_before, scope_of
 from torchfix_codemods.verify.verdict import judge
 
+pytestmark = pytest.mark.slow  # some 250 runs
 CODES = (*CONTRACTS, "TFC999")
 #: Programs whose mistake is really there, so that "not fixed" is right.
 MISTAKEN = {
