@@ -4,6 +4,7 @@ The same for a program before and after a fix, and each use counted. Left alone 
 `volatile` does, what `F.interpolate` and `index_select` refuse, graphs that are used twice, tensors changed in place.
 """
 
+import codecs
 import functools
 import inspect
 import io
@@ -26,16 +27,18 @@ def source(raw):
     """
     if b"async" not in raw:
         return raw
+    mark = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
     try:
         tokens = list(tokenize.tokenize(io.BytesIO(raw).readline))
-    except (tokenize.TokenError, SyntaxError):  # IndentationError too
+    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError):
         return raw
-    lines = raw.decode(tokens[0].string).splitlines(keepends=True)
+    encoding = tokens[0].string
+    lines = raw[len(mark) :].decode(encoding).split("\n")
     for token in reversed(_old_names(tokens)):
         row, start = token.start
         line = lines[row - 1]
         lines[row - 1] = line[:start] + "non_blocking" + line[start + len("async") :]
-    return "".join(lines).encode(tokens[0].string)
+    return mark + "\n".join(lines).encode(encoding)
 
 
 def _old_names(tokens):
@@ -61,6 +64,7 @@ def install(note):
     _view_anything(used)
     _take_byte_masks(used)
     _subtract_masks(used)
+    _match_targets(used)
     _load_objects(used)
     _step_iterators(used)
     _take_verbose(used)
@@ -115,6 +119,19 @@ def _subtract_masks(used):
         return other - mask.to(torch.uint8)
 
     retry(torch.Tensor, "__rsub__", "with a bool tensor is not supported", inverted, used, "1 - mask")
+
+
+def _match_targets(used):
+    """`nn.BCELoss` of (N, 1) and a target of N: as many values, taken in their order."""
+    functional = torch.nn.functional
+    genuine = functional.binary_cross_entropy
+
+    def matched(input, target, *args, **kwargs):
+        return genuine(input, target.reshape(input.shape), *args, **kwargs)
+
+    retry(
+        functional, "binary_cross_entropy", "different to the input size", matched, used, "BCE target of another shape"
+    )
 
 
 def _load_objects(used):

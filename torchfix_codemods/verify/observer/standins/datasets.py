@@ -13,7 +13,7 @@ from .dataset_specs import ATTRIBUTES, LSUN, NAMES, SPECS, bind, split_of
 
 
 def replace(modules, seed, note):
-    """Put a stand-in under the name of each data set: in `torchvision.datasets`, the first, and where they are defined."""
+    """Put a stand-in under the name of each data set, in `torchvision.datasets` (the first) and where it is defined."""
     for name, spec in SPECS.items():
         genuine = getattr(modules[0], name, None)
         if genuine is None:

@@ -3,6 +3,7 @@
 import builtins
 import io
 import os
+import sys
 
 import torch
 
@@ -136,6 +137,8 @@ def install_terminal(note):
         try:
             return size(*args)
         except OSError:
+            if sys._getframe(1).f_globals.get("__name__") == "shutil":
+                raise  # which has an answer of its own
             note("terminal", "size")
             return os.terminal_size((COLUMNS, LINES))
 

@@ -2,7 +2,12 @@
 
 import importlib.abc
 import importlib.machinery
+import os
 import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+#: Folders in the path of every installed package.
+_LIBRARIES = ("site-packages", "dist-packages")
 
 
 class _Around(importlib.abc.MetaPathFinder):
@@ -121,6 +126,17 @@ def provide(top, builder, instead=False):
         # The last one is asked when everybody else has given up: what is installed, or lies in the project, wins.
         sys.meta_path.insert(0 if instead else len(sys.meta_path), finder)
     finder.builders[top] = builder
+
+
+def by_library():
+    """Whether the import that is going on stands in an installed package, which can do without what it doesn't find."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if "importlib" not in file and not file.startswith(_HERE):
+            return any(part in file for part in _LIBRARIES)
+        frame = frame.f_back
+    return False
 
 
 def origin(name):

@@ -8,7 +8,7 @@ import os
 import types
 
 from . import inert_results
-from .imports import after, origin, provide
+from .imports import after, by_library, origin, provide
 from .inert_progress import PROGRESS, progress_module
 
 #: Used when not installed.
@@ -110,11 +110,14 @@ def module(name):
 def install(root, note):
     """Make the packages above inert where they are missing (or always), and keep plots from opening windows.
 
-    A module of the project's own below `root` that happens to have one of these names stays what it is.
+    A module of the project's own below `root` that happens to have one of these names stays what it is, and libraries
+    (torch itself asks for `tqdm` and `tabulate`) see what is installed.
     """
 
     def noted(build):
         def builder(name):
+            if by_library():
+                return None
             if "." not in name or name == "torch.utils.tensorboard":
                 note("inert", name)
             return build(name)

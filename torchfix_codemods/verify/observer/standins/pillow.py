@@ -3,6 +3,7 @@
 Pillow comes with torchvision; where neither is there, `from PIL import Image` at the top of a script would be its end.
 """
 
+import functools
 import os
 import types
 import zlib
@@ -165,13 +166,16 @@ def picture(pixels, mode=None):
     return genuine.frombytes(mode or MODES[pixels.shape[0]], size, as_bytes(pixels.permute(1, 2, 0)))
 
 
+@functools.lru_cache(maxsize=None)
 def _pillow():
-    """The module `PIL.Image` if it is Pillow's."""
+    """The module `PIL.Image` if Pillow is installed."""
+    if origin("PIL") is None:
+        return None
     try:
         import PIL.Image
     except ImportError:
         return None
-    return PIL.Image if PIL.Image.Image is not Image else None
+    return PIL.Image
 
 
 def pixels_of(image):

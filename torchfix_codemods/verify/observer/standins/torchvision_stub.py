@@ -3,6 +3,7 @@
 import types
 
 from . import (
+    torchvision_stub_augment,
     torchvision_stub_datasets,
     torchvision_stub_functional,
     torchvision_stub_models,
@@ -46,7 +47,8 @@ def _public(module):
 
 def _transforms(made):
     functions = _public(torchvision_stub_functional)
-    classes = dict(_public(torchvision_stub_transforms), InterpolationMode=functions["InterpolationMode"])
+    classes = {**_public(torchvision_stub_transforms), **_public(torchvision_stub_augment)}
+    classes["InterpolationMode"] = functions["InterpolationMode"]
     for name in ("torchvision.transforms", "torchvision.transforms.transforms", "torchvision.transforms.v2"):
         _module(made, name, classes)
     for name in ("torchvision.transforms.functional", "torchvision.transforms.v2.functional"):

@@ -1,5 +1,6 @@
 """`torchvision.datasets` without torchvision: pictures in folders are read, other data sets are never there."""
 
+import importlib
 import os
 
 import torch
@@ -24,9 +25,8 @@ class VisionDataset(torch.utils.data.Dataset):
 
 
 def default_loader(path):
-    from PIL import Image
-
-    with Image.open(path) as image:
+    # Pillow or what stands in for it, as for the program itself.
+    with importlib.import_module("PIL.Image").open(path) as image:
         return image.convert("RGB")
 
 
