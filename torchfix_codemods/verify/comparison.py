@@ -19,7 +19,8 @@ class Comparison:
 
     `scope` holds the lines of the unchanged files that the fix is about; `back` gives the unchanged file's line for a
     line of the program with the fix, `front` for one of the program without (which may have other fixes). `seeds` are
-    further pairs of runs, each under a seed of its own; `held` is one whose optimizers move nothing.
+    further pairs of runs, each under a seed of its own; `held` is one whose optimizers move nothing. `alone`: the fix
+    is the only one between the two.
     """
 
     before: RunReport
@@ -30,6 +31,7 @@ class Comparison:
     front: Callable[[Place], Place] = lambda place: place
     seeds: Sequence[tuple[RunReport, RunReport]] = ()
     held: tuple[RunReport, RunReport] | None = None
+    alone: bool = True
 
     @property
     def noisy(self) -> bool:

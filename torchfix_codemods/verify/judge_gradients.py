@@ -26,7 +26,8 @@ def volatile(comparison: Comparison) -> Judgement:
     evidence = (*_graphs(comparison), Evidence("warnings about volatile", *map(str, warned)))
     if broken := changed_training(comparison, evidence) or changed_results(comparison, evidence):
         return broken
-    if any(f.graph for f in before):
+    # What other fixes of the same run have done is not to this one's credit.
+    if any(f.graph for f in before) and (comparison.alone or comparison.has_own_evaluations()):
         found = _fewer_graphs(comparison, evidence)
         if found.name is not VerdictName.NOT_FIXED or (warned[0] and comparison.has_own_evaluations()):
             return found

@@ -196,6 +196,7 @@ class Schedule:
             base.variant.back(self._within),
             seeds,
             held,
+            alone=len(variant.units) == len(base.variant.units) + 1,
         )
         return Judged(unit, judge(unit, comparison), after)
 

@@ -22,26 +22,48 @@ def cause_of(run: RunReport) -> str:
     if run.ended_well or run.worked:
         return ""
     if failure is None:
-        return "nothing was trained or evaluated before the time limit (seconds = ...)" if run.status != "exit" else ""
-    if failure.kind == "ModuleNotFoundError":
-        return f"the module {failure.missing or failure.message!r} is missing (install it for that interpreter)"
+        late = f"nothing was trained or evaluated before the time limit ({_keys('seconds')})"
+        return late if run.status != "exit" else ""
+    if failure.kind in ("ModuleNotFoundError", "ImportError"):
+        return _import_cause(failure)
     if failure.kind == "SystemExit":
         return _exit_cause(run)
     if failure.kind == "SyntaxError":
         return f"Python refuses the text: {failure}"
+    if failure.kind == "PrepareFailed":
+        return f"a command of prepare fails: {failure.message}"
+    if refused := [what for kind, what, _ in run.notes if kind == "blocked"]:
+        return f"the sandbox refused: {refused[-1]}; then {failure} ({_keys('files', 'args')})"
     if failure.kind in ("FileNotFoundError", "NotADirectoryError"):
-        return f"{failure} (files = [...], prepare = [...] or args = [...] in [tool.torchfix.verify])"
+        return f"{failure} ({_keys('files', 'prepare', 'args')})"
     if failure.kind == "EOFError":
-        return "it asks for input (args = [...] in [tool.torchfix.verify])"
-    if failure.kind == "Blocked":
-        return f"the sandbox refused: {failure.message}"
-    return ""
+        return f"it asks for input: {failure} ({_keys('args')})"
+    return f"before any model ran: {failure} ({_keys('args', 'files', 'env')})"
+
+
+def _import_cause(failure: Failure) -> str:
+    """A module may be missing as a whole, in part (to be built by the project), or be of another age."""
+    name = failure.missing or failure.message
+    if failure.kind == "ImportError":
+        return f"{failure} (install another version for that interpreter; {_keys('python')})"
+    if name.startswith("torch."):
+        return f"this torch has no {name} ({_keys('python')}: an interpreter with an older one)"
+    if "." in name:
+        return f"the module {name!r} is missing from its package ({_keys('prepare')} if it has to be built)"
+    return f"the module {name!r} is missing (install it for that interpreter; {_keys('python')})"
+
+
+def _keys(*names: str) -> str:
+    """Which settings may help, for people."""
+    *others, last = (f"{name} = ..." for name in names)
+    listed = f"{', '.join(others)} or {last}" if others else last
+    return f"{listed} in [tool.torchfix.verify]"
 
 
 def _exit_cause(run: RunReport) -> str:
     usage = [line for line in run.output.strip().splitlines() if "error:" in line or "usage:" in line.lower()]
     said = usage[-1].strip() if usage else (run.output.strip().splitlines() or [""])[-1]
-    return f"it ends at once with code {run.why}: {said[:160]} (args = [...] in [tool.torchfix.verify])"
+    return f"it ends at once with code {run.why}: {said[:160]} ({_keys('args')})"
 
 
 _NOISY = "the unchanged program differs from itself from run to run, also under fixed seeds"

@@ -11,7 +11,7 @@ from torch import nn
 from . import checksum, saved
 from .trees import tensors
 
-_SAMPLED = 4  # passes by one way through the program whose saved tensors and outputs are looked at
+_SAMPLED = 4  # passes by one way and in one mode whose saved tensors and outputs are looked at
 _SHAPES = 16  # tensors of an output whose shapes are told
 _RECHECKED = 64  # a module's parts are listed anew after so many of its calls
 _norms = tuple(
@@ -25,9 +25,9 @@ class Parts:
 
     def __init__(self, module):
         self.calls = 0
-        self.has_parameters = next(module.parameters(), None) is not None
         self.identities = {id(parameter) for parameter in module.parameters()}
         self.storages = {saved.storage_of(parameter) for parameter in module.parameters()}
+        self.has_parameters = bool(self.storages)
         modules = list(module.modules())
         counters = [getattr(part, "num_batches_tracked", None) for part in modules if isinstance(part, _norms)]
         self.counters = [counter for counter in counters if isinstance(counter, torch.Tensor)]
@@ -47,6 +47,7 @@ class Forwards:
         self.original = nn.Module.__call__
         self._parts = weakref.WeakKeyDictionary()
         self._ways = {}  # stack and class -> [the number of this way, how often it was taken]
+        self._sampled = {}  # (number of a way, mode) -> how many of its passes were looked at
 
     def install(self):
         observer, original, local = self, self.original, self.recorder.local
@@ -79,7 +80,7 @@ class Forwards:
 
     def _parts_of(self, module):
         parts = self._parts.get(module)
-        if parts is None or parts.calls % _RECHECKED in (1, 2):
+        if parts is None or parts.calls % _RECHECKED == 1:
             calls = parts.calls if parts is not None else 0
             parts = self._parts[module] = Parts(module)
             parts.calls = calls
@@ -90,14 +91,13 @@ class Forwards:
         recorder = self.recorder
         recorder.work += 1
         recorder.forwards += 1
-        site, stack = recorder.site(3), recorder.stack(3)
+        stack = recorder.stack(3)
         number = self._ways.setdefault((stack, type(module).__name__), [len(self._ways), 0])
         number[1] += 1
         recorder.anchor(f"forward {number[0]}.{number[1]}")
         training, dependent = parts.training()
         return {
             "i": recorder.forwards,
-            "site": site,
             "stack": stack if number[1] == 1 else None,
             "number": number[0],
             "cls": type(module).__name__,
@@ -109,8 +109,13 @@ class Forwards:
             "step": recorder.steps,
             "saved": None,
             "drop": 0,
-            "sampled": number[1] <= _SAMPLED,
+            "sampled": self._is_sampled(number[0], module.training),
         }
+
+    def _is_sampled(self, way, training):
+        """Whether to look closely. One line may train and evaluate in turn: each of the two is looked at."""
+        count = self._sampled[way, training] = self._sampled.get((way, training), 0) + 1
+        return count <= _SAMPLED
 
     def _watched(self, event, parts, module, args, kwargs):
         if not event["sampled"] or saved.saved_tensors_hooks is None:

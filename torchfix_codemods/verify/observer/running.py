@@ -200,7 +200,7 @@ class Run:
             place = [self.recorder.relative(own[-1].filename), own[-1].lineno, own[-1].name] if own else None
         return {
             "type": type(error).__name__,
-            "message": str(error)[:_TEXT],
+            "message": _message(error, own).replace(self.recorder.root, "")[:_TEXT],
             "place": place,
             "cause": self._cause,
             "missing": getattr(error, "name", None) if isinstance(error, ImportError) else None,
@@ -212,6 +212,13 @@ def _one_way_of_attention():
     zeros would look like a change of what the model gives."""
     with contextlib.suppress(AttributeError):
         torch.backends.mha.set_fastpath_enabled(False)
+
+
+def _message(error, own):
+    """What an exception says; a bare `assert` says nothing, so its line is told."""
+    if isinstance(error, SyntaxError):
+        return error.msg or str(error)  # its text repeats the place
+    return str(error) or (own[-1].line if own else "") or ""
 
 
 def _exit_code(code):

@@ -157,7 +157,8 @@ def _plot_without_windows():
         matplotlib.use = lambda *args, **kwargs: None
 
     def keep_backend_of_pyplot(pyplot):
-        pyplot.switch_backend = lambda *args, **kwargs: None
+        genuine = pyplot.switch_backend  # also called by pyplot itself, at the first figure: one has to be loaded
+        pyplot.switch_backend = lambda *args, **kwargs: genuine("agg")
 
     after("matplotlib", keep_backend)
     after("matplotlib.pyplot", keep_backend_of_pyplot)
