@@ -85,9 +85,16 @@ def judge(unit: Unit, comparison: Comparison) -> Judgement:
 
 def _cannot(before: RunReport, after: RunReport) -> Judgement | None:
     cause = cause_of(before)
-    if cause and not after.ended_well:
+    if cause and not after.ended_well and _is_same_failure(before.failure, after.failure):
         return Judgement(VerdictName.CANNOT_RUN, cause)
     return None
+
+
+def _is_same_failure(one: Failure | None, other: Failure | None) -> bool:
+    """Whether both runs end with the same error; where it is another one, the fix had to do with it."""
+    if one is None or other is None:
+        return one is other
+    return (one.kind, one.message) == (other.kind, other.message)
 
 
 def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
