@@ -73,7 +73,7 @@ class Comparison:
         """The same forwards before and after, as far as no backward uses them afterwards: those of the fix, or all
         where none is of it. One that only fed a backward which needed nothing of it is an evaluation too."""
         pairs = [(before, after) for before, after in self._pairs() if not after.used]
-        of_fix = [pair for pair in pairs if self._of_fix(*pair)]
+        of_fix = [pair for pair in self.of_fix() if not pair[1].used]
         chosen = of_fix or pairs
         return [before for before, _ in chosen], [after for _, after in chosen]
 
@@ -85,6 +85,10 @@ class Comparison:
     def has_own_evaluations(self) -> bool:
         """Whether the lines of the fix lead to an evaluation."""
         return any(not after.used and self._of_fix(before, after) for before, after in self._pairs())
+
+    def of_fix(self) -> list[tuple[Forward, Forward]]:
+        """The same forwards before and after to which the lines of the fix lead."""
+        return [pair for pair in self._pairs() if self._of_fix(*pair)]
 
     def _pairs(self) -> list[tuple[Forward, Forward]]:
         """The forwards of both runs in their order; a fix that leaves the program alone leaves that too."""

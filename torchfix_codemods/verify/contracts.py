@@ -47,12 +47,15 @@ def unchanged(comparison: Comparison) -> Judgement:
     return Judgement(VerdictName.INCONCLUSIVE, "the run changed, and nothing says what this rule promises", evidence)
 
 
+#: `model.train = True` makes a later `model.train()` or `model.eval()` raise, wherever that stands.
+_OVERWRITTEN = "TypeError: object is not callable"
+
 CONTRACTS: dict[str, Contract] = {
     "TFC101": Contract(logits, neutral=False, seeds=True, holds=True),
     "TFC201": Contract(volatile, neutral=True, keeps=True, crashes=("ValueError", "TypeError", "RuntimeError")),
     "TFC202": Contract(no_graph, neutral=True, keeps=True, crashes=("RuntimeError", "OutOfMemoryError")),
-    "TFC301": Contract(evaluation_mode, neutral=True, crashes=("ValueError",)),
-    "TFC302": Contract(training_mode, neutral=False),
+    "TFC301": Contract(evaluation_mode, neutral=True, crashes=("ValueError", _OVERWRITTEN)),
+    "TFC302": Contract(training_mode, neutral=False, crashes=(_OVERWRITTEN,)),
     "TFC303": Contract(functional_dropout, neutral=True, repeats=True),
     "TFC401": Contract(
         batched, neutral=False, crashes=("ValueError", "NotImplementedError", "RuntimeError"), cured=resized

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torchfix_codemods.verify.comparison import Comparison, share, size
-from torchfix_codemods.verify.invariants import Judgement, building, changed_results, changed_training
+from torchfix_codemods.verify.invariants import Judgement, building, changed_results, changed_training, less_training
 from torchfix_codemods.verify.model import Evidence, VerdictName
 
 
@@ -24,6 +24,9 @@ def volatile(comparison: Comparison) -> Judgement:
     before, _ = comparison.evaluations()
     warned = [sum(w[4] for w in run.warnings if "volatile" in w[1]) for run in (comparison.before, comparison.after)]
     evidence = (*_graphs(comparison), Evidence("warnings about volatile", *map(str, warned)))
+    if warned[1] < warned[0] and _targets_are_released(comparison):
+        reason = "what was meant to be volatile no longer learns, all parameters still do"
+        return Judgement(VerdictName.CHANGED_AS_INTENDED, reason, evidence)
     if broken := changed_training(comparison, evidence) or changed_results(comparison, evidence):
         return broken
     # What other fixes of the same run have done is not to this one's credit.
@@ -36,6 +39,13 @@ def volatile(comparison: Comparison) -> Judgement:
     if warned[1] < warned[0]:
         return Judgement(VerdictName.EQUIVALENT, "the same numbers, without the warning", evidence)
     return Judgement(VerdictName.EQUIVALENT, "the same numbers; nothing volatile reached a model in this run", evidence)
+
+
+def _targets_are_released(comparison: Comparison) -> bool:
+    """Whether training changed because a volatile forward, a target by the model that learns, feeds it no longer."""
+    if comparison.same_training or comparison.noisy or less_training(comparison) is not None:
+        return False
+    return any(before.used and before.graph and not after.graph for before, after in comparison.of_fix())
 
 
 def _graphs(comparison: Comparison) -> tuple[Evidence, ...]:

@@ -16,12 +16,13 @@ _SYNTHETIC = "dataset"  # the kind of note that stands for synthetic data
 
 def logits(comparison: Comparison) -> Judgement:
     """TFC101: the loss gets logits. Its floor goes, its gradients grow; nothing becomes NaN."""
-    found = [[*a, *b] for a, b in zip(comparison.calls("ce"), comparison.calls("nll"), strict=True)]
+    kinds = [comparison.calls(kind) for kind in ("ce", "nll", "log_softmax")]
+    found = [[call for before_and_after in kinds for call in before_and_after[side]] for side in (0, 1)]
     wrong = [sum(map(_is_probable, calls)) for calls in found]
     norms = [next((s.norm for s in run.steps if s.norm is not None), None) for run in both(comparison)]
     evidence = (
         Evidence("losses that get probabilities", *(share(w, len(c)) for w, c in zip(wrong, found, strict=True))),
-        *_floor(comparison, found[0]),
+        *_floor(comparison, [call for call in found[0] if call.kind == "ce"]),
         Evidence("gradient norm of the first step", *(_number(norm) for norm in norms)),
     )
     if not wrong[0]:
@@ -135,7 +136,7 @@ def batched(comparison: Comparison) -> Judgement:
     before, after = comparison.calls("interpolate", of_fix=True)
     shapes = [_shapes(calls) for calls in (before, after)]
     evidence = (Evidence("interpolate", *shapes),)
-    if not any(_is_unbatched(call) for call in before):
+    if not any(_is_unbatched(call) or call.facts["error"] for call in before):
         return Judgement(VerdictName.PREMISE_ABSENT, "no image without a batch was resized in this run", evidence)
     if broken := less_training(comparison, evidence):
         return broken
@@ -155,7 +156,8 @@ def resized(comparison: Comparison) -> Judgement | None:
     if any(call.facts["error"] for call in after):
         return Judgement(VerdictName.NOT_FIXED, "the call raises as before, and the program goes on", evidence)
     images = [call.facts["shape"] for call in before if _is_unbatched(call)]
-    if not all(_is_batch_of(call.facts["shape"], images) for call in after):
+    refused = [call.facts["shape"] for call in before if call.facts["error"]]  # for whole numbers, say
+    if not all(call.facts["shape"] in refused or _is_batch_of(call.facts["shape"], images) for call in after):
         return Judgement(VerdictName.REGRESSED, "other images are resized", evidence)
     return None
 

@@ -119,7 +119,13 @@ def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
 
 
 def _is_own(contract: Contract, failure: Failure, comparison: Comparison) -> bool:
-    """Whether an exception is of a kind that the rule is about, from lines that the fix is about."""
+    """Whether an exception is of a kind that the rule is about, from lines that the fix is about.
+
+    One that is named with its message may come from anywhere.
+    """
+    named = (entry.partition(": ") for entry in contract.crashes)
+    if any(kind == failure.kind and message and message in failure.message for kind, _, message in named):
+        return True
     if failure.kind not in contract.crashes or failure.place is None:
         return False
     path, line = comparison.front(failure.place)

@@ -15,6 +15,7 @@ from .trees import number
 _FIRST = 8  # calls of a site that are looked at; later every sixteenth
 _TARGETED = "mse_loss l1_loss smooth_l1_loss huber_loss kl_div binary_cross_entropy binary_cross_entropy_with_logits"
 _VALUED = "gt ge lt le __gt__ __ge__ __lt__ __le__ log round multinomial"
+_NATIVE_DROPOUTS = "dropout dropout_ alpha_dropout alpha_dropout_ feature_dropout feature_alpha_dropout"
 _DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout"
 
 
@@ -34,6 +35,10 @@ class Functions:
             self._replace(F, name, self._with_target(name))
         for name in _DROPOUTS.split():
             self._replace(F, name, self._dropping)
+        for name in _NATIVE_DROPOUTS.split():
+            self._replace(torch, name, self._dropping_natively)
+        for owner in (F, torch, torch.Tensor):
+            self._replace(owner, "log_softmax", self._taking_logarithms)
         self._replace(F, "scaled_dot_product_attention", self._attending)
         for name in ("interpolate", "upsample"):
             self._replace(F, name, self._resizing)
@@ -92,6 +97,14 @@ class Functions:
 
         return watched
 
+    def _taking_logarithms(self, original, args, kwargs):
+        """A softmax before a log_softmax is the same mistake as one before cross entropy, and NLL comes later."""
+        scores = _argument(args, kwargs, 0, "input")
+        result = original(*args, **kwargs)
+        if isinstance(scores, torch.Tensor) and scores.dim():
+            self._tell("log_softmax", self.recorder.site(3), activation=last_activation(scores))
+        return result
+
     def _meant(self, kind, args, kwargs, scores):
         """The loss of the scores that these probabilities were made of: what it must be once it gets those."""
         logits = logits_of(scores.detach())
@@ -135,6 +148,10 @@ class Functions:
         probability = _argument(args, kwargs, 1, "p")
         active = (not alpha if given is None else bool(given)) and probability != 0
         self._dropped(active)
+        return original(*args, **kwargs)
+
+    def _dropping_natively(self, original, args, kwargs):
+        self._dropped(bool(_argument(args, kwargs, 2, "train")) and _argument(args, kwargs, 1, "p") != 0)
         return original(*args, **kwargs)
 
     def _attending(self, original, args, kwargs):
@@ -202,6 +219,8 @@ def _mode_of_caller(frame):
         if frame is None:
             return None
         owner = frame.f_locals.get("self")
+        if isinstance(owner, nn.modules.dropout._DropoutNd):
+            return None  # one that is made in every call is in training mode, whatever is around it
         if isinstance(owner, nn.Module):
             return bool(owner.training)
         frame = frame.f_back
