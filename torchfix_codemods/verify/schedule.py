@@ -42,6 +42,10 @@ class Runner(Protocol):
         """Run it."""
 
 
+#: Hears what is run, how many runs were made, and about how many there will be.
+Told = Callable[[str, int, int], None]
+
+
 @dataclass(frozen=True)
 class Judged:
     """A unit's judgement, and a run that shows its circumstances."""
@@ -54,18 +58,19 @@ class Judged:
 class Schedule:
     """The runs of one script for some units. `judge_all` makes them."""
 
-    def __init__(
-        self, run: Runner, text: Text, within: Within, told: Callable[[str], None] = lambda phase: None
-    ) -> None:
-        self._run = run
+    def __init__(self, run: Runner, text: Text, within: Within, told: Told = lambda phase, done, about: None) -> None:
+        self._make = run
         self._text = text
         self._within = within
         self._told = told
         self._options = Options()
+        self._done = 0
+        self._about = 0
 
     def judge_all(self, units: Sequence[Unit]) -> list[Judged]:
         """A judgement for every unit, in their order."""
         self._options = replace(self._options, repeat=any(contract_of(unit.code).repeats for unit in units))
+        self._about = runs_for(units)
         base = self._baseline(units)
         if cause_of(base.first) and not _may_be_cured(base.first):
             judgement = Judgement(VerdictName.CANNOT_RUN, cause_of(base.first))
@@ -131,8 +136,7 @@ class Schedule:
 
     def _pair(self, base: _Base, variant: Variant, phase: str, **changed: Any) -> tuple[RunReport, RunReport]:
         options = replace(self._options, **changed)
-        self._told(phase)
-        return self._run(base.variant, options), self._run(variant, options)
+        return self._run(base.variant, phase, options), self._run(variant, phase, options)
 
     def _one_by_one(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
         """The program raises as it is: a fix may need the others before it shows what it does."""
@@ -175,8 +179,12 @@ class Schedule:
         return Variant(self._text, units)
 
     def _made(self, variant: Variant, phase: str) -> RunReport:
-        self._told(phase)
-        return self._run(variant, self._options)
+        return self._run(variant, phase, self._options)
+
+    def _run(self, variant: Variant, phase: str, options: Options) -> RunReport:
+        self._told(phase, self._done, max(self._about, self._done + 1))
+        self._done += 1
+        return self._make(variant, options)
 
     def _judged(
         self,
@@ -199,6 +207,14 @@ class Schedule:
             alone=len(variant.units) == len(base.variant.units) + 1,
         )
         return Judged(unit, judge(unit, comparison), after)
+
+
+def runs_for(units: Sequence[Unit]) -> int:
+    """About how many runs are made for units, if nothing special comes up."""
+    contracts = [contract_of(unit.code) for unit in units]
+    groups = len({contract.keeps for contract in contracts if contract.neutral})
+    alone = sum(1 + 2 * contract.holds for contract in contracts if not contract.neutral)
+    return 2 + groups + alone + (len(units) > 1)
 
 
 @dataclass(frozen=True)
