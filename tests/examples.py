@@ -29,6 +29,7 @@ between the heading and the first block:
 * neither of the two: a fix. Blocks marked `after` hold the files that change; those without one stay as they are.
 * `Run: <claim>, ...`: the block marked `run` is executed, before and (where there is a fix) after, and each claim of
   `claims.py` must hold between the two runs.
+* `Verdict: <name>: <reason>; ...`: what the runs before and after showed (written by scripts/page_verdicts.py).
 * `Prints: <text>`: the last run's output contains this text.
 
 Comments inside the blocks belong to the example: whether they survive is part of the test.
@@ -46,7 +47,7 @@ RULES_FOLDER = Path(__file__).parent.parent / "torchfix_codemods" / "rules"
 Kind = Literal["fix", "leave", "suggestion"]
 
 _FENCE = re.compile(r'^```python title="(?P<title>[^"]+)"(?P<words>(?: (?:run|after|suggestion))*)$')
-_KEY = re.compile(r"^(Finding|Left alone|Suggestion|Run|Prints): (.+)$")
+_KEY = re.compile(r"^(Finding|Left alone|Suggestion|Run|Verdict|Prints): (.+)$")
 
 
 class PageError(ValueError):
@@ -71,6 +72,7 @@ class Example:
     program: str | None = None
     claims: tuple[str, ...] = ()
     prints: str | None = None
+    verdict: str = ""
 
     @property
     def id(self) -> str:
@@ -193,6 +195,7 @@ def _finish(page: str, rule: str, draft: _Draft) -> Example:
         program=draft.program,
         claims=tuple(_words(keys.get("Run"))),
         prints=keys.get("Prints"),
+        verdict=keys.get("Verdict", ""),
     )
     if problem := _problem(example):
         raise PageError(f"{page}:{draft.line}: {draft.number} {problem}")

@@ -143,13 +143,14 @@ def verification(
     scripts: tuple[str, ...] = (),
     args: tuple[str, ...] | None = None,
     overrides: VerifySettings | None = None,
-    told: Callable[[str], None] = lambda phase: None,
+    told: Callable[[str, int, int], None] = lambda phase, done, about: None,
 ) -> Verification:
     """What runs of the program show about each fix of a plan. Raises `UsageError` for a script that is not there.
 
     `scripts` (none: those that reach the changed files) are run with `args`; `overrides` go over the settings.
     """
-    from torchfix_codemods.verify.checking import Files, Wish, verify
+    from torchfix_codemods.verify.checking import verify
+    from torchfix_codemods.verify.tasks import Files, Wish
 
     files = Files(
         text=analysis.text,

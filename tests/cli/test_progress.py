@@ -36,3 +36,14 @@ def test_a_short_run_a_pipe_and_the_quiet_see_none(monkeypatch: pytest.MonkeyPat
     assert drawn(monkeypatch, Screen(), Terminal(), patience=60) == ""
     assert drawn(monkeypatch, io.StringIO(), Terminal(), patience=0) == ""
     assert drawn(monkeypatch, Screen(), Terminal(quiet=True), patience=0) == ""
+
+
+def test_runs_show_their_phase_and_the_time_left(monkeypatch: pytest.MonkeyPatch):
+    for stream, terminal, seen in ((Screen(), Terminal(), True), (io.StringIO(), Terminal(), False)):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with progress.shown_phase(terminal) as told:
+            told("train.py: the program as it is", 0, 4)
+            told("train.py: the same again", 1, 4)
+        shown = stream.getvalue()
+        assert ("the program as it is (run 1 of about 4)" in shown) is seen
+        assert ("the same again (run 2 of about 4, about 0 s left)" in shown) is seen

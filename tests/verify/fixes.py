@@ -33,7 +33,11 @@ def judge_all(programs: Programs, files: dict[str, str] | str, changes: Sequence
     """The verdicts of changes to a program, from real runs."""
     given = {"main.py": files} if isinstance(files, str) else files
     texts = {path: textwrap.dedent(text) for path, text in given.items()}
-    units = [_unit(number, item, texts[item.path]) for number, item in enumerate(changes, 1)]
+    return judge_units(programs, texts, [unit(n, [item], texts) for n, item in enumerate(changes, 1)], **job)
+
+
+def judge_units(programs: Programs, texts: dict[str, str], units: Sequence[Unit], **job: Any) -> list[Judged]:
+    """The verdicts of units, from real runs."""
     marks = marks_before(units, texts.__getitem__, str)
 
     def run(variant: Variant, options: Options) -> Any:
@@ -44,6 +48,7 @@ def judge_all(programs: Programs, files: dict[str, str] | str, changes: Sequence
             seed=options.seed,
             fixed_seeds=options.fixed_seeds,
             repeat=options.repeat,
+            hold=options.hold,
             marks=told,
             **{**extra, **job},
         )
@@ -56,12 +61,16 @@ def verdicts(programs: Programs, files: dict[str, str] | str, *changes: Change, 
     return [judged.judgement.name.value for judged in judge_all(programs, files, changes, **job)]
 
 
-def _unit(number: int, item: Change, text: str) -> Unit:
-    edits = tuple(_edit(item.path, text, old, new) for old, new in item.replacements)
-    spans = [edit for edit in edits if edit.start < edit.end] or list(edits)
-    place = Location(item.path, min(e.start for e in spans), max(e.end for e in spans))
-    level = LEVELS.get(item.code, Level.EQUIVALENT)
-    finding = Finding("rule", item.code, level, place, "message", fix=Fix("title", edits), id=f"id{number}")
+def unit(number: int, changes: Sequence[Change], texts: dict[str, str]) -> Unit:
+    """One fix made of the changes to several files."""
+    edits = tuple(_edit(item.path, texts[item.path], old, new) for item in changes for old, new in item.replacements)
+    path = changes[0].path
+    own = [edit for edit in edits if edit.path == path]
+    spans = [edit for edit in own if edit.start < edit.end] or own
+    place = Location(path, min(e.start for e in spans), max(e.end for e in spans))
+    code = changes[0].code
+    level = LEVELS.get(code, Level.EQUIVALENT)
+    finding = Finding("rule", code, level, place, "message", fix=Fix("title", edits), id=f"id{number}")
     return Unit(f"fix{number}", (finding,), edits)
 
 

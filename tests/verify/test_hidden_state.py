@@ -75,6 +75,8 @@ def test_what_cannot_run_says_what_would_help(programs: Programs):
     assert "args =" in cause_of(programs.run("{}['resnet20']\n"))
     assert "'json.no_such' is missing from its package (prepare" in cause_of(programs.run("import json.no_such\n"))
     assert cause_of(programs.run("import torch.utils.ffi\n")).startswith("this torch has no torch.utils.ffi (python")
+    hungry = programs.run('raise RuntimeError("DefaultCPUAllocator: can\'t allocate memory")\n')
+    assert "memory = ..." in cause_of(hungry)
     assert "another version" in cause_of(programs.run("from json import no_such\n"))
     assert cause_of(programs.run(TRAIN + "train()\nassert 1 > 2\n")) == ""  # a model ran: that is no cause
     assert "print 1" in programs.run("print 1\n").output

@@ -136,7 +136,11 @@ def test_a_fix_of_what_is_no_mistake(programs: Programs):
 def test_lines_that_never_run(programs: Programs):
     program = CLASSIFIER + "\nif False:\n    net(inputs)\n"
     unreached = change("TFC202", ("if False:\n    net(inputs)", "if False:\n    with torch.no_grad(): net(inputs)"))
-    assert verdicts(programs, program, unreached) == ["NOT_EXERCISED"]
+    (found,) = judge_all(programs, program, [unreached])
+    assert found.judgement.name == "NOT_EXERCISED" and "inner = ... or outer = ..." in found.judgement.reason
+    whole = {"inner": 999, "outer": 999, "steps": 9999}
+    (found,) = judge_all(programs, program, [unreached], limits=whole)
+    assert found.judgement.reason == "the changed lines never ran"
 
 
 def test_crashes(programs: Programs):

@@ -30,14 +30,22 @@ def shown_progress(terminal: Terminal) -> Iterator[Progress]:
 
 
 @contextmanager
-def shown_phase(terminal: Terminal) -> Iterator[Callable[[str], None]]:
-    """A function that hears what is run at the moment; what it showed is gone at the end."""
+def shown_phase(terminal: Terminal) -> Iterator[Callable[[str, int, int], None]]:
+    """A function that hears what is run, how many runs were made and about how many there are; with the time left.
+
+    What it showed is gone at the end.
+    """
     enabled = not terminal.quiet and sys.stderr.isatty() and terminal.color != "never"
     started = time.monotonic()
 
-    def told(phase: str) -> None:
+    def told(phase: str, done: int, about: int) -> None:
+        nonlocal started
+        if not done:
+            started = time.monotonic()  # another script
         if enabled:
-            sys.stderr.write(f"\r{printable(phase)} ({time.monotonic() - started:.0f} s)\x1b[K")
+            elapsed = time.monotonic() - started
+            left = f", about {elapsed / done * (about - done):.0f} s left" if done else ""
+            sys.stderr.write(f"\r{printable(phase)} (run {done + 1} of about {about}{left})\x1b[K")
             sys.stderr.flush()
 
     try:

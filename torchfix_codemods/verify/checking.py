@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from torchfix_codemods.findings import Finding
 from torchfix_codemods.rewrite.compose import PlannedEdit
 from torchfix_codemods.source.errors import TorchfixError
-from torchfix_codemods.source.settings import Settings
-from torchfix_codemods.source.verify_settings import VerifySettings
 from torchfix_codemods.verify.client import Client
 from torchfix_codemods.verify.model import ScriptRun, Verdict, VerdictName, Verification
-from torchfix_codemods.verify.recipe import Recipe, configured_scripts, project_root, recipe_for
+from torchfix_codemods.verify.recipe import Recipe
 from torchfix_codemods.verify.sandbox import Sandbox, environment
-from torchfix_codemods.verify.schedule import Judged, Schedule
+from torchfix_codemods.verify.schedule import Judged, Schedule, Told
 from torchfix_codemods.verify.session import Session
+from torchfix_codemods.verify.tasks import Files, Wish, repeat_command, tasks_for
 from torchfix_codemods.verify.units import Unit, Variant, units_of
 from torchfix_codemods.verify.verdict import caveats_of
 
@@ -39,31 +36,6 @@ _ORDER = (
     VerdictName.CANNOT_RUN,
     VerdictName.NOT_RUN,
 )
-Told = Callable[[str], None]
-#: What a command line may say of runs.
-_REPEATED = ("python", "inner", "outer", "steps", "seconds", "device", "sandbox")
-
-
-@dataclass(frozen=True)
-class Files:
-    """The files that fixes change, by the paths that reports show: texts, bytes of changed texts, real places."""
-
-    text: Callable[[str], str]
-    encode: Callable[[str, str], bytes]
-    real: Callable[[str], Path]
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is to be run: `scripts` by hand (none: those that reach the changed files), `args` and `overrides` from the
-    command line, `paths` in which fixes were looked for. Scripts count from `cwd`."""
-
-    settings: Settings
-    cwd: Path
-    paths: tuple[str, ...] = (".",)
-    scripts: tuple[str, ...] = ()
-    args: tuple[str, ...] | None = None
-    overrides: VerifySettings | None = None
 
 
 def verify(
@@ -71,13 +43,13 @@ def verify(
     planned: Sequence[PlannedEdit],
     files: Files,
     wish: Wish,
-    told: Told = lambda phase: None,
+    told: Told = lambda phase, done, about: None,
 ) -> Verification:
     """A verdict for every finding whose fix is planned. Raises `UsageError` for a script that is not there."""
     units = units_of(findings, planned)
     if not units:
         return Verification()
-    tasks, unreached = _tasks(units, files, wish)
+    tasks, unreached = tasks_for(units, files, wish)
     verdicts = {finding.id: _not_run(finding, reason) for unit, reason in unreached for finding in unit.findings}
     scripts: list[ScriptRun] = []
     with ExitStack() as stack:
@@ -90,60 +62,6 @@ def verify(
                 if known is None or _ORDER.index(verdict.name) < _ORDER.index(known.name):
                     verdicts[verdict.finding] = verdict
     return Verification(verdicts, tuple(scripts))
-
-
-# --- what to run -----------------------------------------------------------------------------------------------------
-
-
-def _tasks(
-    units: Sequence[Unit], files: Files, wish: Wish
-) -> tuple[list[tuple[Recipe, list[Unit]]], list[tuple[Unit, str]]]:
-    """Recipes with the units that each runs, and units that no script runs, with the reason."""
-    holding = {files.real(edit.path) for unit in units for edit in unit.edits}
-    if wish.scripts:
-        recipes = [_recipe(script, wish, holding) for script in wish.scripts]
-        return [(recipe, list(units)) for recipe in recipes], []
-    reached: dict[Path, set[Path]] = {}
-    reasons: dict[Path, str] = {}
-    for root, inside in _by_project(holding).items():
-        _find_scripts(root, inside, wish, reached, reasons)
-    tasks: list[tuple[Recipe, list[Unit]]] = []
-    for script, covered in sorted(reached.items()):
-        concerned = [u for u in units if any(files.real(edit.path) in covered for edit in u.edits)]
-        own = {files.real(edit.path) for unit in concerned for edit in unit.edits}
-        tasks.append((_recipe(script, wish, own), concerned))
-    run = [unit for _, concerned in tasks for unit in concerned]
-    return tasks, [(unit, _reason(unit, files, reasons)) for unit in units if unit not in run]
-
-
-def _recipe(script: str | Path, wish: Wish, holding: Iterable[Path]) -> Recipe:
-    return recipe_for(script, wish.args, wish.settings, wish.overrides, cwd=wish.cwd, holding=frozenset(holding))
-
-
-def _by_project(paths: Iterable[Path]) -> dict[Path, set[Path]]:
-    projects: dict[Path, set[Path]] = {}
-    for path in paths:
-        projects.setdefault(project_root(path), set()).add(path)
-    return projects
-
-
-def _find_scripts(
-    root: Path, inside: set[Path], wish: Wish, reached: dict[Path, set[Path]], reasons: dict[Path, str]
-) -> None:
-    from torchfix_codemods.verify.closure import project_at
-    from torchfix_codemods.verify.scripts import scripts_for
-
-    edited = [path.relative_to(root).as_posix() for path in sorted(inside)]
-    named = [s.relative_to(root).as_posix() for s in configured_scripts(wish.settings) if s.is_relative_to(root)]
-    exercise = scripts_for(edited, project_at(root, (*edited, *named)), named)
-    for script, covered in exercise.scripts:
-        reached.setdefault(root / script, set()).update(root / path for path in covered)
-    reasons.update((root / path, reason) for path, reason in exercise.not_exercised)
-
-
-def _reason(unit: Unit, files: Files, reasons: Mapping[Path, str]) -> str:
-    found = [reasons[real] for edit in unit.edits if (real := files.real(edit.path)) in reasons]
-    return found[0] if found else "no script reaches it"
 
 
 def _not_run(finding: Finding, reason: str) -> Verdict:
@@ -199,7 +117,16 @@ def _ran(
     try:
         sandbox, client = houses.house(recipe)
         session = Session(recipe, sandbox, client, inside, files.text, files.encode, _within(recipe, files))
-        schedule = Schedule(session.run, files.text, _within(recipe, files), lambda phase: told(f"{script}: {phase}"))
+
+        def about_script(phase: str, done: int, about: int) -> None:
+            told(f"{script}: {phase}", done, about)
+
+        schedule = Schedule(
+            session.run,
+            files.text,
+            _within(recipe, files),
+            lambda phase, done, about: told(f"{script}: {phase}", done, about),
+        )
         judged = schedule.judge_all(inside)
     except TorchfixError as error:
         seconds = time.monotonic() - started
@@ -267,15 +194,3 @@ def _script_run(
         caveats=(*caveats_of([each.run for each in judged]), *(f"no such file: {name}" for name in recipe.missing)),
         repeat=again,
     )
-
-
-def repeat_command(recipe: Recipe, wish: Wish) -> str:
-    """What to type to make the runs of one script again."""
-    script = os.path.relpath(recipe.project / recipe.script, wish.cwd)
-    words = ["torchfix", "verify", *wish.paths]
-    words += ["--script", script] if wish.paths != (script,) else []
-    for name in _REPEATED:
-        value = getattr(wish.overrides, name, None)
-        words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)] if value is not None else []
-    words += ["--", *recipe.args] if recipe.args else []
-    return shlex.join(words)

@@ -13,11 +13,14 @@ from torchfix_codemods.findings import Edit
 from torchfix_codemods.rewrite.edits import apply_edits
 from torchfix_codemods.verify.comparison import Lines
 
+FUNCTIONS: tuple[type[ast.stmt], ...] = (ast.FunctionDef, ast.AsyncFunctionDef)
+#: What is done under the header of these is what a change of the header is about.
+REGIONS: tuple[type[ast.stmt], ...] = (*FUNCTIONS, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-class Function(NamedTuple):
-    """The lines of a function: from its first decorator, to its end, and the last line of its header."""
+class Block(NamedTuple):
+    """The lines of a statement with a block: from its first decorator, to its end, and the last line of its header."""
 
     first: int
     last: int
@@ -37,8 +40,8 @@ def lines_written(before: str, edits: Sequence[Edit], wanted: Edit) -> Lines:
     return lines_of(apply_edits(before, edits), start, start + len(wanted.new))
 
 
-def functions(text: str) -> list[Function]:
-    """Every function of a text; none where it is not accepted."""
+def blocks(text: str, kinds: tuple[type[ast.stmt], ...]) -> list[Block]:
+    """Every statement of some kinds (which have a block) of a text; none where the text is not accepted."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -46,14 +49,20 @@ def functions(text: str) -> list[Function]:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return []
     return [
-        Function(
-            min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]),
+        Block(
+            min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))]),
             node.end_lineno or node.lineno,
-            max(node.lineno, node.body[0].lineno - 1),
+            max(node.lineno, _body(node)[0].lineno - 1),
         )
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(node, kinds)
     ]
+
+
+def _body(node: ast.stmt) -> list[ast.stmt]:
+    """The block under the header of a statement that has one."""
+    found: list[ast.stmt] = vars(node)["body"]
+    return found
 
 
 def line_map(before: str, after: str, edits: Sequence[Edit]) -> list[int]:
@@ -83,14 +92,12 @@ def _origin(before: str, starts: Sequence[int], offset: int, edits: Sequence[Edi
 
 def _replaced_line(before: str, starts: Sequence[int], edit: Edit, position: int) -> int:
     """The line that says the same among those that an edit replaced, else the one that stands as far down."""
-    written = _LINE_END.split(edit.new)
+    written: list[str] = _LINE_END.split(edit.new)
     index = len(_LINE_END.findall(edit.new[:position]))
-    said: str = written[index].strip()
+    said = written[index].strip()
     first, last = lines_of(before, edit.start, edit.end)
     ends = [*starts[1:], len(before)]
-    alike: list[int] = [
-        line for line in range(first, last + 1) if before[starts[line - 1] : ends[line - 1]].strip() == said
-    ]
+    alike = [line for line in range(first, last + 1) if before[starts[line - 1] : ends[line - 1]].strip() == said]
     if said and alike:
         earlier: int = sum(line.strip() == said for line in written[:index])
         return alike[min(earlier, len(alike) - 1)]

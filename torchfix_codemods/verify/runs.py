@@ -15,7 +15,9 @@ class Forward:
 
     `training` of its `dependent` mode-dependent layers were in training mode; `statistics` counts the normalisations
     whose running statistics moved, `dropped` the calls that dropped values. `saved` is in bytes, None where not
-    sampled; `crc` is a checksum of the output. `used` says whether a backward went through it.
+    sampled; `crc` is a checksum of the output, `digest` its length as a vector and its projection on a ramp, `shapes`
+    are those of its tensors; `learns` says whether an optimizer holds one of its parameters. `used` says whether a
+    backward went through it.
     """
 
     stack: tuple[Place, ...]
@@ -30,6 +32,9 @@ class Forward:
     dropped: int
     crc: int | None
     repeats: bool | None
+    digest: tuple[float, float] | None = None
+    shapes: tuple[tuple[int, ...], ...] | None = None
+    learns: bool | None = None
     used: bool = False
 
     @property
@@ -49,12 +54,16 @@ class Backward:
 
 @dataclass(frozen=True)
 class Step:
-    """An optimizer step: checksum of the parameters after it, norm of the gradients that it used."""
+    """An optimizer step: checksum of the parameters after it, norm of the gradients that it used.
+
+    `gradients` of its parameters had one, None where that was not seen.
+    """
 
     crc: int | None
     norm: float | None
     cleared: bool
     backwards: int
+    gradients: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,8 +96,11 @@ class Failure:
 
 @dataclass
 class RunReport:
-    """One run. `status` is finished, stopped (enough was seen), exit, crashed, or killed; `output` the end of what it
-    printed, `seconds` are of processor time, `peak` and `memory` are bytes."""
+    """One run. `status` is finished, stopped (enough was seen), exit, crashed, or killed.
+
+    `output` is the end of what it printed, `cuts` the number of loops that were cut short, `seconds` are of processor
+    time, `peak` and `memory` are bytes.
+    """
 
     status: str = "killed"
     why: str = ""
@@ -98,6 +110,7 @@ class RunReport:
     steps: list[Step] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     hits: set[str] = field(default_factory=set)
+    cuts: int = 0
     warnings: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     notes: list[tuple[str, str, int]] = field(default_factory=list)
     peak: int = 0
@@ -113,6 +126,11 @@ class RunReport:
         if self.status == "stopped":
             return self.why != "seconds" or bool(self.backwards or self.forwards)
         return self.status == "finished" or (self.status == "exit" and not self.why)
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether it ended where its time was over: how far it came is then chance."""
+        return self.why == "seconds"
 
     @property
     def worked(self) -> bool:
@@ -161,11 +179,13 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
             case "back":
                 report.backwards.append(Backward(event["loss"], event["retain"], event["live"]))
             case "step":
-                report.steps.append(Step(event["crc"], event.get("norm"), event["cleared"], event["backs"]))
+                report.steps.append(_step(event))
             case "call":
                 _call(report, event)
             case "hit":
                 report.hits.add(event["mark"])
+            case "cut":
+                report.cuts += 1
             case "end":
                 _end(report, event)
             case "done":
@@ -175,7 +195,12 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
     return report
 
 
+def _step(event: Mapping[str, Any]) -> Step:
+    return Step(event["crc"], event.get("norm"), event["cleared"], event["backs"], event.get("ng"))
+
+
 def _forward(event: Mapping[str, Any], stack: tuple[Place, ...]) -> Forward:
+    digest, shapes = event.get("digest"), event.get("shapes")
     return Forward(
         stack=stack,
         kind=event["cls"],
@@ -189,6 +214,9 @@ def _forward(event: Mapping[str, Any], stack: tuple[Place, ...]) -> Forward:
         dropped=event["drop"],
         crc=event.get("crc"),
         repeats=event.get("repeats"),
+        digest=(digest[0], digest[1]) if digest else None,
+        learns=event.get("learns"),
+        shapes=tuple(map(tuple, shapes)) if shapes is not None else None,
     )
 
 

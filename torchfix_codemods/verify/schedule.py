@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from torchfix_codemods.verify.comparison import Comparison, has_nan
-from torchfix_codemods.verify.contracts import Judgement, contract_of
+from torchfix_codemods.verify.contracts import contract_of
+from torchfix_codemods.verify.invariants import Judgement
 from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.runs import RunReport
 from torchfix_codemods.verify.units import Text, Unit, Variant, Within, scope_of
@@ -22,12 +23,16 @@ _MORE_SEEDS = (1, 2)
 
 @dataclass(frozen=True)
 class Options:
-    """How one run is made. `batch` None is the recipe's own limit."""
+    """How one run is made. `batch` None is the recipe's own limit.
+
+    `hold`: the parameters stay as they are.
+    """
 
     seed: int = 0
     fixed_seeds: bool = False
     batch: int | None = None
     repeat: bool = False
+    hold: bool = False
 
 
 class Runner(Protocol):
@@ -35,6 +40,10 @@ class Runner(Protocol):
 
     def __call__(self, variant: Variant, options: Options) -> RunReport:
         """Run it."""
+
+
+#: Hears what is run, how many runs were made, and about how many there will be.
+Told = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -49,18 +58,19 @@ class Judged:
 class Schedule:
     """The runs of one script for some units. `judge_all` makes them."""
 
-    def __init__(
-        self, run: Runner, text: Text, within: Within, told: Callable[[str], None] = lambda phase: None
-    ) -> None:
-        self._run = run
+    def __init__(self, run: Runner, text: Text, within: Within, told: Told = lambda phase, done, about: None) -> None:
+        self._make = run
         self._text = text
         self._within = within
         self._told = told
         self._options = Options()
+        self._done = 0
+        self._about = 0
 
     def judge_all(self, units: Sequence[Unit]) -> list[Judged]:
         """A judgement for every unit, in their order."""
         self._options = replace(self._options, repeat=any(contract_of(unit.code).repeats for unit in units))
+        self._about = runs_for(units)
         base = self._baseline(units)
         if cause_of(base.first) and not _may_be_cured(base.first):
             judgement = Judgement(VerdictName.CANNOT_RUN, cause_of(base.first))
@@ -95,9 +105,11 @@ class Schedule:
     # --- fixes -------------------------------------------------------------------------------------------------------
 
     def _grouped(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
+        """Fixes after which evaluations give something else are not run with those after which they may not."""
         neutral = [unit for unit in units if contract_of(unit.code).neutral]
         others = [unit for unit in units if unit not in neutral]
-        found = self._neutral(neutral, base) if neutral else []
+        groups = [[u for u in neutral if contract_of(u.code).keeps is keeps] for keeps in (True, False)]
+        found = [judged for group in groups if group for judged in self._neutral(group, base)]
         return [*found, *(self._alone(unit, base) for unit in others)]
 
     def _neutral(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
@@ -106,7 +118,7 @@ class Schedule:
             return [self._alone(units[0], base)]
         variant = self._variant(units)
         after = self._made(variant, f"with {len(units)} fixes that must not change training")
-        if _is_clean(base, after):
+        if _is_clean(base, after, keeps=all(contract_of(unit.code).keeps for unit in units)):
             return [self._judged(unit, base, variant, after) for unit in units]
         middle = len(units) // 2
         return [*self._neutral(units[:middle], base), *self._neutral(units[middle:], base)]
@@ -116,13 +128,15 @@ class Schedule:
         after = self._made(variant, f"with {unit.findings[0].code} alone")
         seeds: list[tuple[RunReport, RunReport]] = []
         if contract_of(unit.code).seeds and after.ended_well and not _is_synthetic(after):
-            seeds = [self._pair(base, variant, seed) for seed in _MORE_SEEDS]
-        return self._judged(unit, base, variant, after, seeds)
+            seeds = [self._pair(base, variant, f"under seed {seed}", seed=seed) for seed in _MORE_SEEDS]
+        held = None
+        if contract_of(unit.code).holds and after.ended_well and base.first.ended_well:
+            held = self._pair(base, variant, "with the parameters held", hold=True)
+        return self._judged(unit, base, variant, after, seeds, held)
 
-    def _pair(self, base: _Base, variant: Variant, seed: int) -> tuple[RunReport, RunReport]:
-        options = replace(self._options, seed=seed)
-        self._told(f"under seed {seed}")
-        return self._run(base.variant, options), self._run(variant, options)
+    def _pair(self, base: _Base, variant: Variant, phase: str, **changed: Any) -> tuple[RunReport, RunReport]:
+        options = replace(self._options, **changed)
+        return self._run(base.variant, phase, options), self._run(variant, phase, options)
 
     def _one_by_one(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
         """The program raises as it is: a fix may need the others before it shows what it does."""
@@ -165,8 +179,12 @@ class Schedule:
         return Variant(self._text, units)
 
     def _made(self, variant: Variant, phase: str) -> RunReport:
-        self._told(phase)
-        return self._run(variant, self._options)
+        return self._run(variant, phase, self._options)
+
+    def _run(self, variant: Variant, phase: str, options: Options) -> RunReport:
+        self._told(phase, self._done, max(self._about, self._done + 1))
+        self._done += 1
+        return self._make(variant, options)
 
     def _judged(
         self,
@@ -175,6 +193,7 @@ class Schedule:
         variant: Variant,
         after: RunReport,
         seeds: Sequence[tuple[RunReport, RunReport]] = (),
+        held: tuple[RunReport, RunReport] | None = None,
     ) -> Judged:
         comparison = Comparison(
             base.first,
@@ -184,9 +203,18 @@ class Schedule:
             variant.back(self._within),
             base.variant.back(self._within),
             seeds,
+            held,
             alone=len(variant.units) == len(base.variant.units) + 1,
         )
         return Judged(unit, judge(unit, comparison), after)
+
+
+def runs_for(units: Sequence[Unit]) -> int:
+    """About how many runs are made for units, if nothing special comes up."""
+    contracts = [contract_of(unit.code) for unit in units]
+    groups = len({contract.keeps for contract in contracts if contract.neutral})
+    alone = sum(1 + 2 * contract.holds for contract in contracts if not contract.neutral)
+    return 2 + groups + alone + (len(units) > 1)
 
 
 @dataclass(frozen=True)
@@ -201,11 +229,12 @@ class _Base:
 _BAD = (VerdictName.REGRESSED, VerdictName.PREMISE_ABSENT, VerdictName.CANNOT_RUN)
 
 
-def _is_clean(base: _Base, after: RunReport) -> bool:
-    """Whether a run with several fixes ended well, with the same training."""
+def _is_clean(base: _Base, after: RunReport, *, keeps: bool) -> bool:
+    """Whether a run with several fixes ended well, with the same training; `keeps`: and the same evaluations."""
     comparison = Comparison(base.first, base.second, after)
-    counts = [(len(r.backwards), len(r.trainings), len(r.evaluations)) for r in (base.first, after)]
-    return after.ended_well and comparison.same_training and counts[0] == counts[1]
+    counts = [(len(r.backwards), len(r.forwards)) for r in (base.first, after)]
+    same = after.ended_well and comparison.same_training and counts[0] == counts[1]
+    return same and not (keeps and (comparison.other_outputs() or comparison.other_prints()))
 
 
 def _may_be_cured(run: RunReport) -> bool:

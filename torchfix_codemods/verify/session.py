@@ -99,6 +99,7 @@ class Session:
             "seed": options.seed,
             "fixed_seeds": options.fixed_seeds,
             "repeat": options.repeat,
+            "hold": options.hold,
             "limits": limits,
             "device": recipe.device,
             "standins": list(recipe.standins),

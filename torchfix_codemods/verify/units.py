@@ -13,7 +13,7 @@ from torchfix_codemods.findings import Edit, Finding
 from torchfix_codemods.rewrite.compose import PlannedEdit
 from torchfix_codemods.rewrite.edits import apply_edits, by_path, merge
 from torchfix_codemods.verify.comparison import Lines
-from torchfix_codemods.verify.lines import Function, functions, line_map, lines_of, lines_written
+from torchfix_codemods.verify.lines import FUNCTIONS, REGIONS, Block, blocks, line_map, lines_of, lines_written
 from torchfix_codemods.verify.runs import Place
 
 _IMPORTS = re.compile(r"(?:\s*(?:import|from)\s[^\n]*\n?)+\Z")
@@ -107,23 +107,25 @@ def marks_before(units: Iterable[Unit], text: Text, within: Within) -> dict[str,
 def scope_of(unit: Unit, text: Text, within: Within) -> dict[str, list[Lines]]:
     """The lines that a unit is about: from its first edit to its last, with what its findings point at.
 
-    Where it adds a decorator, or edits stand in the header of a function, that is the whole function.
+    Where it adds a decorator, or edits stand in the header of a function, that is the whole function; so for the header
+    of a loop, on which a region begins whose further lines are only indented.
     """
     scope: dict[str, list[Lines]] = {}
     for path, edits in by_path(_telling(unit.edits)).items():
         content = text(path)
-        known = functions(content)
+        regions = blocks(content, REGIONS)
         spans = [lines_of(content, edit.start, edit.end) for edit in edits]
         places = [finding.location for finding in unit.findings if finding.location.path == path]
         spans += [lines_of(content, place.start, place.end) for place in places]
-        headers = [f for f in known if any(f.first <= first <= f.header for first, _ in spans)]
-        scope[within(path)] = _hulls([*spans, *((f.first, f.last) for f in headers)], known)
+        headers = [r for r in regions if any(r.first <= first <= r.header for first, _ in spans)]
+        whole = [*spans, *((region.first, region.last) for region in headers)]
+        scope[within(path)] = _hulls(whole, blocks(content, FUNCTIONS))
     return scope
 
 
-def _hulls(spans: Sequence[Lines], known: Sequence[Function]) -> list[Lines]:
+def _hulls(spans: Sequence[Lines], known: Sequence[Block]) -> list[Lines]:
     """One range for all spans inside of one function, so that what stands between two edits belongs to them."""
-    hulls: dict[Function | None, Lines] = {}
+    hulls: dict[Block | None, Lines] = {}
     for first, last in spans:
         home = max((f for f in known if f.first <= first <= f.last), default=None)
         low, high = hulls.get(home, (first, last))

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from torchfix_codemods.verify.comparison import Comparison
-from torchfix_codemods.verify.contracts import Contract, Judgement, contract_of
+from torchfix_codemods.verify.contracts import Contract, contract_of
+from torchfix_codemods.verify.invariants import Judgement, less_training
 from torchfix_codemods.verify.model import VERIFIED, Evidence, VerdictName
 from torchfix_codemods.verify.runs import Failure, RunReport
 from torchfix_codemods.verify.units import Unit
@@ -35,6 +36,8 @@ def cause_of(run: RunReport) -> str:
         return f"the sandbox refused: {refused[-1]}; then {failure} ({_keys('files', 'args')})"
     if failure.kind in ("FileNotFoundError", "NotADirectoryError"):
         return f"{failure} ({_keys('files', 'prepare', 'args')})"
+    if "allocate memory" in failure.message or failure.kind in ("MemoryError", "OutOfMemoryError"):
+        return f"it wants more memory than it is given: {failure} ({_keys('memory', 'args')})"
     if failure.kind == "EOFError":
         return f"it asks for input: {failure} ({_keys('args')})"
     return f"before any model ran: {failure} ({_keys('args', 'files', 'env')})"
@@ -65,6 +68,9 @@ def _exit_cause(run: RunReport) -> str:
     return f"it ends at once with code {run.why}: {said[:160]} ({_keys('args')})"
 
 
+_NOISY = "the unchanged program differs from itself from run to run, also under fixed seeds"
+
+
 def judge(unit: Unit, comparison: Comparison) -> Judgement:
     """The verdict for one unit that was run alone, or in a group whose training stayed as it was."""
     contract = contract_of(unit.code)
@@ -75,21 +81,23 @@ def judge(unit: Unit, comparison: Comparison) -> Judgement:
         or _crashes(contract, comparison)
         or _not_exercised(unit, before, after)
         or _noise(contract, comparison)
-        or contract.judge(comparison)
+        or _undoubted(contract.judge(comparison), comparison)
     )
     return _capped(judgement, before)
 
 
 def _cannot(before: RunReport, after: RunReport) -> Judgement | None:
     cause = cause_of(before)
-    if cause and not after.ended_well and _said(before) == _said(after):
+    if cause and not after.ended_well and _is_same_failure(before.failure, after.failure):
         return Judgement(VerdictName.CANNOT_RUN, cause)
     return None
 
 
-def _said(run: RunReport) -> tuple[str, str] | None:
-    """What ended a run, without its place: a fix moves lines."""
-    return run.failure and (run.failure.kind, run.failure.message)
+def _is_same_failure(one: Failure | None, other: Failure | None) -> bool:
+    """Whether both runs end with the same error; where it is another one, the fix had to do with it."""
+    if one is None or other is None:
+        return one is other
+    return (one.kind, one.message) == (other.kind, other.message)
 
 
 def _before_the_same_crash(unit: Unit, contract: Contract, comparison: Comparison) -> Judgement | None:
@@ -98,11 +106,11 @@ def _before_the_same_crash(unit: Unit, contract: Contract, comparison: Compariso
     Old programs train, evaluate, and raise when they save a picture. What isn't seen by then might have come later.
     """
     before, after = comparison.before, comparison.after
-    if before.failure is None or _said(before) != _said(after):
+    if before.failure is None or not _is_same_failure(before.failure, after.failure):
         return None
     if _not_exercised(unit, before, after) or _noise(contract, comparison):
         return None
-    seen = contract.judge(comparison)
+    seen = _undoubted(contract.judge(comparison), comparison)
     if seen.name not in VERIFIED and seen.name is not VerdictName.REGRESSED:
         return None
     return replace(seen, reason=f"{seen.reason} (until it ends, before and after, with {before.failure})")
@@ -111,15 +119,17 @@ def _before_the_same_crash(unit: Unit, contract: Contract, comparison: Compariso
 def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
     """The pair of ends: new crashes regress, two crashes say nothing, and one that went must be the rule's own."""
     before, after = comparison.before, comparison.after
-    if before.ended_well and after.ended_well:
-        return None
     evidence = (Evidence("ends", _ending(before), _ending(after)),)
+    late = after.status == "killed" or (after.timed_out and not before.timed_out)
+    if before.ended_well and after.ended_well and not late:
+        return None
     if before.ended_well:
-        if after.status == "killed" or after.why == "seconds":
+        if late:
             return Judgement(VerdictName.INCONCLUSIVE, "the changed program did not end within its time", evidence)
         return Judgement(VerdictName.REGRESSED, f"it raises now: {_ending(after)}", evidence)
     if not after.ended_well:
-        if after.failure is not None and _said(before) != _said(after) and _progress(after) < _progress(before):
+        another = after.failure is not None and not _is_same_failure(before.failure, after.failure)
+        if another and _progress(after) < _progress(before):
             return Judgement(VerdictName.REGRESSED, f"it raises earlier now: {_ending(after)}", evidence)
         reason = f"it ends with an error before and after: {_ending(after)}"
         return Judgement(VerdictName.INCONCLUSIVE, reason, evidence)
@@ -127,7 +137,8 @@ def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
     if failure is None or not (failure.kind == "SyntaxError" or _is_own(contract, failure, comparison)):
         reason = "an error is gone that is not the one of this rule"
         return Judgement(VerdictName.INCONCLUSIVE, reason, evidence)
-    return Judgement(VerdictName.FIXED_CRASH, f"it raised {failure.kind}, and runs now", evidence)
+    uncured = less_training(comparison) or (contract.cured(comparison) if failure.kind != "SyntaxError" else None)
+    return uncured or Judgement(VerdictName.FIXED_CRASH, f"it raised {failure.kind}, and runs now", evidence)
 
 
 def _progress(run: RunReport) -> int:
@@ -136,7 +147,13 @@ def _progress(run: RunReport) -> int:
 
 
 def _is_own(contract: Contract, failure: Failure, comparison: Comparison) -> bool:
-    """Whether an exception is of a kind that the rule is about, from lines that the fix is about."""
+    """Whether an exception is of a kind that the rule is about, from lines that the fix is about.
+
+    One that is named with its message may come from anywhere.
+    """
+    named = (entry.partition(": ") for entry in contract.crashes)
+    if any(kind == failure.kind and message and message in failure.message for kind, _, message in named):
+        return True
     if failure.kind not in contract.crashes or failure.place is None:
         return False
     path, line = comparison.front(failure.place)
@@ -157,14 +174,21 @@ def _not_exercised(unit: Unit, before: RunReport, after: RunReport) -> Judgement
     if not before.worked:
         reason = f"nothing was trained or evaluated in the run ({_keys('args')})"
         return Judgement(VerdictName.NOT_EXERCISED, reason)
-    return Judgement(VerdictName.NOT_EXERCISED, "the changed lines never ran")
+    further = f"; loops were cut short ({_keys('inner', 'outer')})" if before.cuts else ""
+    return Judgement(VerdictName.NOT_EXERCISED, f"the changed lines never ran{further}")
 
 
 def _noise(contract: Contract, comparison: Comparison) -> Judgement | None:
     if not comparison.noisy or not contract.neutral:
         return None
-    reason = "the unchanged program differs from itself from run to run, also under fixed seeds"
-    return Judgement(VerdictName.INCONCLUSIVE, reason)
+    return Judgement(VerdictName.INCONCLUSIVE, _NOISY)
+
+
+def _undoubted(judgement: Judgement, comparison: Comparison) -> Judgement:
+    """What counts against a fix must not be what the unchanged program does by chance."""
+    if comparison.noisy and judgement.name is VerdictName.REGRESSED:
+        return Judgement(VerdictName.INCONCLUSIVE, f"{_NOISY}; once {judgement.reason}", judgement.evidence)
+    return judgement
 
 
 def _capped(judgement: Judgement, before: RunReport) -> Judgement:

@@ -1,7 +1,5 @@
 """Which activation a tensor comes from: by its graph, through operations that only move numbers, else by its values."""
 
-import torch
-
 _MOVING = frozenset(
     "View UnsafeView Reshape ReshapeAlias Squeeze Unsqueeze Permute Transpose T Slice Select Clone ToCopy Cat Stack"
     " Expand Alias Unbind Split Chunk IndexSelect Index Gather".split()
@@ -43,4 +41,14 @@ def _of_values(scores):
 
 
 def _are_ones(sums):
-    return bool(((sums - 1).abs() < 1e-3).all()) and bool(torch.isfinite(sums).all())
+    return float((sums - 1).abs().max()) < 1e-3
+
+
+def logits_of(scores):
+    """Scores of which these are the softmax over the classes, up to a constant; None where they are no such thing."""
+    dim = 1 if scores.dim() > 1 else 0
+    if not scores.is_floating_point() or not scores.numel() or scores.shape[dim] < 2:
+        return None
+    if not bool((scores > 0).all()) or not _are_ones(scores.sum(dim)):
+        return None
+    return scores.log()

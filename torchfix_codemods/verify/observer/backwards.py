@@ -81,6 +81,7 @@ class Optimizers:
         self._cleared = set()
         self._backwards = 0
         self._gradients = {}
+        self._held = []
 
     def install(self):
         optimizer = torch.optim.Optimizer
@@ -88,8 +89,19 @@ class Optimizers:
         if hasattr(hooks, "register_optimizer_step_post_hook"):
             hooks.register_optimizer_step_pre_hook(self._before)
             hooks.register_optimizer_step_post_hook(self._after)
+        self._watch_groups(optimizer)
         self._watch_clearing(optimizer)
         self._watch_clearing(torch.nn.Module)
+
+    def _watch_groups(self, kind):
+        original, learning = kind.add_param_group, self.recorder.learning
+
+        @functools.wraps(original)
+        def add_param_group(self, group):
+            original(self, group)
+            learning.update(id(parameter) for parameter in self.param_groups[-1]["params"])
+
+        kind.add_param_group = add_param_group
 
     def _watch_clearing(self, kind):
         original, cleared = kind.zero_grad, self._cleared
@@ -106,6 +118,8 @@ class Optimizers:
     def _before(self, optimizer, args, kwargs):
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         gradients = [p.grad.detach() for p in parameters if p.grad is not None]
+        if self.recorder.job.hold:
+            self._held = [(parameter, parameter.detach().clone()) for parameter in parameters]
         self._gradients = {
             "ng": len(gradients),
             "np": len(parameters),
@@ -125,6 +139,10 @@ class Optimizers:
         recorder.work += 1
         recorder.trained += 1
         recorder.steps += 1
+        with torch.no_grad():
+            for parameter, value in self._held:
+                parameter.copy_(value)
+        self._held = []
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         cleared = bool(parameters) and all(id(p) in self._cleared for p in parameters)
         self._cleared.difference_update(id(p) for p in parameters)

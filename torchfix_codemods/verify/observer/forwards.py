@@ -12,6 +12,7 @@ from . import checksum, saved
 from .trees import tensors
 
 _SAMPLED = 4  # passes by one way and in one mode whose saved tensors and outputs are looked at
+_SHAPES = 16  # tensors of an output whose shapes are told
 _RECHECKED = 64  # a module's parts are listed anew after so many of its calls
 _norms = tuple(
     kind for kind in (getattr(nn.modules.batchnorm, name, None) for name in ("_NormBase", "_BatchNorm")) if kind
@@ -24,6 +25,7 @@ class Parts:
 
     def __init__(self, module):
         self.calls = 0
+        self.identities = {id(parameter) for parameter in module.parameters()}
         self.storages = {saved.storage_of(parameter) for parameter in module.parameters()}
         self.has_parameters = bool(self.storages)
         modules = list(module.modules())
@@ -102,6 +104,7 @@ class Forwards:
             "mode": "train" if module.training else "eval",
             "training": training,
             "dependent": dependent,
+            "learns": not parts.identities.isdisjoint(recorder.learning) if recorder.learning else None,
             "grad": torch.is_grad_enabled(),
             "step": recorder.steps,
             "saved": None,
@@ -126,6 +129,8 @@ class Forwards:
         event["graph"] = any(tensor.requires_grad for tensor in found)
         if event["sampled"] and found:
             event["crc"] = checksum.crc_of(found)
+            event["digest"] = checksum.digest(found)
+            event["shapes"] = [list(tensor.shape) for tensor in found[:_SHAPES]]
         if self.recorder.job.repeat and event["sampled"] and event["mode"] == "eval":
             event["repeats"] = self._repeats(found, module, args, kwargs)
         self.recorder.stream.event("fwd", **event)

@@ -1,5 +1,6 @@
 """Calls of torch's functions that rules are about: losses, dropout, interpolation, indexing."""
 
+import contextlib
 import functools
 import sys
 
@@ -7,11 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .activations import last_activation
+from . import checksum
+from .activations import last_activation, logits_of
 from .trees import number
 
 _FIRST = 8  # calls of a site that are looked at; later every sixteenth
 _TARGETED = "mse_loss l1_loss smooth_l1_loss huber_loss kl_div binary_cross_entropy binary_cross_entropy_with_logits"
+_VALUED = "gt ge lt le __gt__ __ge__ __lt__ __le__ log round multinomial"
+_NATIVE_DROPOUTS = "dropout dropout_ alpha_dropout alpha_dropout_ feature_dropout feature_alpha_dropout"
 _DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout"
 
 
@@ -21,6 +25,7 @@ class Functions:
     def __init__(self, recorder):
         self.recorder = recorder
         self._calls = {}
+        self._originals = {name: getattr(F, name) for name in ("cross_entropy", "nll_loss")}
         self._dropouts = {}  # (site, active, training) -> how often
 
     def install(self):
@@ -30,9 +35,16 @@ class Functions:
             self._replace(F, name, self._with_target(name))
         for name in _DROPOUTS.split():
             self._replace(F, name, self._dropping)
+        for name in _NATIVE_DROPOUTS.split():
+            self._replace(torch, name, self._dropping_natively)
+        for owner in (F, torch, torch.Tensor):
+            self._replace(owner, "log_softmax", self._taking_logarithms)
         self._replace(F, "scaled_dot_product_attention", self._attending)
         for name in ("interpolate", "upsample"):
             self._replace(F, name, self._resizing)
+        for name in _VALUED.split():
+            for owner in (torch, torch.Tensor):
+                self._replace(owner, name, self._valued)
         for owner in (torch, torch.Tensor):
             self._replace(owner, "index_select", self._indexing)
 
@@ -46,6 +58,11 @@ class Functions:
             return original(*args, **kwargs) if recorder.asking else watched(original, args, kwargs)
 
         setattr(owner, name, wrapper)
+        with contextlib.suppress(Exception):  # scripted functions know functions of torch by their identity
+            builtins = torch.jit._builtins
+            known = builtins._find_builtin(original)
+            if known is not None:
+                builtins._register_builtin(wrapper, known)
 
     def _tell(self, kind, site, **fields):
         """An event for a call, unless the site was seen often enough."""
@@ -73,10 +90,30 @@ class Functions:
                     target_grad=isinstance(target, torch.Tensor) and target.requires_grad,
                     grad=torch.is_grad_enabled(),
                     loss=number(value if value.numel() == 1 else value.mean()),
+                    backs=self.recorder.backwards,
+                    meant=self._meant(kind, args, kwargs, scores) if not self.recorder.backwards else None,
                 )
             return loss
 
         return watched
+
+    def _taking_logarithms(self, original, args, kwargs):
+        """A softmax before a log_softmax is the same mistake as one before cross entropy, and NLL comes later."""
+        scores = _argument(args, kwargs, 0, "input")
+        result = original(*args, **kwargs)
+        if isinstance(scores, torch.Tensor) and scores.dim():
+            self._tell("log_softmax", self.recorder.site(3), activation=last_activation(scores))
+        return result
+
+    def _meant(self, kind, args, kwargs, scores):
+        """The loss of the scores that these probabilities were made of: what it must be once it gets those."""
+        logits = logits_of(scores.detach())
+        if logits is None:
+            return None
+        named = {name: value for name, value in kwargs.items() if name != "input"}
+        with torch.no_grad():
+            loss = self._originals[kind](logits, *args[1:], **named)
+        return number(loss if loss.numel() == 1 else loss.mean())
 
     def _with_target(self, kind):
         def watched(original, args, kwargs):
@@ -87,6 +124,22 @@ class Functions:
 
         return watched
 
+    # --- values -----------------------------------------------------------------------------------------------------
+
+    def _valued(self, original, args, kwargs):
+        """Comparisons with a number between 0 and 1, logarithms and the like: they mean something else for logits."""
+        value, bound = args[0] if args else None, args[1] if len(args) > 1 else None
+        compares = original.__name__.strip("_") in ("gt", "ge", "lt", "le")
+        meaningful = not compares or (isinstance(bound, float) and 0 < bound < 1)
+        own = self.recorder.relative(sys._getframe(2).f_code.co_filename) is not None
+        if meaningful and own and _is_readable(value):
+            site = self.recorder.site(3)
+            if self._calls.get(("value", tuple(site)), 0) < _FIRST:
+                low, high = (float(end) for end in value.detach().aminmax())
+                unit = value.dim() > 0 and low >= 0.0 and high <= 1.0 + 1e-5
+                self._tell("value", site, unit=unit, digest=checksum.digest([value]))
+        return original(*args, **kwargs)
+
     # --- dropout ----------------------------------------------------------------------------------------------------
 
     def _dropping(self, original, args, kwargs):
@@ -95,6 +148,10 @@ class Functions:
         probability = _argument(args, kwargs, 1, "p")
         active = (not alpha if given is None else bool(given)) and probability != 0
         self._dropped(active)
+        return original(*args, **kwargs)
+
+    def _dropping_natively(self, original, args, kwargs):
+        self._dropped(bool(_argument(args, kwargs, 2, "train")) and _argument(args, kwargs, 1, "p") != 0)
         return original(*args, **kwargs)
 
     def _attending(self, original, args, kwargs):
@@ -152,12 +209,18 @@ def _argument(args, kwargs, position, name):
     return args[position] if position < len(args) else kwargs.get(name)
 
 
+def _is_readable(value):
+    return isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel() and hasattr(value, "aminmax")
+
+
 def _mode_of_caller(frame):
     """The mode of the module in whose method a function was called; None outside of methods of modules."""
     for _ in range(2):
         if frame is None:
             return None
         owner = frame.f_locals.get("self")
+        if isinstance(owner, nn.modules.dropout._DropoutNd):
+            return None  # one that is made in every call is in training mode, whatever is around it
         if isinstance(owner, nn.Module):
             return bool(owner.training)
         frame = frame.f_back

@@ -2,7 +2,10 @@
 
 
 class Job:
-    """What to run and how far. Paths are absolute; `marks` maps paths below `root` to [mark, first line, last line]."""
+    """What to run and how far. Paths are absolute; `marks` maps paths below `root` to [mark, first line, last line].
+
+    `hold`: optimizers leave the parameters as they are.
+    """
 
     def __init__(self, given):
         limits = given.get("limits", {})
@@ -32,5 +35,6 @@ class Job:
         self.contained = bool(given.get("contained", False))  # the sandbox itself stops writes and the network
         self.marks = {path: [tuple(mark) for mark in marks] for path, marks in given.get("marks", {}).items()}
         self.anomaly = bool(given.get("anomaly", False))
+        self.hold = bool(given.get("hold", False))
         self.repeat = bool(given.get("repeat", False))
         self.threads = int(given.get("threads", 1))

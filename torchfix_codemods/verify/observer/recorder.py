@@ -34,6 +34,7 @@ class Recorder:
         self.steps = 0
         self.trained = 0  # backwards and steps
         self.loaders = 0
+        self.learning = set()  # identities of the parameters that an optimizer holds
         self.live = 0  # bytes that graphs of sampled forwards keep alive
         self.peak = 0
         self.asking = False  # while a forward is made once more, by us

@@ -1,0 +1,40 @@
+"""Wrong fixes must come out as wrong, and right fixes of the same programs as right."""
+
+from __future__ import annotations
+
+import pytest
+from controls import Control, controls, files_of
+from fixes import judge_units, unit
+from negative_controls import GRADIENTS
+from negative_controls_values import MODES, VALUES
+from positive_controls import POSITIVE
+from running import Programs
+
+from torchfix_codemods.verify.invariants import Judgement
+
+NEGATIVE = [*controls(GRADIENTS), *controls(MODES), *controls(VALUES)]
+
+
+def judged(programs: Programs, control: Control) -> Judgement:
+    """The judgement of one control, by real runs."""
+    files = files_of(control.program)
+    (found,) = judge_units(programs, files, [unit(1, control.changes, files)])
+    return found.judgement
+
+
+@pytest.mark.parametrize("control", NEGATIVE, ids=str)
+def test_wrong_fixes(programs: Programs, control: Control):
+    judgement = judged(programs, control)
+    assert judgement.name.value in control.expected, judgement
+    assert judgement.name.value not in ("FIXED_CRASH", "IMPROVED", "CHANGED_AS_INTENDED", "EQUIVALENT")
+
+
+@pytest.mark.parametrize("control", controls(POSITIVE), ids=str)
+def test_right_fixes(programs: Programs, control: Control):
+    judgement = judged(programs, control)
+    assert judgement.name.value in control.expected, judgement
+
+
+def test_there_are_enough_of_both():
+    assert len(NEGATIVE) >= 40 and len(controls(POSITIVE)) >= 25
+    assert all(control.expected.isdisjoint(("FIXED_CRASH", "IMPROVED", "EQUIVALENT")) for control in NEGATIVE)

@@ -1,0 +1,75 @@
+"""What two runs printed, compared as far as it is the program's business: without times, addresses and progress bars.
+
+What the unchanged program prints differently from run to run says nothing, and numbers are the same up to rounding.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\b(?:nan|inf)\b)")
+#: What only says that there is a graph, and what changes from run to run.
+_PASSING = re.compile(
+    r",? ?grad_fn=<[^>]*>|,? ?requires_grad=\w+|0x[0-9a-fA-F]+|\d{4}-\d\d-\d\d|\d+:\d\d(?::\d\d)?(?:[.,]\d+)?"
+)
+#: Lines about time, speed and memory.
+_MEASURED = re.compile(
+    r"it/s|s/it|\d ?(?:ms|us|s|secs?|seconds?|min|[KMG]i?B)\b"
+    r"|\b(?:time|took|elapsed|eta|speed|sec|seconds|memory|mem)\b",
+    re.IGNORECASE,
+)
+_TAIL = 19_000  # characters from which on an output may have lost its beginning
+_CLOSE = 1e-3  # part by which numbers may differ
+
+
+def difference(before: str, again: str, after: str) -> tuple[str, str] | None:
+    """The first line that the changed program prints differently, before and after; None where there is none to see.
+
+    `again` is what the unchanged program printed a second time.
+    """
+    olds, twins, news = _lines(before), _lines(again), _lines(after)
+    if [_NUMBER.sub("#", line) for line in olds] != [_NUMBER.sub("#", line) for line in twins]:
+        return None  # words by chance: which lines belong together cannot be said
+    if len(olds) != len(news):
+        whole = max(len(before), len(after)) < _TAIL
+        return (f"{len(olds)} lines", f"{len(news)} lines") if whole else None
+    for old, twin, new in zip(olds, twins, news, strict=True):
+        if not _is_alike(old, twin, new):
+            return old, new
+    return None
+
+
+def _lines(output: str) -> list[str]:
+    """Lines as a terminal shows them in the end: of what a carriage return overwrites, the last."""
+    shown = (line.rstrip("\r").rpartition("\r")[2] for line in output.split("\n"))
+    return [_PASSING.sub("", line).strip() for line in shown if not _MEASURED.search(line) and line.strip()]
+
+
+def _is_alike(old: str, twin: str, new: str) -> bool:
+    """Whether a line is the same, but for numbers that differ between both runs of the unchanged program."""
+    if _NUMBER.sub("#", old) != _NUMBER.sub("#", new):
+        return False
+    rows: Sequence[list[str]] = [_NUMBER.findall(line) for line in (old, twin, new)]
+    return all(one != other or _is_close(one, changed) for one, other, changed in zip(*rows, strict=True))
+
+
+def _is_close(one: str, other: str) -> bool:
+    """Equal up to rounding: to a part, or to one in the last place that is printed."""
+    if one == other:
+        return True
+    first, second = float(one), float(other)
+    digits = min(_digits(one), _digits(other))
+    place = 10.0**-digits if digits else 0.0
+    return abs(first - second) <= max(_CLOSE * max(abs(first), abs(second)) if digits else 0.0, place * 1.01)
+
+
+def _digits(number: str) -> int:
+    """Places after the point; many for an exponent, whose last place is small against the number."""
+    mantissa, _, exponent = number.lower().partition("e")
+    return 12 if exponent else len(mantissa.partition(".")[2])
+
+
+def has_no_number(output: str) -> bool:
+    """Whether NaN or infinity was printed."""
+    return re.search(r"\b(?:nan|inf)\b", output) is not None
