@@ -80,6 +80,11 @@ def topics(raw: bytes) -> Topic:
     return found
 
 
+def says_phases(code: bytes) -> bool:
+    """Whether code says a word of training or evaluation."""
+    return any(needle in code for topic, needles in _NEEDLES if topic is Topic.PHASES for needle in needles)
+
+
 def _functional_dropout(raw: bytes) -> bool:
     """Whether a dropout is mentioned that is neither an attribute of self, a keyword, nor told `training`."""
     for match in _DROPOUT.finditer(raw):

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     r"""|(?<=")(?:\\[\s\S]|[^"\\\n])*"|(?<=')(?:\\[\s\S]|[^'\\\n])*')"""
 )
 # Patterns begin with the line feed itself: a literal is searched for ten times faster than `^`.
-_TOP = re.compile(r"\n(?:(@)|(?:async[ \t]+)?(?:(def)|(class))[ \t]+(\w+)|[^\s#)\]}])")
+TOP_LEVEL = re.compile(r"\n(?:(@)|(?:async[ \t]+)?(?:(def)|(class))[ \t]+(\w+)|[^\s#)\]}])")
 _INDENT = re.compile(r"\n([ \t]+)(?:@|(?:async[ \t]+)?def[ \t]|class[ \t])")
 _IMPORT = re.compile(r"import\b[ \t]*(\([^)]*\)|\*|(?:[^\n;(\\]|\\\n?)*)")
 _FROM = re.compile(r"(?:^|[;:])[ \t]*(?:from[ \t]*([.\w \t]*?)[ \t]*)?$")
@@ -71,12 +71,12 @@ class Outline:
 
     def __init__(self, path: str, text: str) -> None:
         code = "\n" + without_comments(text).replace("\\\n", "\\\n ").rstrip("\n")
-        self.imports = tuple(_imports(code))
+        self.imports = tuple(imports_of(code))
         self.functions: dict[str, list[Unit]] = {}
         self.classes: dict[str, list[Unit]] = {}
         self.methods: dict[str, list[Unit]] = {}
         self.rest: list[Unit] = []
-        for kind, name, first, last, chunk in _chunks(code, _TOP):
+        for kind, name, first, last, chunk in chunks_of(code, TOP_LEVEL):
             if kind == "def":
                 self.functions.setdefault(name, []).append(Unit(path, name, "", first, last, chunk))
             elif kind == "class":
@@ -90,8 +90,8 @@ class Outline:
         if not indent:
             level.append(Unit(path, name, name, first, last, chunk))
             return
-        lines = re.compile(_TOP.pattern.replace(r"\n", r"\n" + indent, 1))
-        for number, (kind, found, start, end, part) in enumerate(_chunks(chunk, lines)):
+        lines = re.compile(TOP_LEVEL.pattern.replace(r"\n", r"\n" + indent, 1))
+        for number, (kind, found, start, end, part) in enumerate(chunks_of(chunk, lines)):
             place = first + start - 1, first + end - 1
             if kind == "def":
                 self.methods.setdefault(name, []).append(Unit(path, found, name, *place, part))
@@ -165,7 +165,7 @@ def _is_formatted(text: str, start: int) -> bool:
     return prefix.endswith(("f", "fr", "rf", "t", "tr", "rt"))
 
 
-def _chunks(code: str, lines: re.Pattern[str]) -> Iterator[tuple[str, str, int, int, str]]:
+def chunks_of(code: str, lines: re.Pattern[str]) -> Iterator[tuple[str, str, int, int, str]]:
     """Kind ("def", "class" or ""), name, first and last line (from 1) and text of each piece of a text.
 
     The text begins with a line feed, as do the pieces.
@@ -187,7 +187,7 @@ def _chunks(code: str, lines: re.Pattern[str]) -> Iterator[tuple[str, str, int, 
         yield kind, name, line + 1, line + code.count("\n", start), code[start:]
 
 
-def _imports(code: str) -> Iterator[Imported]:
+def imports_of(code: str) -> Iterator[Imported]:
     """Every import statement, at the top level and inside functions, in order."""
     for match in _IMPORT.finditer(code):
         before = _FROM.search(code[code.rfind("\n", 0, match.start()) + 1 : match.start()])
