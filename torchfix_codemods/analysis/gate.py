@@ -30,14 +30,13 @@ class Topic(Flag):
 OWN = Topic.ACTIVATION | Topic.VOLATILE | Topic.PHASES | Topic.DROPOUT | Topic.INTERPOLATE
 
 _NEEDLES: tuple[tuple[Topic, tuple[bytes, ...]], ...] = (
-    (Topic.ACTIVATION, (b"oftmax", b"igmoid")),
+    (Topic.ACTIVATION, (b"oftmax", b"igmoid", b"expit")),
     (Topic.LOSS, (b"ross_entropy", b"rossEntropyLoss", b"nll_loss", b"NLLLoss")),
     (Topic.VOLATILE, (b"volatile",)),
     (
         Topic.PHASES,
         (b".eval(", b".train(", b".backward(", b"oader", b"load_state_dict(", b".train =", b".training ="),
     ),
-    (Topic.INTERPOLATE, (b"interpolate", b"upsample", b"Upsample")),
 )
 _PHASE = re.compile(rb"def (?:eval|val|test\(|infer|predict|score|generate|sample\(|translate)")
 # Each pattern begins with letters: these are looked for many times faster than anything else.
@@ -48,6 +47,10 @@ _DROPOUT_MADE = re.compile(  # made where it is called, under another name, or i
 _DROPOUT_KEPT = re.compile(rb"Dropout(?:1d|2d|3d)?\(")
 _DROPOUT_RATE = re.compile(rb"dropout_p\s*=")
 _TO_A_NAME = re.compile(rb"[ \t]+\w+[ \t]*=[ \t]*[\w.]*")
+_RESIZES = (re.compile(rb"interpolate\b"), re.compile(rb"upsample(?:_nearest|_bilinear)?\b"))
+_UPSAMPLER = re.compile(rb"Upsampl")
+_OF_SELF = re.compile(rb"(?:\W|\A)self\.\Z")
+_CALLED_OR_RENAMED = re.compile(rb"[\s\\]*\(|[\s\\]+as\b")
 _TOLD = re.compile(rb"training(?!\s*=\s*True)")
 _CALL_TEXT = 400  # a dropout call longer than this is looked at whatever it says
 
@@ -67,7 +70,30 @@ def topics(raw: bytes) -> Topic:
         found |= Topic.VOLATILE
     if (b"ropout" in raw or b"dot_product_attention" in raw) and _functional_dropout(raw):
         found |= Topic.DROPOUT
+    if (b"interpolate" in raw or b"psampl" in raw) and _resizes(raw):
+        found |= Topic.INTERPOLATE
     return found
+
+
+def _resizes(raw: bytes) -> bool:
+    """Whether a resize is called by its name, renamed, or an attribute of something other than self."""
+    if any(not _is_word_character(raw[match.start() - 1 : match.start()]) for match in _UPSAMPLER.finditer(raw)):
+        return True
+    return any(_is_resize(raw, match.start(), match.end()) for words in _RESIZES for match in words.finditer(raw))
+
+
+def _is_resize(raw: bytes, start: int, end: int) -> bool:
+    before = raw[max(0, start - 16) : start]
+    if _is_word_character(before[-1:]) or before.endswith(b"def "):
+        return False
+    written = before.rstrip(b" \t\r\n\\")
+    if not written or written.endswith(b"."):
+        return _OF_SELF.search(written) is None
+    return _CALLED_OR_RENAMED.match(raw, end) is not None
+
+
+def _is_word_character(byte: bytes) -> bool:
+    return byte.isalnum() or byte == b"_"
 
 
 def _functional_dropout(raw: bytes) -> bool:
