@@ -242,7 +242,7 @@ def _gate(request: Request, reader: Reader, progress: Progress) -> tuple[list[st
 def _syntax_errors(paths: Sequence[str], reader: Reader) -> tuple[Skipped, ...]:
     project = Project(reader.paths, reader.text)
     for path in paths:
-        project.parse(path)
+        project.parse_whole(path)
     return tuple(project.skipped.values())
 
 

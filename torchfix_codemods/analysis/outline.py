@@ -15,7 +15,7 @@ from functools import cached_property
 from torchfix_codemods.analysis.facts import Imported
 
 # A comment or a string; in verbose mode `#` and blanks would need escapes, so it is one line per alternative.
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""["'#](?:"""
     r"""(?<=#)[^\n]*"""
     r'''|(?<=")""(?:\\[\s\S]|[^\\])*?"""'''
@@ -145,7 +145,7 @@ def without_comments(text: str) -> str:
     """The text without comments and strings in triple quotes (f-strings stay), with as many lines."""
     kept: list[str] = []
     position = 0
-    for match in _TOKEN.finditer(text):
+    for match in TOKEN.finditer(text):
         start, token = match.start(), match[0]
         if token[0] == "#":
             kept.append(text[position:start])
