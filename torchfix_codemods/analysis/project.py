@@ -33,7 +33,7 @@ Definition = External | FileModule | ClassRef | FunctionRef
 MODULE_CLASSES = ("torch.nn.Module", "pytorch_lightning.LightningModule", "lightning.LightningModule")
 KEPT_TEXT = 1_500_000  # parsed characters of the trees that are kept; trees are thirty times the size of their text
 MAX_DEPTH = 20  # re-exports and bases are followed this far; deeper is a cycle
-_IMPORT_LINE = re.compile(r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+([\w., \t]+))", re.M)
+_IMPORT_LINE = re.compile(r"\n[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+([\w., \t]+))")
 
 
 class Project:
@@ -271,7 +271,7 @@ class Project:
         """For each last part of an imported module's name, and each name in `import`, the files that say it."""
         index: dict[str, set[str]] = defaultdict(set)
         for path in sorted(self.paths):
-            for match in _IMPORT_LINE.finditer(self.read(path) or ""):
+            for match in _IMPORT_LINE.finditer("\n" + (self.read(path) or "")):
                 for module in (match[1] or match[2]).split(","):
                     words = module.split()
                     if words:
