@@ -63,6 +63,7 @@ def _cut_short_bodies_too(monkeypatch: pytest.MonkeyPatch):
         "\ndef f():\n    x = [\n        1, 2,\n]\n    return xxxxxxxx\ny = 1\n",
         '\ndef f():\n    """Text.\n\ndef not_one():\n    pass\n"""\n    return xxxxxxxx\ny = 1\n',
         "\ndef f():\n    # only\n# comments\n    pass  # here\n\n\ny = f'{f():\n}' if 0 else 1\n".replace("\n}", "}"),
+        "\ndef f():\n    '''\n\ttab\n    '''\n    return xxxxxxxx\ny = 1\n",
         "\ndef f():\n    return '\\\ndef g():\\\n    pass'\n\ny = 1\n",
     ],
 )

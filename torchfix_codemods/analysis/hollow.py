@@ -113,7 +113,7 @@ class HollowTree:
 def hollow_tree(text: str, unreadable: Callable[[Exception], None]) -> HollowTree | None:
     """The tree of a text without the bodies of its functions; None where it has to be parsed as a whole."""
     code = text.replace("\r\n", "\n")
-    if "\r" in code or "\f" in code or "\0" in code or ("\t" in code and _TAB.search(code)):
+    if "\r" in code or "\f" in code or "\0" in code:
         return None
     cut = dict(_gaps(code))
     shell = _without(code, list(cut.values())) if cut else ""
@@ -146,6 +146,8 @@ def quietly_parsed(text: str) -> ast.Module:
 def _gaps(code: str) -> Iterator[tuple[int, Gap]]:
     """The bodies to cut out, by the line of their `def`: those of outermost functions, on lines of their own."""
     masked = _masked(code)
+    if "\t" in masked and _TAB.search(masked):
+        return
     starts = [0, *(match.end() for match in re.finditer("\n", code))]
     done = 0
     for match in _DEFINITION.finditer(masked):

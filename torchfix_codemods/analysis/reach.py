@@ -11,7 +11,7 @@ from torchfix_codemods.analysis.facts import STAR_IMPORT, Imported, listed_names
 from torchfix_codemods.analysis.outline import Outline, outline_of
 from torchfix_codemods.analysis.project import Project
 
-KEPT_CODE = 20_000_000  # characters of the files whose outlines are kept
+KEPT_CODE = 4_000_000  # characters of the files whose outlines are kept
 
 
 class Meaning(NamedTuple):
