@@ -244,7 +244,7 @@ def _syntax_errors(paths: Sequence[str], reader: Reader) -> tuple[Skipped, ...]:
         return ()
     project = Project(reader.paths, reader.text)
     for path in paths:
-        project.parse(path)
+        project.parse_whole(path)
     return tuple(project.skipped.values())
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from torchfix_codemods.analysis.facts import Imported
 
 # A comment or a string; in verbose mode `#` and blanks would need escapes, so it is one line per alternative.
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""["'#](?:"""
     r"""(?<=#)[^\n]*"""
     r'''|(?<=")""(?:\\[\s\S]|[^\\])*?"""'''
@@ -66,12 +66,10 @@ class Unit:
         return frozenset(word for part in parts for word in _WORD.findall(part))
 
 
-class Outline:
-    """Units and imports of one text. Use `outline_of`, which knows when there is none."""
+class _Parts:
+    """The units of one text by their kind."""
 
-    def __init__(self, path: str, text: str) -> None:
-        code = "\n" + without_comments(text).replace("\\\n", "\\\n ").rstrip("\n")
-        self.imports = tuple(imports_of(code))
+    def __init__(self, path: str, code: str) -> None:
         self.functions: dict[str, list[Unit]] = {}
         self.classes: dict[str, list[Unit]] = {}
         self.methods: dict[str, list[Unit]] = {}
@@ -97,6 +95,44 @@ class Outline:
                 self.methods.setdefault(name, []).append(Unit(path, found, name, *place, part))
             else:
                 level.append(Unit(path, "" if number else name, name, *place, part))
+
+
+class Outline:
+    """Units and imports of one text. Use `outline_of`, which knows when there is none.
+
+    Of most files only the imports are asked for, so the text is cut into units when these are.
+    """
+
+    def __init__(self, path: str, text: str) -> None:
+        self._path = path
+        self._code = "\n" + without_comments(text).replace("\\\n", "\\\n ").rstrip("\n")
+        self.imports = tuple(imports_of(self._code))
+
+    @cached_property
+    def _parts(self) -> _Parts:
+        parts = _Parts(self._path, self._code)
+        self._code = ""  # the units have it
+        return parts
+
+    @property
+    def functions(self) -> dict[str, list[Unit]]:
+        """The functions at the top level, by name."""
+        return self._parts.functions
+
+    @property
+    def classes(self) -> dict[str, list[Unit]]:
+        """The heads of the classes at the top level, and the statements in their bodies, by the name of the class."""
+        return self._parts.classes
+
+    @property
+    def methods(self) -> dict[str, list[Unit]]:
+        """The methods of the classes at the top level, by the name of the class."""
+        return self._parts.methods
+
+    @property
+    def rest(self) -> list[Unit]:
+        """The other statements at the top level."""
+        return self._parts.rest
 
     @cached_property
     def bound(self) -> dict[str, list[Imported]]:
@@ -145,7 +181,7 @@ def without_comments(text: str) -> str:
     """The text without comments and strings in triple quotes (f-strings stay), with as many lines."""
     kept: list[str] = []
     position = 0
-    for match in _TOKEN.finditer(text):
+    for match in TOKEN.finditer(text):
         start, token = match.start(), match[0]
         if token[0] == "#":
             kept.append(text[position:start])

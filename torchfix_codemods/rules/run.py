@@ -57,7 +57,7 @@ def _is_worth_a_tree(path: str, project: Project) -> bool:
 
 def check_file(path: str, project: Project, rules: Sequence[Rule]) -> FileResult:
     """All rules on one file; nothing where it cannot be parsed (`project.skipped` says why)."""
-    file = project.parse(path)
+    file = project.parse_whole(path)
     if file is None:
         return FileResult()
     results = [_run(rule, file, project) for rule in rules]
