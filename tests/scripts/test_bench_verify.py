@@ -9,10 +9,10 @@ import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
-import bench_public
-import bench_verify
+import bench_public  # noqa: E402
+import bench_verify  # noqa: E402
 
-from torchfix_codemods.source.verify_settings import VerifySettings
+from torchfix_codemods.source.verify_settings import VerifySettings  # noqa: E402
 
 TRAINING = """\
 import torch

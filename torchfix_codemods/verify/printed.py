@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\b(?:nan|inf)\b)")
 #: What only says that there is a graph, what changes from run to run, and lines of the text, which a fix moves.
 _PASSING = re.compile(
-    r"\b[\w./-]+\.py:\d+|,? ?grad_fn=<[^>]*>|,? ?requires_grad=\w+|0x[0-9a-fA-F]+|\d{4}-\d\d-\d\d|\d+:\d\d(?::\d\d)?(?:[.,]\d+)?"
+    r"\b[\w./-]+\.py:\d+|,? ?grad_fn=<[^>]*>"
+    r"|,? ?requires_grad=\w+|0x[0-9a-fA-F]+|\d{4}-\d\d-\d\d|\d+:\d\d(?::\d\d)?(?:[.,]\d+)?"
 )
 #: Lines about time, speed and memory.
 _MEASURED = re.compile(
