@@ -96,6 +96,20 @@ def test_lines_that_never_run(programs: Programs):
     assert verdicts(programs, program, unreached) == ["NOT_EXERCISED"]
 
 
+def test_a_situation_that_never_occurs_speaks_for_nothing(programs: Programs):
+    """Evaluation after the tenth epoch, say: the lines of the fix run, and the mistake cannot show."""
+    rarely = EVALUATING.replace("    evaluate()\n", "    if epoch % 10 == 9: evaluate()\n")
+    assert verdicts(programs, rarely, DROPOUT) == ["NOT_EXERCISED"]
+    off = EVALUATING.replace("F.dropout(x, 0.5)", "F.dropout(x, 0.5 if self.training else 0.0)")
+    always = change("TFC303", ("else 0.0)", "else 0.0, training=self.training)"))
+    assert verdicts(programs, off, always) == ["PREMISE_ABSENT"]
+    empty = CLASSIFIER.replace("right = 0\n    for x, y in train_loader", "right = 0\n    for x, y in []")
+    assert verdicts(programs, empty, NO_GRAD, EVAL) == ["NOT_EXERCISED", "NOT_EXERCISED"]
+    only = EVALUATING.replace("    train()\n", "    net.train()\n")
+    mode = change("TFC302", ("    net.train()\n    evaluate()", "    evaluate()\n    net.train()"))
+    assert verdicts(programs, only, SOFTMAX, mode) == ["NOT_EXERCISED", "NOT_EXERCISED"]
+
+
 def test_crashes(programs: Programs):
     image = """
         import torch
