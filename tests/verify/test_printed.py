@@ -44,6 +44,25 @@ def test_what_differs(before: str, after: str):
     assert difference(before, before, after) is not None
 
 
+def printing(graph: str, bar: str = "") -> str:
+    """What is kept of the output of a program that prints tensors: its last 20,000 bytes."""
+    text = "".join(f"step {step}: loss tensor(0.5{graph}) {bar}\n" for step in range(2000))
+    return text.encode()[-20_000:].decode("utf-8", "replace")
+
+
+def test_what_is_left_of_the_first_line_of_a_long_output_is_chance():
+    # 3 bytes less of the one word that has nothing to say, and the tail begins elsewhere in a line
+    before = printing("", "ab")
+    for after in (before[3:], before[7:], printing(", grad_fn=<AddBackward0>", "ab")):
+        assert difference(before, before, after) is None
+    assert difference(before, before, before[3:].replace("step 1990: loss", "step 1990: lost")) is not None
+
+
+def test_the_length_that_counts_is_that_of_the_bytes():
+    few, many = printing("", "█" * 20), printing("", "█" * 40)
+    assert len(few) < 19_000 and difference(few, few, many) is None
+
+
 def test_no_numbers_are_words():
     assert has_no_number("loss nan\n") and has_no_number("-inf")
     assert not has_no_number("information of nancy")

@@ -19,7 +19,7 @@ _MEASURED = re.compile(
     r"|\b(?:time|took|elapsed|eta|speed|sec|seconds|memory|mem)\b",
     re.IGNORECASE,
 )
-_TAIL = 19_000  # characters from which on an output may have lost its beginning
+_TAIL = 19_000  # bytes from which on an output may have lost its beginning
 _CLOSE = 1e-3  # part by which numbers may differ
 
 
@@ -32,8 +32,8 @@ def difference(before: str, again: str, after: str) -> tuple[str, str] | None:
     if [_NUMBER.sub("#", line) for line in olds] != [_NUMBER.sub("#", line) for line in twins]:
         return None  # words by chance: which lines belong together cannot be said
     if len(olds) != len(news):
-        whole = max(len(before), len(after)) < _TAIL
-        return (f"{len(olds)} lines", f"{len(news)} lines") if whole else None
+        cut = _may_be_cut(before) or _may_be_cut(after)
+        return None if cut else (f"{len(olds)} lines", f"{len(news)} lines")
     for old, twin, new in zip(olds, twins, news, strict=True):
         if not _is_alike(old, twin, new):
             return old, new
@@ -41,9 +41,17 @@ def difference(before: str, again: str, after: str) -> tuple[str, str] | None:
 
 
 def _lines(output: str) -> list[str]:
-    """Lines as a terminal shows them in the end: of what a carriage return overwrites, the last."""
-    shown = (line.rstrip("\r").rpartition("\r")[2] for line in output.split("\n"))
+    """Lines as a terminal shows them in the end: of what a carriage return overwrites, the last.
+
+    Where the beginning may be lost, the first line is a part of one, and how much of it is left is chance.
+    """
+    lines = output.split("\n")[1:] if _may_be_cut(output) else output.split("\n")
+    shown = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
     return [_PASSING.sub("", line).strip() for line in shown if not _MEASURED.search(line) and line.strip()]
+
+
+def _may_be_cut(output: str) -> bool:
+    return len(output.encode("utf-8", "replace")) >= _TAIL
 
 
 def _is_alike(old: str, twin: str, new: str) -> bool:
