@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,8 +97,11 @@ class Failure:
 
 @dataclass
 class RunReport:
-    """One run. `status` is finished, stopped (enough was seen), exit, crashed, or killed; `output` the end of what it
-    printed, `seconds` are of processor time, `peak` and `memory` are bytes."""
+    """One run. `status` is finished, stopped (enough was seen), exit, crashed, or killed.
+
+    `signal_number` is that of the signal that ended it (0: none, or not known), `overdue`: it was killed because its
+    time was over. `output` is the end of what it printed, `seconds` are of processor time, `peak` and `memory` bytes.
+    """
 
     status: str = "killed"
     why: str = ""
@@ -115,6 +119,8 @@ class RunReport:
     torch: str = ""
     seconds: float = 0.0
     output: str = ""
+    signal_number: int = 0
+    overdue: bool = False
 
     @property
     def ended_well(self) -> bool:
@@ -127,6 +133,11 @@ class RunReport:
     def timed_out(self) -> bool:
         """Whether it ended where its time was over: how far it came is then chance."""
         return self.why == "seconds"
+
+    @property
+    def died(self) -> bool:
+        """Whether it ended by a fault of its own, below Python. SIGKILL may come from anywhere: from the system too."""
+        return self.status == "killed" and not self.overdue and self.signal_number not in (0, signal.SIGKILL)
 
     @property
     def worked(self) -> bool:
@@ -184,6 +195,7 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
                 _end(report, event)
             case "done":
                 report.seconds, report.output = event.get("cpu", 0.0), event.get("output", "")
+                report.signal_number, report.overdue = event.get("signal", 0), bool(event.get("killed"))
             case _:
                 pass
     return report

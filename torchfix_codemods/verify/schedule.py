@@ -66,12 +66,14 @@ class Schedule:
         self._options = Options()
         self._done = 0
         self._about = 0
+        self.first: RunReport | None = None  # of the program as it is
 
     def judge_all(self, units: Sequence[Unit]) -> list[Judged]:
         """A judgement for every unit, in their order."""
         self._options = replace(self._options, repeat=any(contract_of(unit.code).repeats for unit in units))
         self._about = runs_for(units)
-        base = self._baseline(units)
+        base = self._baseline()
+        self.first = base.first
         if cause_of(base.first) and not _may_be_cured(base.first):
             judgement = Judgement(VerdictName.CANNOT_RUN, cause_of(base.first))
             return [Judged(unit, judgement, base.first) for unit in units]
@@ -83,7 +85,7 @@ class Schedule:
 
     # --- the program as it is ----------------------------------------------------------------------------------------
 
-    def _baseline(self, units: Sequence[Unit]) -> _Base:
+    def _baseline(self) -> _Base:
         """Two runs without any fix, made comparable: unshrunk batches, overridden seeds where they are needed."""
         nothing = self._variant(())
         first = self._made(nothing, "the program as it is")
@@ -165,8 +167,9 @@ class Schedule:
         if len(good) < 2:
             return found
         after = self._made(self._variant(good), "with all fixes together")
-        worse = not after.ended_well or (has_nan(after) and not has_nan(base.first))
-        if not worse or not base.first.ended_well:
+        if not base.first.ended_well or _is_late(after):
+            return found
+        if after.ended_well and (has_nan(base.first) or not has_nan(after)):
             return found
         reason = f"together the fixes make it worse: {after.failure or after.status}"
         evidence = (Evidence("ends", base.first.status, after.status),)
@@ -235,6 +238,11 @@ def _is_clean(base: _Base, after: RunReport, *, keeps: bool) -> bool:
     counts = [(len(r.backwards), len(r.forwards)) for r in (base.first, after)]
     same = after.ended_well and comparison.same_training and counts[0] == counts[1]
     return same and not (keeps and (comparison.other_outputs() or comparison.other_prints()))
+
+
+def _is_late(run: RunReport) -> bool:
+    """Whether a run ended because its time was over, which may be the machine's doing."""
+    return run.timed_out or (run.status == "killed" and not run.died)
 
 
 def _may_be_cured(run: RunReport) -> bool:
