@@ -100,9 +100,12 @@ def test_a_situation_that_never_occurs_speaks_for_nothing(programs: Programs):
     """Evaluation after the tenth epoch, say: the lines of the fix run, and the mistake cannot show."""
     rarely = EVALUATING.replace("    evaluate()\n", "    if epoch % 10 == 9: evaluate()\n")
     assert verdicts(programs, rarely, DROPOUT) == ["NOT_EXERCISED"]
-    off = EVALUATING.replace("F.dropout(x, 0.5)", "F.dropout(x, 0.5 if self.training else 0.0)")
-    always = change("TFC303", ("else 0.0)", "else 0.0, training=self.training)"))
-    assert verdicts(programs, off, always) == ["PREMISE_ABSENT"]
+    unused = EVALUATING.replace("F.dropout(x, 0.5)", "F.dropout(x, 0.0)")  # as a default of argparse may be
+    follow = change("TFC303", ("F.dropout(x, 0.0)", "F.dropout(x, 0.0, training=self.training)"))
+    assert verdicts(programs, unused, follow) == ["NOT_EXERCISED"]
+    right = EVALUATING.replace("F.dropout(x, 0.5)", "F.dropout(x, 0.5, self.training)")
+    again = change("TFC303", ("0.5, self.training)", "0.5, training=self.training)"))
+    assert verdicts(programs, right, again) == ["PREMISE_ABSENT"]
     empty = CLASSIFIER.replace("right = 0\n    for x, y in train_loader", "right = 0\n    for x, y in []")
     assert verdicts(programs, empty, NO_GRAD, EVAL) == ["NOT_EXERCISED", "NOT_EXERCISED"]
     only = EVALUATING.replace("    train()\n", "    net.train()\n")

@@ -104,8 +104,8 @@ def functional_dropout(comparison: Comparison) -> Judgement:
         return Judgement(VerdictName.CHANGED_AS_INTENDED, "dropout drops in training", evidence)
     if broken := changed_training(comparison, evidence):
         return broken
-    if not any(call.facts["training"] is False for call in before):
-        return not_seen("no dropout ran in evaluation mode in this run", evidence)
+    if not any(call.facts["training"] is False and call.facts["active"] is not None for call in before):
+        return not_seen("no dropout could have dropped anything in evaluation mode in this run", evidence)
     if not wrong[0]:
         return Judgement(VerdictName.PREMISE_ABSENT, "no dropout was active in evaluation mode in this run", evidence)
     if wrong[1] >= wrong[0]:
