@@ -14,6 +14,7 @@ from torchfix_codemods.source.errors import TorchfixError
 from torchfix_codemods.verify.client import Client
 from torchfix_codemods.verify.model import ScriptRun, Verdict, VerdictName, Verification
 from torchfix_codemods.verify.recipe import Recipe
+from torchfix_codemods.verify.runs import RunReport
 from torchfix_codemods.verify.sandbox import Sandbox, environment
 from torchfix_codemods.verify.schedule import Judged, Schedule, Told
 from torchfix_codemods.verify.session import Session
@@ -80,7 +81,7 @@ class _Houses:
 
     def house(self, recipe: Recipe) -> tuple[Sandbox, Client]:
         """The sandbox and the observer for a recipe, made when they are first asked for."""
-        key = (recipe.project, recipe.python, recipe.layer, recipe.files, recipe.device, recipe.limits, recipe.prepare)
+        key = (recipe.project, recipe.python, recipe.layer, recipe.files, recipe.device, recipe.limits)
         if key not in self._made:
             sandbox = self._stack.enter_context(
                 Sandbox(
@@ -117,10 +118,6 @@ def _ran(
     try:
         sandbox, client = houses.house(recipe)
         session = Session(recipe, sandbox, client, inside, files.text, files.encode, _within(recipe, files))
-
-        def about_script(phase: str, done: int, about: int) -> None:
-            told(f"{script}: {phase}", done, about)
-
         schedule = Schedule(
             session.run,
             files.text,
@@ -140,7 +137,7 @@ def _ran(
     advice = tuple(_advice(judged, session, inside, files))
     seconds = time.monotonic() - started
     found = [verdict for each in judged for verdict in _verdicts(each, script, sandbox.layer, seconds, again)]
-    ran = _script_run(judged, recipe, script, session, sandbox.layer, seconds, again)
+    ran = _script_run(judged, schedule.first, recipe, script, session, sandbox.layer, seconds, again)
     return replace(ran, caveats=(*ran.caveats, *advice)), [*lost, *found]
 
 
@@ -178,9 +175,15 @@ def _verdicts(judged: Judged, script: str, layer: str, seconds: float, again: st
 
 
 def _script_run(
-    judged: Sequence[Judged], recipe: Recipe, script: str, session: Session, layer: str, seconds: float, again: str
+    judged: Sequence[Judged],
+    run: RunReport | None,
+    recipe: Recipe,
+    script: str,
+    session: Session,
+    layer: str,
+    seconds: float,
+    again: str,
 ) -> ScriptRun:
-    run = judged[0].run if judged else None
     return ScriptRun(
         script=script,
         args=recipe.args,
