@@ -125,7 +125,7 @@ def _ran(
             lambda phase, done, about: told(f"{script}: {phase}", done, about),
         )
         judged = schedule.judge_all(inside)
-    except TorchfixError as error:
+    except (TorchfixError, OSError) as error:  # a full disk, no more processes
         seconds = time.monotonic() - started
         ran = ScriptRun(script, recipe.args, "not run", 0, seconds, error=str(error), repeat=again)
         verdicts = [
