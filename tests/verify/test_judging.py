@@ -19,7 +19,7 @@ def run(status: str = "finished", *, steps: int = 3, gradients: int = 4, why: st
     """A run of some steps, each with its backward, that exercised both fixes."""
     done = [Step(number, 1.0, True, 1, gradients) for number in range(steps)]
     back = [Backward(1.0, False, 0)] * steps
-    report = RunReport(status, why, steps=done, backwards=back, hits={"fix1", "fix2"})
+    report = RunReport(status, why, steps=done, backwards=back, files={"main.py"}, hits={"fix1", "fix2"})
     for name, value in further.items():
         setattr(report, name, value)
     return report
@@ -94,3 +94,30 @@ def test_why_a_run_ended_without_a_word():
     assert "killed by signal 99" in cause_of(ended(signal=99, killed=False))
     assert "before the time limit" in cause_of(ended(signal=9, killed=True))
     assert "before the time limit" in cause_of(report_of([]))
+
+
+@pytest.mark.parametrize("seconds, expected", [([5, 9], "INCONCLUSIVE"), ([5, 5], "REGRESSED"), ([3], "NOT_EXERCISED")])
+def test_a_regression_has_to_show_twice(seconds: list[int], expected: str):
+    """Two runs of the unchanged program may print the same time by chance."""
+    told = iter(seconds)
+
+    def make(variant: Variant, options: Options) -> RunReport:
+        return run(output=f"epoch 1: {next(told) if variant.units else 3}\n")
+
+    (found,) = Schedule(make, lambda path: "text\n", str).judge_all([unit(1, "TFC202")])
+    assert found.judgement.name == expected
+
+
+def test_no_run_is_made_for_files_that_the_program_does_not_load():
+    made = []
+
+    def make(variant: Variant, options: Options) -> RunReport:
+        made.append([unit.name for unit in variant.units])
+        return run()
+
+    edit = Edit("other.py", 1, 1, "#")
+    finding = Finding("rule", "TFC101", Level.BEHAVIOR, Location("other.py", 0, 1), "", fix=Fix("", (edit,)), id="2")
+    other = Unit("fix2", (finding,), (edit,))
+    found = Schedule(make, lambda path: "text\n", str).judge_all([unit(1, "TFC999"), other])
+    assert [each.judgement.name.value for each in found] == ["EQUIVALENT", "NOT_EXERCISED"]
+    assert made == [[], [], ["fix1"]]

@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\b(?:nan|inf)\b)")
-#: What only says that there is a graph, and what changes from run to run.
-_PASSING = re.compile(
-    r",? ?grad_fn=<[^>]*>|,? ?requires_grad=\w+|0x[0-9a-fA-F]+|\d{4}-\d\d-\d\d|\d+:\d\d(?::\d\d)?(?:[.,]\d+)?"
-)
+#: What only says that there is a graph: on a line of its own after a wide tensor.
+_GRAPH = re.compile(r",?\s*\b(?:grad_fn=<[^>]*>|requires_grad=\w+)")
+#: What changes from run to run.
+_PASSING = re.compile(r"0x[0-9a-fA-F]+|\d{4}-\d\d-\d\d|\d+:\d\d(?::\d\d)?(?:[.,]\d+)?")
 #: Lines about time, speed and memory.
 _MEASURED = re.compile(
     r"it/s|s/it|\d ?(?:ms|us|s|secs?|seconds?|min|[KMG]i?B)\b"
@@ -45,7 +45,7 @@ def _lines(output: str) -> list[str]:
 
     Where the beginning may be lost, the first line is a part of one, and how much of it is left is chance.
     """
-    lines = output.split("\n")[1:] if _may_be_cut(output) else output.split("\n")
+    lines = _GRAPH.sub("", output).split("\n")[1 if _may_be_cut(output) else 0 :]
     shown = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
     return [_PASSING.sub("", line).strip() for line in shown if not _MEASURED.search(line) and line.strip()]
 

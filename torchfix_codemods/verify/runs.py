@@ -100,7 +100,8 @@ class RunReport:
     """One run. `status` is finished, stopped (enough was seen), exit, crashed, or killed.
 
     `signal_number` is that of the signal that ended it (0: none, or not known), `overdue`: it was killed because its
-    time was over. `output` is the end of what it printed, `seconds` are of processor time, `peak` and `memory` bytes.
+    time was over. `files` of the program were loaded, `hits` are the units whose lines ran. `output` is the end of
+    what it printed, `seconds` are of processor time, `peak` and `memory` are bytes.
     """
 
     status: str = "killed"
@@ -110,6 +111,7 @@ class RunReport:
     backwards: list[Backward] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    files: set[str] = field(default_factory=set)
     hits: set[str] = field(default_factory=set)
     warnings: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     notes: list[tuple[str, str, int]] = field(default_factory=list)
@@ -189,6 +191,8 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
                 report.steps.append(_step(event))
             case "call":
                 _call(report, event)
+            case "file":
+                report.files.add(event["path"])
             case "hit":
                 report.hits.add(event["mark"])
             case "end":

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from torchfix_codemods.verify.comparison import Comparison, has_nan
 from torchfix_codemods.verify.contracts import contract_of
-from torchfix_codemods.verify.invariants import Judgement
+from torchfix_codemods.verify.invariants import Judgement, printed_of
 from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.runs import RunReport
 from torchfix_codemods.verify.units import Text, Unit, Variant, Within, scope_of
@@ -77,7 +77,7 @@ class Schedule:
         if cause_of(base.first) and not _may_be_cured(base.first):
             judgement = Judgement(VerdictName.CANNOT_RUN, cause_of(base.first))
             return [Judged(unit, judgement, base.first) for unit in units]
-        found = self._one_by_one(units, base) if not base.first.ended_well else self._grouped(units, base)
+        found = self._one_by_one(units, base) if not base.first.ended_well else self._of_loaded(units, base)
         if len(units) > 1:
             found = self._together(units, found, base)
         order = {unit.name: number for number, unit in enumerate(units)}
@@ -105,6 +105,16 @@ class Schedule:
         return _Base(nothing, first, second)
 
     # --- fixes -------------------------------------------------------------------------------------------------------
+
+    def _of_loaded(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
+        """No run is made for fixes in files that the program does not load: of several programs, each has its own."""
+        files = base.first.files | base.second.files
+        foreign = [u for u in units if files.isdisjoint(self._within(edit.path) for edit in u.edits)]
+        self._about -= runs_for(units)
+        units = [unit for unit in units if unit not in foreign]
+        self._about += runs_for(units)
+        judgement = Judgement(VerdictName.NOT_EXERCISED, "the program does not load the changed file")
+        return [*(Judged(unit, judgement, base.first) for unit in foreign), *self._grouped(units, base)]
 
     def _grouped(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
         """Fixes after which evaluations give something else are not run with those after which they may not."""
@@ -134,7 +144,11 @@ class Schedule:
         held = None
         if contract_of(unit.code).holds and after.ended_well and base.first.ended_well:
             held = self._pair(base, variant, "with the parameters held", hold=True)
-        return self._judged(unit, base, variant, after, seeds, held)
+        result = self._judged(unit, base, variant, after, seeds, held)
+        if result.judgement.name is not VerdictName.REGRESSED:
+            return result
+        again = self._made(variant, f"with {unit.findings[0].code} once more")
+        return _confirmed(result, self._judged(unit, base, variant, again, seeds, held))
 
     def _pair(self, base: _Base, variant: Variant, phase: str, **changed: Any) -> tuple[RunReport, RunReport]:
         options = replace(self._options, **changed)
@@ -163,7 +177,7 @@ class Schedule:
 
     def _together(self, units: Sequence[Unit], found: list[Judged], base: _Base) -> list[Judged]:
         """What each fix does alone, all of them must do together."""
-        good = [judged.unit for judged in found if judged.judgement.name not in _BAD]
+        good = [judged.unit for judged in found if judged.judgement.name not in _BAD and judged.run is not base.first]
         if len(good) < 2:
             return found
         after = self._made(self._variant(good), "with all fixes together")
@@ -238,6 +252,15 @@ def _is_clean(base: _Base, after: RunReport, *, keeps: bool) -> bool:
     counts = [(len(r.backwards), len(r.forwards)) for r in (base.first, after)]
     same = after.ended_well and comparison.same_training and counts[0] == counts[1]
     return same and not (keeps and (comparison.other_outputs() or comparison.other_prints()))
+
+
+def _confirmed(once: Judged, twice: Judged) -> Judged:
+    """A regression that shows in two runs alike: a printed time that the first two runs had in common is none."""
+    one, other = once.judgement, twice.judgement
+    if one.name is other.name and printed_of(one) == printed_of(other):
+        return once
+    judgement = Judgement(VerdictName.INCONCLUSIVE, f"in one of two runs: {one.reason}", one.evidence)
+    return replace(once, judgement=judgement)
 
 
 def _is_late(run: RunReport) -> bool:
