@@ -119,5 +119,23 @@ def test_no_run_is_made_for_files_that_the_program_does_not_load():
     finding = Finding("rule", "TFC101", Level.BEHAVIOR, Location("other.py", 0, 1), "", fix=Fix("", (edit,)), id="2")
     other = Unit("fix2", (finding,), (edit,))
     found = Schedule(make, lambda path: "text\n", str).judge_all([unit(1, "TFC999"), other])
-    assert [each.judgement.name.value for each in found] == ["EQUIVALENT", "NOT_EXERCISED"]
+    assert [each.judgement.name.value for each in found] == ["EQUIVALENT", "NOT_RUN"]
     assert made == [[], [], ["fix1"]]
+
+
+def test_a_cured_program_loads_more():
+    """Another fix may be what lets the program come to the file of this one."""
+    edit = Edit("other.py", 1, 1, "#")
+    finding = Finding("rule", "TFC999", Level.BEHAVIOR, Location("other.py", 0, 1), "", fix=Fix("", (edit,)), id="2")
+    other = Unit("fix2", (finding,), (edit,))
+    crash = run("crashed", failure=Failure("ValueError", "no", ("main.py", 1)))
+
+    def make(variant: Variant, options: Options) -> RunReport:
+        cured = any(unit.name == "fix1" for unit in variant.units)
+        return run(files={"main.py", "other.py"}) if cured else crash
+
+    found = Schedule(make, lambda path: "text\n", str).judge_all([unit(1, "TFC401"), other])
+    assert [each.judgement.name.value for each in found] == ["REGRESSED", "EQUIVALENT"]
+
+    (alone,) = Schedule(make, lambda path: "text\n", str).judge_all([other])
+    assert alone.judgement.reason == "the program ends before it loads the changed file: ValueError: no (main.py:1)"

@@ -77,7 +77,7 @@ class Schedule:
         if cause_of(base.first) and not _may_be_cured(base.first):
             judgement = Judgement(VerdictName.CANNOT_RUN, cause_of(base.first))
             return [Judged(unit, judgement, base.first) for unit in units]
-        found = self._one_by_one(units, base) if not base.first.ended_well else self._of_loaded(units, base)
+        found = self._of_loaded(units, base)
         if len(units) > 1:
             found = self._together(units, found, base)
         order = {unit.name: number for number, unit in enumerate(units)}
@@ -108,13 +108,24 @@ class Schedule:
 
     def _of_loaded(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
         """No run is made for fixes in files that the program does not load: of several programs, each has its own."""
-        files = base.first.files | base.second.files
-        foreign = [u for u in units if files.isdisjoint(self._within(edit.path) for edit in u.edits)]
-        self._about -= runs_for(units)
-        units = [unit for unit in units if unit not in foreign]
-        self._about += runs_for(units)
-        judgement = Judgement(VerdictName.NOT_EXERCISED, "the program does not load the changed file")
-        return [*(Judged(unit, judgement, base.first) for unit in foreign), *self._grouped(units, base)]
+        judged_by = self._grouped if base.first.ended_well else self._one_by_one
+        own = self._loaded(units, [base.first, base.second])
+        self._about += runs_for(own) - runs_for(units)
+        found = judged_by(own, base)
+        further = self._loaded(units, [judged.run for judged in found])
+        if any(unit not in own for unit in further):  # a cured program comes further
+            own = [unit for unit in units if unit in own or unit in further]
+            found = judged_by(own, base)
+        reason = "the program does not load the changed file"
+        if base.first.failure is not None:
+            reason = f"the program ends before it loads the changed file: {base.first.failure}"
+        judgement = Judgement(VerdictName.NOT_RUN, reason)
+        return [*found, *(Judged(unit, judgement, base.first) for unit in units if unit not in own)]
+
+    def _loaded(self, units: Sequence[Unit], runs: Sequence[RunReport]) -> list[Unit]:
+        """The units of which a run has loaded a file."""
+        files = {path for run in runs for path in run.files}
+        return [unit for unit in units if any(self._within(edit.path) in files for edit in unit.edits)]
 
     def _grouped(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
         """Fixes after which evaluations give something else are not run with those after which they may not."""
@@ -157,7 +168,7 @@ class Schedule:
     def _one_by_one(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
         """The program raises as it is: a fix may need the others before it shows what it does."""
         found = [self._alone(unit, base) for unit in units]
-        if len(units) == 1 or all(judged.run.ended_well for judged in found):
+        if len(units) < 2 or all(judged.run.ended_well for judged in found):
             return found
         everything = self._variant(units)
         after = self._made(everything, "with all fixes")
@@ -177,7 +188,7 @@ class Schedule:
 
     def _together(self, units: Sequence[Unit], found: list[Judged], base: _Base) -> list[Judged]:
         """What each fix does alone, all of them must do together."""
-        good = [judged.unit for judged in found if judged.judgement.name not in _BAD and judged.run is not base.first]
+        good = [judged.unit for judged in found if judged.judgement.name not in _BAD]
         if len(good) < 2:
             return found
         after = self._made(self._variant(good), "with all fixes together")
@@ -243,7 +254,7 @@ class _Base:
     second: RunReport
 
 
-_BAD = (VerdictName.REGRESSED, VerdictName.PREMISE_ABSENT, VerdictName.CANNOT_RUN)
+_BAD = (VerdictName.REGRESSED, VerdictName.PREMISE_ABSENT, VerdictName.CANNOT_RUN, VerdictName.NOT_RUN)
 
 
 def _is_clean(base: _Base, after: RunReport, *, keeps: bool) -> bool:
