@@ -96,8 +96,10 @@ def test_why_a_run_ended_without_a_word():
     assert "before the time limit" in cause_of(report_of([]))
 
 
-@pytest.mark.parametrize("seconds, expected", [([5, 9], "INCONCLUSIVE"), ([5, 5], "REGRESSED"), ([3], "NOT_EXERCISED")])
-def test_a_regression_has_to_show_twice(seconds: list[int], expected: str):
+@pytest.mark.parametrize(
+    "seconds, expected", [([5, 9], "NOT_EXERCISED"), ([5, 5], "REGRESSED"), ([3], "NOT_EXERCISED")]
+)
+def test_what_is_printed_differently_has_to_be_so_twice(seconds: list[int], expected: str):
     """Two runs of the unchanged program may print the same time by chance."""
     told = iter(seconds)
 
@@ -106,6 +108,13 @@ def test_a_regression_has_to_show_twice(seconds: list[int], expected: str):
 
     (found,) = Schedule(make, lambda path: "text\n", str).judge_all([unit(1, "TFC202")])
     assert found.judgement.name == expected
+
+
+def test_an_error_by_chance_is_no_regression():
+    runs = iter([run(), run(), run("crashed", failure=Failure("OSError", "", None)), run()])
+    (found,) = Schedule(lambda variant, options: next(runs), lambda path: "text\n", str).judge_all([unit(1, "TFC202")])
+    assert found.judgement.name == "INCONCLUSIVE"
+    assert found.judgement.reason.startswith("in one of two runs: it raises now: OSError")
 
 
 def test_no_run_is_made_for_files_that_the_program_does_not_load():

@@ -10,8 +10,6 @@ from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.printed import has_no_number
 from torchfix_codemods.verify.runs import Forward, RunReport
 
-_PRINTED = "printed"
-
 
 @dataclass(frozen=True)
 class Judgement:
@@ -46,13 +44,8 @@ def changed_results(comparison: Comparison, evidence: tuple[Evidence, ...]) -> J
     if outputs := comparison.other_outputs():
         return Judgement(VerdictName.REGRESSED, outputs, evidence)
     if lines := comparison.other_prints():
-        return Judgement(VerdictName.REGRESSED, "something else is printed", (*evidence, Evidence(_PRINTED, *lines)))
+        return Judgement(VerdictName.REGRESSED, "something else is printed", (*evidence, Evidence("printed", *lines)))
     return None
-
-
-def printed_of(judgement: Judgement) -> list[Evidence]:
-    """The evidence of a judgement that is about what was printed."""
-    return [evidence for evidence in judgement.evidence if evidence.what == _PRINTED]
 
 
 def _backwards(run: RunReport) -> int:

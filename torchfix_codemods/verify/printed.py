@@ -23,21 +23,26 @@ _TAIL = 19_000  # bytes from which on an output may have lost its beginning
 _CLOSE = 1e-3  # part by which numbers may differ
 
 
-def difference(before: str, again: str, after: str) -> tuple[str, str] | None:
+def difference(before: str, again: str, after: str, twice: str | None = None) -> tuple[str, str] | None:
     """The first line that the changed program prints differently, before and after; None where there is none to see.
 
-    `again` is what the unchanged program printed a second time.
+    `again` is what the unchanged program printed a second time, `twice` the changed one, where it was run twice.
     """
     olds, twins, news = _lines(before), _lines(again), _lines(after)
-    if [_NUMBER.sub("#", line) for line in olds] != [_NUMBER.sub("#", line) for line in twins]:
+    repeated = news if twice is None else _lines(twice)
+    if _words(olds) != _words(twins) or _words(news) != _words(repeated):
         return None  # words by chance: which lines belong together cannot be said
     if len(olds) != len(news):
         cut = _may_be_cut(before) or _may_be_cut(after)
         return None if cut else (f"{len(olds)} lines", f"{len(news)} lines")
-    for old, twin, new in zip(olds, twins, news, strict=True):
-        if not _is_alike(old, twin, new):
+    for old, twin, new, other in zip(olds, twins, news, repeated, strict=True):
+        if not _is_alike(old, twin, new, other):
             return old, new
     return None
+
+
+def _words(lines: Sequence[str]) -> list[str]:
+    return [_NUMBER.sub("#", line) for line in lines]
 
 
 def _lines(output: str) -> list[str]:
@@ -54,12 +59,12 @@ def _may_be_cut(output: str) -> bool:
     return len(output.encode("utf-8", "replace")) >= _TAIL
 
 
-def _is_alike(old: str, twin: str, new: str) -> bool:
-    """Whether a line is the same, but for numbers that differ between both runs of the unchanged program."""
+def _is_alike(old: str, twin: str, new: str, other: str) -> bool:
+    """Whether a line is the same, but for numbers that differ between two runs of one program."""
     if _NUMBER.sub("#", old) != _NUMBER.sub("#", new):
         return False
-    rows: Sequence[list[str]] = [_NUMBER.findall(line) for line in (old, twin, new)]
-    return all(one != other or _is_close(one, changed) for one, other, changed in zip(*rows, strict=True))
+    rows: Sequence[list[str]] = [_NUMBER.findall(line) for line in (old, twin, new, other)]
+    return all(a != b or c != d or _is_close(a, c) for a, b, c, d in zip(*rows, strict=True))
 
 
 def _is_close(one: str, other: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from torchfix_codemods.verify.comparison import Comparison, has_nan
 from torchfix_codemods.verify.contracts import contract_of
-from torchfix_codemods.verify.invariants import Judgement, printed_of
+from torchfix_codemods.verify.invariants import Judgement
 from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.runs import RunReport
 from torchfix_codemods.verify.units import Text, Unit, Variant, Within, scope_of
@@ -159,7 +159,10 @@ class Schedule:
         if result.judgement.name is not VerdictName.REGRESSED:
             return result
         again = self._made(variant, f"with {unit.findings[0].code} once more")
-        return _confirmed(result, self._judged(unit, base, variant, again, seeds, held))
+        return _confirmed(
+            self._judged(unit, base, variant, after, seeds, held, again),
+            self._judged(unit, base, variant, again, seeds, held, after),
+        )
 
     def _pair(self, base: _Base, variant: Variant, phase: str, **changed: Any) -> tuple[RunReport, RunReport]:
         options = replace(self._options, **changed)
@@ -222,6 +225,7 @@ class Schedule:
         after: RunReport,
         seeds: Sequence[tuple[RunReport, RunReport]] = (),
         held: tuple[RunReport, RunReport] | None = None,
+        twice: RunReport | None = None,
     ) -> Judged:
         comparison = Comparison(
             base.first,
@@ -233,6 +237,7 @@ class Schedule:
             seeds,
             held,
             alone=len(variant.units) == len(base.variant.units) + 1,
+            twice=twice,
         )
         return Judged(unit, judge(unit, comparison), after)
 
@@ -266,12 +271,12 @@ def _is_clean(base: _Base, after: RunReport, *, keeps: bool) -> bool:
 
 
 def _confirmed(once: Judged, twice: Judged) -> Judged:
-    """A regression that shows in two runs alike: a printed time that the first two runs had in common is none."""
-    one, other = once.judgement, twice.judgement
-    if one.name is other.name and printed_of(one) == printed_of(other):
+    """What two runs with a fix show alike: one that the machine ended, or a printed time, is no regression."""
+    if once.judgement.name is twice.judgement.name:
         return once
-    judgement = Judgement(VerdictName.INCONCLUSIVE, f"in one of two runs: {one.reason}", one.evidence)
-    return replace(once, judgement=judgement)
+    worse = once if once.judgement.name is VerdictName.REGRESSED else twice
+    reason = f"in one of two runs: {worse.judgement.reason}"
+    return replace(worse, judgement=Judgement(VerdictName.INCONCLUSIVE, reason, worse.judgement.evidence))
 
 
 def _is_late(run: RunReport) -> bool:
