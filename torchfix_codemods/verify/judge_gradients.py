@@ -98,6 +98,7 @@ def _fewer_graphs(comparison: Comparison, evidence: tuple[Evidence, ...]) -> Jud
     kept = [sum(f.saved or 0 for f in found) for found in (before, after)]
     what = "fewer graphs" if building(after) else "no graph"
     if kept[1] < kept[0]:
-        reason = f"evaluations build {what}, training is the same bit for bit"
+        same = ", training is the same bit for bit" if comparison.before.backwards else ""
+        reason = f"evaluations build {what}{same}"
         return Judgement(VerdictName.IMPROVED, reason, evidence)
     return Judgement(VerdictName.CHANGED_AS_INTENDED, f"evaluations build {what}", evidence)

@@ -110,7 +110,8 @@ def functional_dropout(comparison: Comparison) -> Judgement:
         return Judgement(VerdictName.PREMISE_ABSENT, "no dropout was active in evaluation mode in this run", evidence)
     if wrong[1] >= wrong[0]:
         return Judgement(VerdictName.NOT_FIXED, "dropout is active in evaluation mode as before", evidence)
-    return Judgement(VerdictName.CHANGED_AS_INTENDED, "dropout follows the mode, training is the same", evidence)
+    same = ", training is the same" if comparison.before.backwards else ""
+    return Judgement(VerdictName.CHANGED_AS_INTENDED, f"dropout follows the mode{same}", evidence)
 
 
 def _count(calls: Sequence[Call], **facts: bool) -> int:
