@@ -59,7 +59,8 @@ def test_one_that_ended_between_two_runs_is_started_anew(tmp_path: Path, python:
 def test_one_that_never_stops_telling_is_given_up(tmp_path: Path, python: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("torchfix_codemods.verify.client._GRACE", 0.5)
     with Client(PlainStarter(tmp_path), python, {**os.environ}) as client:
-        assert client.run(job("talk", seconds=0.5)).status == "killed"
+        late = client.run(job("talk", seconds=0.5))
+        assert late.status == "killed" and late.overdue
         assert client.run(job("on")).output == "said"
 
 
@@ -86,5 +87,6 @@ def test_its_death_in_a_run_is_no_end_of_all(tmp_path: Path, python: str):
         FAKE.replace('case "talk":', 'case "kill": os.kill(os.getpid(), 9)\n        case "talk":')
     )
     with Client(PlainStarter(tmp_path), python, {**os.environ}) as client:
-        assert client.run(job("kill")).status == "killed"
+        lost = client.run(job("kill"))
+        assert lost.status == "killed" and not lost.overdue
         assert client.run(job("on")).output == "said"

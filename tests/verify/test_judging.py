@@ -93,7 +93,7 @@ def test_why_a_run_ended_without_a_word():
     assert "killed by SIGSEGV" in cause_of(ended(signal=11, killed=False))
     assert "killed by signal 99" in cause_of(ended(signal=99, killed=False))
     assert "before the time limit" in cause_of(ended(signal=9, killed=True))
-    assert "before the time limit" in cause_of(report_of([]))
+    assert "ended without a word" in cause_of(report_of([]))
 
 
 @pytest.mark.parametrize(

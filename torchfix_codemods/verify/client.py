@@ -79,6 +79,7 @@ class Client:
             self._hand_over(job)
         deadline = time.monotonic() + float(job["limits"]["seconds"]) + _GRACE
         report = report_of(self._until_done(deadline))
+        report.overdue |= report.status == "killed" and time.monotonic() >= deadline
         if report.status == "killed" and report.output == "":
             self.close()  # the observer itself hangs or is gone: the next run gets a new one
         return report

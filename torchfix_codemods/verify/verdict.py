@@ -49,6 +49,8 @@ def _unsaid_cause(run: RunReport) -> str:
         return ""
     if run.status == "killed" and run.signal_number and not run.overdue:
         return f"killed by {_signal_name(run.signal_number)} before any model ran ({_keys('memory', 'args')})"
+    if run.status == "killed" and not run.overdue:
+        return "it ended without a word before any model ran (a program that ends its parent does)"
     return f"nothing was trained or evaluated before the time limit ({_keys('seconds')})"
 
 
