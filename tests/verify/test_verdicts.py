@@ -113,6 +113,23 @@ def test_a_situation_that_never_occurs_speaks_for_nothing(programs: Programs):
     assert verdicts(programs, only, SOFTMAX, mode) == ["NOT_EXERCISED", "NOT_EXERCISED"]
 
 
+def test_evaluation_that_steers_the_training(programs: Programs):
+    """A learning rate that follows the evaluation is another after a right fix; wrong ones are found all the same."""
+    follow = "    for group in optimizer.param_groups: group['lr'] = 0.5 + "
+    steering = CLASSIFIER.replace("    evaluate()\n", follow + "evaluate() / 1000\n").replace("range(3)", "range(4)")
+    assert verdicts(programs, steering, EVAL, limits={"outer": 4}) == ["CHANGED_AS_INTENDED"]
+    stuck = change("TFC301", ("    right = 0", "    net.eval()\n    right = 0"))
+    assert verdicts(programs, steering, stuck, limits={"outer": 4}) == ["REGRESSED"]
+    slower = change(
+        "TFC301",
+        ("    right = 0", "    net.eval()\n    right = 0"),
+        ("train():\n", "train():\n    net.train()\n"),
+        ("net(x).argmax(1)", "net(x * 0.9).argmax(1)"),
+        ("loss = criterion(net(x), y)", "loss = criterion(net(x) * 0.9, y)"),
+    )
+    assert verdicts(programs, steering, slower, limits={"outer": 4}) == ["REGRESSED"]
+
+
 def test_crashes(programs: Programs):
     image = """
         import torch

@@ -22,7 +22,8 @@ def evaluation_mode(comparison: Comparison) -> Judgement:
     )
     if _train_share(comparison.after) < _train_share(comparison.before):
         return Judgement(VerdictName.REGRESSED, "training runs in evaluation mode now", evidence)
-    if broken := changed_training(comparison, evidence):
+    steered = _is_steered(comparison)
+    if broken := (less_training if steered else changed_training)(comparison, evidence):
         return broken
     if not before:
         return not_seen("nothing is evaluated in the run", evidence)
@@ -32,7 +33,24 @@ def evaluation_mode(comparison: Comparison) -> Judgement:
         return Judgement(VerdictName.NOT_FIXED, "evaluations run in training mode as before", evidence)
     if not any(f.dependent or f.dropped for f in before) and not comparison.other_outputs():
         return Judgement(VerdictName.EQUIVALENT, "no layer of the model depends on the mode", evidence)
-    return Judgement(VerdictName.CHANGED_AS_INTENDED, "evaluations run in evaluation mode", evidence)
+    steers = ", and their results steer the training" if steered else ""
+    return Judgement(VerdictName.CHANGED_AS_INTENDED, f"evaluations run in evaluation mode{steers}", evidence)
+
+
+def _is_steered(comparison: Comparison) -> bool:
+    """Whether training changed only by what evaluations gave, as a learning rate that follows them does.
+
+    Then it is the same, loss by loss, as long as optimizers move nothing.
+    """
+    if comparison.same_training or comparison.held is None or not comparison.countable:
+        return False
+    before, after = comparison.held
+    moved = before.checksums != comparison.before.checksums  # else there is nothing that could be held
+    return moved and len(before.losses) > 1 and before.losses == after.losses and _same_modes(before, after)
+
+
+def _same_modes(one: RunReport, other: RunReport) -> bool:
+    return [f.trains for f in one.trainings] == [f.trains for f in other.trainings]
 
 
 def training_mode(comparison: Comparison) -> Judgement:

@@ -159,6 +159,8 @@ class Schedule:
         if result.judgement.name is not VerdictName.REGRESSED:
             return result
         again = self._made(variant, f"with {unit.findings[0].code} once more")
+        if contract_of(unit.code).steers and again.ended_well:
+            held = self._pair(base, variant, "with the parameters held", hold=True)
         return _confirmed(
             self._judged(unit, base, variant, after, seeds, held, again),
             self._judged(unit, base, variant, again, seeds, held, after),
