@@ -143,6 +143,40 @@ def test_lines_that_never_run(programs: Programs):
     assert found.judgement.reason == "the changed lines never ran"
 
 
+def test_a_situation_that_never_occurs_speaks_for_nothing(programs: Programs):
+    """Evaluation after the tenth epoch, say: the lines of the fix run, and the mistake cannot show."""
+    rarely = EVALUATING.replace("    evaluate()\n", "    if epoch % 10 == 9: evaluate()\n")
+    assert verdicts(programs, rarely, DROPOUT) == ["NOT_EXERCISED"]
+    unused = EVALUATING.replace("F.dropout(x, 0.5)", "F.dropout(x, 0.0)")  # as a default of argparse may be
+    follow = change("TFC303", ("F.dropout(x, 0.0)", "F.dropout(x, 0.0, training=self.training)"))
+    assert verdicts(programs, unused, follow) == ["NOT_EXERCISED"]
+    right = EVALUATING.replace("F.dropout(x, 0.5)", "F.dropout(x, 0.5, self.training)")
+    again = change("TFC303", ("0.5, self.training)", "0.5, training=self.training)"))
+    assert verdicts(programs, right, again) == ["PREMISE_ABSENT"]
+    empty = CLASSIFIER.replace("right = 0\n    for x, y in train_loader", "right = 0\n    for x, y in []")
+    assert verdicts(programs, empty, NO_GRAD, EVAL) == ["NOT_EXERCISED", "NOT_EXERCISED"]
+    only = EVALUATING.replace("    train()\n", "    net.train()\n")
+    mode = change("TFC302", ("    net.train()\n    evaluate()", "    evaluate()\n    net.train()"))
+    assert verdicts(programs, only, SOFTMAX, mode) == ["NOT_EXERCISED", "NOT_EXERCISED"]
+
+
+def test_evaluation_that_steers_the_training(programs: Programs):
+    """A learning rate that follows the evaluation is another after a right fix; wrong ones are found all the same."""
+    follow = "    for group in optimizer.param_groups: group['lr'] = 0.5 + "
+    steering = CLASSIFIER.replace("    evaluate()\n", follow + "evaluate() / 1000\n").replace("range(3)", "range(4)")
+    assert verdicts(programs, steering, EVAL, limits={"outer": 4}) == ["CHANGED_AS_INTENDED"]
+    stuck = change("TFC301", ("    right = 0", "    net.eval()\n    right = 0"))
+    assert verdicts(programs, steering, stuck, limits={"outer": 4}) == ["REGRESSED"]
+    slower = change(
+        "TFC301",
+        ("    right = 0", "    net.eval()\n    right = 0"),
+        ("train():\n", "train():\n    net.train()\n"),
+        ("net(x).argmax(1)", "net(x * 0.9).argmax(1)"),
+        ("loss = criterion(net(x), y)", "loss = criterion(net(x) * 0.9, y)"),
+    )
+    assert verdicts(programs, steering, slower, limits={"outer": 4}) == ["REGRESSED"]
+
+
 def test_crashes(programs: Programs):
     image = """
         import torch

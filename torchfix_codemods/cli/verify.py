@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from torchfix_codemods.cli.output import check_report_file, print_findings, prin
 from torchfix_codemods.cli.progress import shown_progress
 from torchfix_codemods.cli.runs import WithProgramArguments, run_options, verified
 from torchfix_codemods.pipeline import Analysis, analyse, make_plan, report_of
-from torchfix_codemods.report.outcome import outcomes
+from torchfix_codemods.report.outcome import Outcome, Status, because, outcomes
 from torchfix_codemods.source.errors import UsageError
 
 FAILED = 2
@@ -55,9 +56,9 @@ def verify(
         analysis = analyse(request, progress)
     plan = make_plan(analysis)
     verification = verified(terminal, analysis, plan, script or _programs(analysis), options)
-    code = REGRESSED if verification.regressed else FAILED if analysis.problems else 0
+    code = FAILED if analysis.problems else REGRESSED if verification.regressed else 0
     result = report_of(analysis, plan, code, verification)
-    results = outcomes(result)
+    results = [_unwritten(outcome) for outcome in outcomes(result)]
     if output_format == "json":
         print_json(result)
     else:
@@ -66,6 +67,15 @@ def verify(
     if report_file is not None:
         write_report(report_file, result)
     return code
+
+
+def _unwritten(outcome: Outcome) -> Outcome:
+    """What `apply --verify` would do with a fix that is planned."""
+    if outcome.status is not Status.FIXED:
+        return outcome
+    if outcome.shown is not None and outcome.shown.withheld:
+        return replace(outcome, status=Status.WITHHELD, why=because(outcome.shown))
+    return replace(outcome, status=Status.FIXABLE)
 
 
 def _programs(analysis: Analysis) -> tuple[str, ...]:

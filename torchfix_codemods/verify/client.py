@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol
@@ -70,24 +71,37 @@ class Client:
         """Make one run. Raises `ObserverFailed` where the observer does not start."""
         if self._process is None:
             self._start()
-        assert self._process is not None and self._process.stdin is not None
-        self._process.stdin.write(json.dumps(job).encode() + b"\n")
-        self._process.stdin.flush()
+        try:
+            self._hand_over(job)
+        except BrokenPipeError:  # it ended since the run before
+            self.close()
+            self._start()
+            self._hand_over(job)
         deadline = time.monotonic() + float(job["limits"]["seconds"]) + _GRACE
         report = report_of(self._until_done(deadline))
+        report.overdue |= report.status == "killed" and time.monotonic() >= deadline
         if report.status == "killed" and report.output == "":
             self.close()  # the observer itself hangs or is gone: the next run gets a new one
         return report
 
     def close(self) -> None:
         """End the observer and all that it started."""
-        if self._process is not None:
-            self._sandbox.kill(self._process)
-            for stream in (self._process.stdin, self._errors):
-                if stream is not None:
-                    stream.close()
-            os.close(self._events)
-            self._process, self._rest = None, b""
+        process, errors, events = self._process, self._errors, self._events
+        self._process, self._errors, self._events, self._rest = None, None, -1, b""
+        if process is not None:
+            self._sandbox.kill(process)
+            if process.stdin is not None:
+                with suppress(BrokenPipeError):  # a job that it never read
+                    process.stdin.close()
+        if errors is not None:
+            errors.close()
+        if events >= 0:
+            os.close(events)
+
+    def _hand_over(self, job: Mapping[str, Any]) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        self._process.stdin.flush()
 
     def _start(self) -> None:
         home = self._sandbox.folder / "observer"
@@ -137,7 +151,10 @@ class Client:
                 if event is not None:
                     yield event
                 continue
-            ready, _, _ = select.select([self._events], [], [], max(0.0, deadline - time.monotonic()))
+            left = deadline - time.monotonic()
+            if left <= 0:  # even if there is more: one that never stops telling is given up too
+                return
+            ready, _, _ = select.select([self._events], [], [], left)
             piece = os.read(self._events, 1 << 16) if ready else b""
             if not piece:
                 return

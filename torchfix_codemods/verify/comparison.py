@@ -22,7 +22,7 @@ class Comparison:
     `scope` holds the lines of the unchanged files that the fix is about; `back` gives the unchanged file's line for a
     line of the program with the fix, `front` for one of the program without (which may have other fixes). `seeds` are
     further pairs of runs, each under a seed of its own; `held` is one whose optimizers move nothing. `alone`: the fix
-    is the only one between the two.
+    is the only one between the two. `twice` is another run with the fix, where there was one.
     """
 
     before: RunReport
@@ -34,6 +34,7 @@ class Comparison:
     seeds: Sequence[tuple[RunReport, RunReport]] = ()
     held: tuple[RunReport, RunReport] | None = None
     alone: bool = True
+    twice: RunReport | None = None
 
     @property
     def noisy(self) -> bool:
@@ -149,7 +150,10 @@ class Comparison:
 
     def other_prints(self) -> tuple[str, str] | None:
         """The first line that is printed differently, before and after."""
-        return difference(self.before.output, self.again.output, self.after.output) if self.countable else None
+        if not self.countable:
+            return None
+        twice = self.twice.output if self.twice is not None else None
+        return difference(self.before.output, self.again.output, self.after.output, twice)
 
 
 def _is_same(one: RunReport, other: RunReport) -> bool:

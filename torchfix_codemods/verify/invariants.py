@@ -69,7 +69,8 @@ def less_training(comparison: Comparison, evidence: tuple[Evidence, ...] = ()) -
     if comparison.fewer(_steps) or comparison.fewer(_backwards):
         counts = f"{len(before.steps)} -> {len(after.steps)} steps"
         return Judgement(VerdictName.REGRESSED, f"less training happens: {counts}", evidence)
-    if _gradients(after) < _gradients(before):
+    # Where time ran out before the first step, none were asked for.
+    if after.steps and _gradients(after) < _gradients(before):
         counts = f"{_gradients(before)} -> {_gradients(after)}"
         return Judgement(VerdictName.REGRESSED, f"fewer parameters get gradients: {counts}", evidence)
     if has_no_number(after.output) and not has_no_number(before.output):
@@ -84,6 +85,11 @@ def _steps(run: RunReport) -> int:
 def _gradients(run: RunReport) -> int:
     """Parameters that had a gradient in the first step of an optimizer that had any."""
     return next((step.gradients for step in run.steps if step.gradients), 0)
+
+
+def not_seen(reason: str, evidence: tuple[Evidence, ...]) -> Judgement:
+    """The changed lines ran, but never in the situation that the rule is about: that speaks neither for nor against."""
+    return Judgement(VerdictName.NOT_EXERCISED, reason, evidence)
 
 
 def building(forwards: Sequence[Forward]) -> int:

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 from torchfix_codemods.verify.comparison import Comparison, share, size
-from torchfix_codemods.verify.invariants import Judgement, building, changed_results, changed_training, less_training
+from torchfix_codemods.verify.invariants import (
+    Judgement,
+    both,
+    building,
+    changed_results,
+    changed_training,
+    less_training,
+    not_seen,
+)
 from torchfix_codemods.verify.model import Evidence, VerdictName
 
 
@@ -13,8 +23,10 @@ def no_graph(comparison: Comparison) -> Judgement:
     evidence = _graphs(comparison)
     if broken := changed_training(comparison, evidence) or changed_results(comparison, evidence):
         return broken
+    if not before:
+        return not_seen("nothing is evaluated in the run", evidence)
     if not any(f.graph for f in before):
-        reason = "no evaluation that the change is about built a graph" if before else "nothing is evaluated in the run"
+        reason = "no evaluation that the change is about built a graph"
         return Judgement(VerdictName.PREMISE_ABSENT, reason, evidence)
     return _fewer_graphs(comparison, evidence)
 
@@ -44,14 +56,16 @@ def volatile(comparison: Comparison) -> Judgement:
 def _targets_are_released(comparison: Comparison) -> bool:
     """Whether training changed because a volatile forward, a target by the model that learns, feeds it no longer.
 
-    The target itself has to be the same: with the parameters of the beginning the loss is what it was.
+    A model that no optimizer holds does not learn, so its release changes nothing; and no release changes the first
+    loss, which is computed before any step.
     """
-    first = [run.losses[:1] for run in (comparison.before, comparison.after)]
-    if first[0] != first[1]:
-        return False
     if comparison.same_training or comparison.noisy or less_training(comparison) is not None:
         return False
-    return any(before.used and before.graph and not after.graph for before, after in comparison.of_fix())
+    first = [run.losses[:1] for run in both(comparison)]
+    if not all(math.isclose(one, other, rel_tol=1e-6) for one, other in zip(*first, strict=True)):
+        return False
+    released = (before for before, after in comparison.of_fix() if before.used and before.graph and not after.graph)
+    return any(before.learns is not False for before in released)
 
 
 def _graphs(comparison: Comparison) -> tuple[Evidence, ...]:
@@ -84,6 +98,7 @@ def _fewer_graphs(comparison: Comparison, evidence: tuple[Evidence, ...]) -> Jud
     kept = [sum(f.saved or 0 for f in found) for found in (before, after)]
     what = "fewer graphs" if building(after) else "no graph"
     if kept[1] < kept[0]:
-        reason = f"evaluations build {what}, training is the same bit for bit"
+        same = ", training is the same bit for bit" if comparison.before.backwards else ""
+        reason = f"evaluations build {what}{same}"
         return Judgement(VerdictName.IMPROVED, reason, evidence)
     return Judgement(VerdictName.CHANGED_AS_INTENDED, f"evaluations build {what}", evidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,8 +99,10 @@ class Failure:
 class RunReport:
     """One run. `status` is finished, stopped (enough was seen), exit, crashed, or killed.
 
-    `output` is the end of what it printed, `cuts` the number of loops that were cut short, `seconds` are of processor
-    time, `peak` and `memory` are bytes.
+    `signal_number` is that of the signal that ended it (0: none, or not known), `overdue`: it was killed because its
+    time was over. `files` of the program were loaded, `hits` are the units whose lines ran. `output` is the end of
+    what it printed, `cuts` the number of loops that were cut short, `seconds` are of processor time, `peak` and
+    `memory` are bytes.
     """
 
     status: str = "killed"
@@ -109,6 +112,7 @@ class RunReport:
     backwards: list[Backward] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    files: set[str] = field(default_factory=set)
     hits: set[str] = field(default_factory=set)
     cuts: int = 0
     warnings: list[tuple[str, str, str, int, int]] = field(default_factory=list)
@@ -119,6 +123,8 @@ class RunReport:
     torch: str = ""
     seconds: float = 0.0
     output: str = ""
+    signal_number: int = 0
+    overdue: bool = False
 
     @property
     def ended_well(self) -> bool:
@@ -131,6 +137,11 @@ class RunReport:
     def timed_out(self) -> bool:
         """Whether it ended where its time was over: how far it came is then chance."""
         return self.why == "seconds"
+
+    @property
+    def died(self) -> bool:
+        """Whether it ended by a fault of its own, below Python. SIGKILL may come from anywhere: from the system too."""
+        return self.status == "killed" and not self.overdue and self.signal_number not in (0, signal.SIGKILL)
 
     @property
     def worked(self) -> bool:
@@ -182,6 +193,8 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
                 report.steps.append(_step(event))
             case "call":
                 _call(report, event)
+            case "file":
+                report.files.add(event["path"])
             case "hit":
                 report.hits.add(event["mark"])
             case "cut":
@@ -190,6 +203,7 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
                 _end(report, event)
             case "done":
                 report.seconds, report.output = event.get("cpu", 0.0), event.get("output", "")
+                report.signal_number, report.overdue = event.get("signal", 0), bool(event.get("killed"))
             case _:
                 pass
     return report

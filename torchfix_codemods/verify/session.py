@@ -70,6 +70,12 @@ class Session:
         name = f"run{next(self._numbers)}"
         texts = {self._within(path): self._encode(path, text) for path, text in variant.texts.items()}
         root = self._sandbox.variant(name, texts)
+        try:
+            return self._run_in(root, variant, options, further)
+        finally:
+            self._sandbox.discard(root)
+
+    def _run_in(self, root: Path, variant: Variant, options: Options, further: Mapping[str, Any]) -> RunReport:
         failed = self._prepared(root)
         if failed is not None:
             return RunReport(status="crashed", failure=failed)

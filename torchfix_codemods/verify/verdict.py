@@ -5,6 +5,7 @@ Could it run? Did both end well? Did the changed lines run? Is the program the s
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,14 +23,15 @@ def cause_of(run: RunReport) -> str:
     if run.ended_well or run.worked:
         return ""
     if failure is None:
-        late = f"nothing was trained or evaluated before the time limit ({_keys('seconds')})"
-        return late if run.status != "exit" else ""
+        return _unsaid_cause(run)
     if failure.kind in ("ModuleNotFoundError", "ImportError"):
         return _import_cause(failure)
     if failure.kind == "SystemExit":
         return _exit_cause(run)
     if failure.kind == "SyntaxError":
         return f"Python refuses the text: {failure}"
+    if failure.kind == "NoDevice":
+        return f"{failure.message} ({_keys('device')})"
     if failure.kind == "PrepareFailed":
         return f"a command of prepare fails: {failure.message}"
     if refused := [what for kind, what, _ in run.notes if kind == "blocked"]:
@@ -41,6 +43,25 @@ def cause_of(run: RunReport) -> str:
     if failure.kind == "EOFError":
         return f"it asks for input: {failure} ({_keys('args')})"
     return f"before any model ran: {failure} ({_keys('args', 'files', 'env')})"
+
+
+def _unsaid_cause(run: RunReport) -> str:
+    """Why a run without an exception ended before a model ran."""
+    if run.status == "exit":
+        return ""
+    if run.status == "killed" and run.signal_number and not run.overdue:
+        return f"killed by {_signal_name(run.signal_number)} before any model ran ({_keys('memory', 'args')})"
+    if run.status == "killed" and not run.overdue:
+        return "it ended without a word before any model ran (a program that ends its parent does)"
+    return f"nothing was trained or evaluated before the time limit ({_keys('seconds')})"
+
+
+def _signal_name(number: int) -> str:
+    """`SIGSEGV`; the number for a signal that has no name here."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _import_cause(failure: Failure) -> str:
@@ -120,11 +141,11 @@ def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
     """The pair of ends: new crashes regress, two crashes say nothing, and one that went must be the rule's own."""
     before, after = comparison.before, comparison.after
     evidence = (Evidence("ends", _ending(before), _ending(after)),)
-    late = after.status == "killed" or (after.timed_out and not before.timed_out)
+    late = (after.status == "killed" and not after.died) or (after.timed_out and not before.timed_out)
     if before.ended_well and after.ended_well and not late:
         return None
     if before.ended_well:
-        if late:
+        if late:  # may be the machine's doing
             return Judgement(VerdictName.INCONCLUSIVE, "the changed program did not end within its time", evidence)
         return Judgement(VerdictName.REGRESSED, f"it raises now: {_ending(after)}", evidence)
     if not after.ended_well:
@@ -164,7 +185,7 @@ def _ending(run: RunReport) -> str:
     if run.failure is not None:
         return str(run.failure)
     if run.status == "killed":
-        return "killed"
+        return f"killed by {_signal_name(run.signal_number)}" if run.signal_number and not run.overdue else "killed"
     return f"{run.status} ({run.why})" if run.why else run.status
 
 

@@ -152,6 +152,7 @@ class Rewriter:
         """The code of a file. Raises `SyntaxError` as its own text does."""
         tree = ast.parse(self._prepare(raw), filename)
         path = (self._recorder.relative(filename) or "").replace(os.sep, "/")
+        self._recorder.stream.event("file", path=path)
         marks = self._recorder.job.marks.get(path)
         if marks:
             _mark(tree, marks)
