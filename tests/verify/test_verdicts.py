@@ -114,6 +114,23 @@ def test_crashes(programs: Programs):
     assert verdicts(programs, CLASSIFIER, broken) == ["REGRESSED"]
 
 
+def test_a_program_that_needs_its_evaluations_whole(programs: Programs):
+    """A picture of ten by ten samples, as old programs draw it."""
+    drawing = (
+        CLASSIFIER
+        + """
+samples = [net(torch.randn(2, 8)) for row in range(10) for column in range(10)]
+torch.cat(samples).view(10, 10, -1)
+"""
+    )
+    (found,) = judge_all(programs, drawing, [NO_GRAD])
+    assert found.judgement.name == "IMPROVED"
+    assert ("loop", "up to 64 iterations where nothing is trained") in [note[:2] for note in found.run.notes]
+    (found,) = judge_all(programs, drawing.replace("(10, 10, -1)", "(10, 11, -1)"), [NO_GRAD])
+    assert found.judgement.name == "INCONCLUSIVE"
+    assert found.judgement.reason.endswith("(loops were cut short: try larger --inner and --outer)")
+
+
 def test_a_program_that_cannot_run(programs: Programs):
     (found,) = judge_all(programs, "import missing_module\n" + CLASSIFIER, [NO_GRAD])
     assert found.judgement.name == "CANNOT_RUN"

@@ -97,7 +97,7 @@ class Failure:
 @dataclass
 class RunReport:
     """One run. `status` is finished, stopped (enough was seen), exit, crashed, or killed; `output` the end of what it
-    printed, `seconds` are of processor time, `peak` and `memory` are bytes."""
+    printed, `seconds` are of processor time, `peak` and `memory` are bytes; `cut` says whether a loop was cut short."""
 
     status: str = "killed"
     why: str = ""
@@ -107,6 +107,7 @@ class RunReport:
     steps: list[Step] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     hits: set[str] = field(default_factory=set)
+    cut: bool = False
     warnings: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     notes: list[tuple[str, str, int]] = field(default_factory=list)
     peak: int = 0
@@ -180,6 +181,8 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
                 _call(report, event)
             case "hit":
                 report.hits.add(event["mark"])
+            case "cut":
+                report.cut = True
             case "end":
                 _end(report, event)
             case "done":

@@ -83,6 +83,7 @@ class Session:
         limits = asdict(recipe.limits)
         if options.batch is not None:
             limits["batch"] = options.batch
+        limits["evaluating"] = options.evaluating
         return {
             "v": 1,
             "script": str(root / recipe.script),

@@ -109,13 +109,19 @@ def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
             return Judgement(VerdictName.INCONCLUSIVE, "the changed program did not end within its time", evidence)
         return Judgement(VerdictName.REGRESSED, f"it raises now: {_ending(after)}", evidence)
     if not after.ended_well:
-        return Judgement(VerdictName.INCONCLUSIVE, "it ends with an error before and after", evidence)
+        return Judgement(VerdictName.INCONCLUSIVE, _both_fail(before), evidence)
     failure = before.failure
     if failure is None or not (failure.kind == "SyntaxError" or _is_own(contract, failure, comparison)):
         reason = "an error is gone that is not the one of this rule"
         return Judgement(VerdictName.INCONCLUSIVE, reason, evidence)
     uncured = less_training(comparison) or (contract.cured(comparison) if failure.kind != "SyntaxError" else None)
     return uncured or Judgement(VerdictName.FIXED_CRASH, f"it raised {failure.kind}, and runs now", evidence)
+
+
+def _both_fail(before: RunReport) -> str:
+    """A program may count on all that a loop makes: what was cut short is said, it may be the error's cause."""
+    told = "it ends with an error before and after"
+    return f"{told} (loops were cut short: try larger --inner and --outer)" if before.cut else told
 
 
 def _is_own(contract: Contract, failure: Failure, comparison: Comparison) -> bool:
@@ -179,6 +185,7 @@ _TOLD = {
     "amp": "mixed precision off",
     "batch": "{}",
     "loader": "{}",
+    "loop": "{}: the program needs them",
     "redirect": "CUDA redirected to the CPU: {}",
     "blocked": "the sandbox refused {}",
     "seed": "overridden: {}",
