@@ -114,6 +114,31 @@ def test_crashes(programs: Programs):
     assert verdicts(programs, CLASSIFIER, broken) == ["REGRESSED"]
 
 
+def test_what_was_not_trained_is_not_called_the_same(programs: Programs):
+    asked = CLASSIFIER.replace("    train()\n    evaluate()", "    evaluate()")
+    (found,) = judge_all(programs, asked, [NO_GRAD])
+    assert found.judgement.name == "IMPROVED"
+    assert found.judgement.reason == "evaluations build no graph, nothing is trained in the run"
+
+
+def test_graphs_that_another_fix_saves_are_no_evidence(programs: Programs):
+    """The label of a batch reaches no model: only its warning goes."""
+    old = CLASSIFIER.replace(
+        "        right +=",
+        "        x = Variable(x, volatile=True)\n        y = Variable(y, volatile=True)\n        right +=",
+    ).replace("import torch\n", "import torch\nfrom torch.autograd import Variable\n", 1)
+    inputs = change(
+        "TFC201",
+        ("Variable(x, volatile=True)", "Variable(x)"),
+        ("def evaluate():", "@torch.no_grad()\ndef evaluate():"),
+    )
+    labels = change("TFC201", ("Variable(y, volatile=True)", "Variable(y)"))
+    both = judge_all(programs, old, [inputs, labels])
+    assert [judged.judgement.name for judged in both] == ["IMPROVED", "EQUIVALENT"]
+    told = [evidence.what for evidence in both[1].judgement.evidence]
+    assert told == ["parameters", "warnings about volatile"]
+
+
 def test_a_program_that_needs_its_evaluations_whole(programs: Programs):
     """A picture of ten by ten samples, as old programs draw it."""
     drawing = (
