@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+
 import pytest
 from fixes import change, judge_all, verdicts
-from running import Programs
+from running import PlainStarter, Programs
+
+from torchfix_codemods.verify.client import Client, ObserverFailed
+from torchfix_codemods.verify.runs import Failure, RunReport
+from torchfix_codemods.verify.verdict import cause_of
 
 CLASSIFIER = """
 import torch
@@ -175,3 +183,48 @@ def test_noise_is_no_verdict(programs: Programs):
 def test_a_change_that_changes_nothing(programs: Programs, code: str, expected: str):
     program = CLASSIFIER.replace("return F.softmax(x, dim=1)", "return x")
     assert verdicts(programs, program, change(code, ("right = 0", "right = 0 + 0"))) == [expected]
+
+
+@pytest.mark.parametrize(
+    "failure, helps",
+    [
+        (("ModuleNotFoundError", "No module named 'x'", "x"), "install it for that interpreter"),
+        (
+            ("NameError", "name 'matplotlib' is not defined"),
+            "to be repaired in the program, or for older versions python",
+        ),
+        (("AssertionError", "assert os.path.exists(path)"), "(args = ..., files = ... or env = ..."),
+        (
+            ("FileNotFoundError", "[Errno 2] No such file or directory: 'data.txt'"),
+            "(files = ..., prepare = ... or args",
+        ),
+        (
+            ("FileNotFoundError", "[Errno 2] No such file or directory: '/no/such'"),
+            "(files = ..., prepare = ... or args",
+        ),
+        (("FileNotFoundError", f"[Errno 2] No such file or directory: '{__file__}'"), f'files = ["{__file__}"]'),
+        (("NoDevice", "device cuda is not usable"), "--device cpu-redirect"),
+    ],
+)
+def test_what_would_help_is_said(failure: tuple[str, ...], helps: str):
+    kind, message, *missing = failure
+    run = RunReport(status="crashed", failure=Failure(kind, message, None, *missing))
+    assert helps in cause_of(run)
+
+
+def test_a_gpu_that_is_not_there(programs: Programs):
+    run = programs.run("print(1)", device="cuda")
+    if run.device == "cuda":
+        pytest.skip("there is one")
+    assert run.status == "crashed"
+    assert "--device cpu-redirect" in cause_of(run)
+
+
+def test_an_interpreter_without_torch(tmp_path: Path):
+    """`-S` leaves out the installed packages."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    client = Client(PlainStarter(tmp_path), str(python), {"PATH": os.environ["PATH"]})
+    with pytest.raises(ObserverFailed, match=r"has no torch: name the interpreter of the project \(--python EXE"):
+        client.run({"limits": {"seconds": 1}})

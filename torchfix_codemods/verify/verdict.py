@@ -5,6 +5,8 @@ Could it run? Did both end well? Did the changed lines run? Is the program the s
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +16,9 @@ from torchfix_codemods.verify.invariants import Judgement, less_training
 from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.runs import Failure, RunReport
 from torchfix_codemods.verify.units import Unit
+
+#: Errors of what is written in a program, or of versions of what it uses.
+_NO_SETTING_HELPS = ("NameError", "UnboundLocalError", "AttributeError", "TypeError", "NotImplementedError")
 
 
 def cause_of(run: RunReport) -> str:
@@ -32,12 +37,18 @@ def cause_of(run: RunReport) -> str:
         return f"Python refuses the text: {failure}"
     if failure.kind == "PrepareFailed":
         return f"a command of prepare fails: {failure.message}"
+    if failure.kind == "NoDevice":
+        return f"{failure.message} (--device cpu-redirect runs it on the CPU)"
     if refused := [what for kind, what, _ in run.notes if kind == "blocked"]:
         return f"the sandbox refused: {refused[-1]}; then {failure} ({_keys('files', 'args')})"
     if failure.kind in ("FileNotFoundError", "NotADirectoryError"):
-        return f"{failure} ({_keys('files', 'prepare', 'args')})"
+        return f"{failure} ({_file_keys(failure)})"
     if failure.kind == "EOFError":
         return f"it asks for input: {failure} ({_keys('args')})"
+    if failure.kind in _NO_SETTING_HELPS:
+        return (
+            f"before any model ran: {failure} (to be repaired in the program, or for older versions {_keys('python')})"
+        )
     return f"before any model ran: {failure} ({_keys('args', 'files', 'env')})"
 
 
@@ -58,6 +69,14 @@ def _keys(*names: str) -> str:
     *others, last = (f"{name} = ..." for name in names)
     listed = f"{', '.join(others)} or {last}" if others else last
     return f"{listed} in [tool.torchfix.verify]"
+
+
+def _file_keys(failure: Failure) -> str:
+    """What helps where a file is missing; one that is there outside of the copy only has to be named."""
+    named = re.search(r"'(/[^']+)'$", failure.message)
+    if named is not None and os.path.exists(named[1]):
+        return f'runs see only their copy of the project: files = ["{named[1]}"] in [tool.torchfix.verify] shows it'
+    return _keys("files", "prepare", "args")
 
 
 def _exit_cause(run: RunReport) -> str:

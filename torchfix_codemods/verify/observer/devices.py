@@ -7,12 +7,16 @@ REDIRECT = "cpu-redirect"
 WANTED = ("auto", CUDA, REDIRECT)
 
 
+class Unusable(ValueError):
+    """The device that was asked for is not there, or does not work."""
+
+
 def choose(wanted):
     """The device of a run: "cuda" with a usable GPU, else "cpu-redirect", for which `redirect.install` is called next.
 
     `wanted` is auto, cuda or cpu-redirect. Asking for a GPU initialises CUDA, which a later fork doesn't survive: call
-    it in the process that runs the program. Raises ValueError, with one line for people, for another word and for a
-    GPU that isn't usable.
+    it in the process that runs the program. Raises ValueError for another word, and `Unusable`, with one line for
+    people, for a GPU that isn't usable.
     """
     if wanted not in WANTED:
         raise ValueError(f"unknown device '{wanted}', expected one of: {', '.join(WANTED)}")
@@ -22,7 +26,7 @@ def choose(wanted):
     if trouble is None:
         return CUDA
     if wanted == CUDA:
-        raise ValueError("device cuda is not usable: " + trouble)
+        raise Unusable("device cuda is not usable: " + trouble)
     return REDIRECT
 
 

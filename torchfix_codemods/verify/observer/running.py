@@ -46,7 +46,11 @@ class Run:
         """Run the program, and tell how it ended. Exceptions of the program end here."""
         os.environ.update(self.job.env)
         os.chdir(self.job.cwd)
-        rewriter = self._prepare()
+        try:
+            rewriter = self._prepare()
+        except devices.Unusable as refused:
+            self.tell_end("crashed", None, {"type": "NoDevice", "message": str(refused), "place": None})
+            return
         status, why, error = "finished", None, None
         try:
             with torch.autograd.set_detect_anomaly(self.job.anomaly, **self._check_nan()):
