@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\b(?:nan|inf)\b)")
-#: What only says that there is a graph, and what changes from run to run.
-_PASSING = re.compile(
-    r",? ?grad_fn=<[^>]*>|,? ?requires_grad=\w+|0x[0-9a-fA-F]+|\d{4}-\d\d-\d\d|\d+:\d\d(?::\d\d)?(?:[.,]\d+)?"
-)
+#: What only says that there is a graph; a long tensor has it on a line of its own.
+_GRAPH = re.compile(r"(?:,\s*| )?(?:grad_fn=<[^>\n]*>|requires_grad=\w+)")
+#: What changes from run to run.
+_PASSING = re.compile(r"0x[0-9a-fA-F]+|\d{4}-\d\d-\d\d|\d+:\d\d(?::\d\d)?(?:[.,]\d+)?")
 #: Lines about time, speed and memory.
 _MEASURED = re.compile(
     r"it/s|s/it|\d ?(?:ms|us|s|secs?|seconds?|min|[KMG]i?B)\b"
@@ -42,7 +42,7 @@ def difference(before: str, again: str, after: str) -> tuple[str, str] | None:
 
 def _lines(output: str) -> list[str]:
     """Lines as a terminal shows them in the end: of what a carriage return overwrites, the last."""
-    shown = (line.rstrip("\r").rpartition("\r")[2] for line in output.split("\n"))
+    shown = (line.rstrip("\r").rpartition("\r")[2] for line in _GRAPH.sub("", output).split("\n"))
     return [_PASSING.sub("", line).strip() for line in shown if not _MEASURED.search(line) and line.strip()]
 
 
