@@ -36,6 +36,12 @@ MAX_DEPTH = 20  # re-exports and bases are followed this far; deeper is a cycle
 _IMPORT_LINE = re.compile(r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+([\w., \t]+))", re.M)
 
 
+def _renamed(error: SyntaxError) -> str:
+    """What to write instead, where a program of before Python 3.7 uses a word that has become a keyword since."""
+    old = re.search(r"\basync\s*=", error.text or "")
+    return " (`async` is a keyword since Python 3.7: torch calls it non_blocking today)" if old else ""
+
+
 class Project:
     """The files of a run and what they say about one another.
 
@@ -80,7 +86,7 @@ class Project:
         try:
             return ParsedFile(path, text)
         except SyntaxError as error:
-            reason, detail = "syntax-error", f"line {error.lineno}: {error.msg}"
+            reason, detail = "syntax-error", f"line {error.lineno}: {error.msg}{_renamed(error)}"
             if "too many" in (error.msg or ""):
                 reason = "too-deep"
         except (RecursionError, MemoryError):
