@@ -129,6 +129,20 @@ def test_arguments_of_the_program(tool: Run, project: Path):
     assert {verdict["repeat"] for verdict in found.values()} == {repeated}
 
 
+def test_what_is_not_written_is_not_called_fixed(tool: Run, project: Path):
+    answer = tool("verify", ".", "--python", sys.executable)
+    assert answer.out.count(b"    fixable: ") == 2 and b"fixed" not in answer.out
+    assert "run it again: torchfix verify . --script train.py" in answer.err
+
+
+def test_one_file_alone_shows_less_than_its_project(tool: Run, project: Path):
+    answer = tool("verify", "train.py", "--python", sys.executable)
+    assert answer.code == 0
+    assert "only the files given were read: `torchfix verify . --script train.py`" in answer.err
+    answer = tool("verify", ".", "--python", sys.executable, "--script", "train.py", "--", "1")
+    assert "only the files given" not in answer.err
+
+
 def test_what_no_program_reaches_is_said(tool: Run, folder: Path):
     (folder / "layers.py").write_text(MODEL.replace("F.softmax(", "F.dropout(").replace(", dim=1)", ", 0.5)"))
     answer = tool("verify", ".")

@@ -16,6 +16,11 @@ WIDE = "tensor([[ 0.1000,  0.2000],\n        [ 0.3000,  0.4000]]{})\n"
         ("loss 0.1234\n", "loss 0.1234\n", "loss 0.1235\n"),
         ("loss tensor(0.5, grad_fn=<MeanBackward0>)", "loss tensor(0.5, grad_fn=<MeanBackward0>)", "loss tensor(0.5)"),
         (WIDE.format(",\n       grad_fn=<AddmmBackward0>"),) * 2 + (WIDE.format(""),),
+        (
+            "tensor([[0.5,\n         0.25]],\n       grad_fn=<StackBackward0>) end\n",
+            "tensor([[0.5,\n         0.25]],\n       grad_fn=<StackBackward0>) end\n",
+            "tensor([[0.5,\n         0.25]]) end\n",
+        ),
         ("took 3 s\nright 7\n", "took 3 s\nright 7\n", "took 9 s\nright 7\n"),
         ("id 17 right 7\n", "id 18 right 7\n", "id 19 right 7\n"),
         (" 50%|#  |\r100%|###|\ndone\n", "100%|###|\ndone\n", " 20%|  |\r 30%|  |\r100%|###|\ndone\n"),

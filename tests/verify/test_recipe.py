@@ -135,6 +135,7 @@ def test_the_scripts_that_the_settings_name(configured: Path) -> None:
     [
         ("gone.py", VerifySettings(), "gone.py: no such script"),
         ("data", VerifySettings(), "data: a folder, not a script"),
+        ("pyproject.toml", VerifySettings(), "pyproject.toml: not a Python program"),
         ("train.py", VerifySettings(python="nowhere/python"), "/nowhere/python: no such file or command"),
         ("train.py", VerifySettings(python="no-such-python"), "python: no-such-python: no such file or command"),
         ("train.py", VerifySettings(python="train.py"), "python: train.py: nothing there that can be executed"),

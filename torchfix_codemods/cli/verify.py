@@ -44,8 +44,9 @@ def verify(
 ) -> int:
     """Run the program before and after each fix in PATHS, and say what the runs showed. Nothing is written.
 
-    A file in PATHS that is a program is run itself: `torchfix verify train.py -- --epochs 1`. Else the programs of the
-    project are run that reach a fix by their imports. Exit code 3 if a fix makes something worse.
+    Run are the programs of the project that reach a fix by their imports, or those of --script: `torchfix verify .
+    --script train.py -- --epochs 1`. Where PATHS are files, only these are read, and run. Exit code 3 if a fix makes
+    something worse.
     """
     if stdin_filename is not None or "-" in paths:
         raise UsageError("standard input cannot be run: verify takes files and folders")
@@ -55,7 +56,8 @@ def verify(
     with shown_progress(terminal) as progress:
         analysis = analyse(request, progress)
     plan = make_plan(analysis)
-    verification = verified(terminal, analysis, plan, script or _programs(analysis), options)
+    programs = _programs(analysis)
+    verification = verified(terminal, analysis, plan, script or programs, options)
     code = FAILED if analysis.problems else REGRESSED if verification.regressed else 0
     result = report_of(analysis, plan, code, verification)
     results = [_unwritten(outcome) for outcome in outcomes(result)]
@@ -64,6 +66,10 @@ def verify(
     else:
         print_findings(terminal, result, results)
     print_summary(terminal, result, results)
+    if programs and not verification.verdicts:
+        terminal.say(
+            f"only the files given were read: `torchfix verify . --script {programs[0]}` reads all of the project"
+        )
     if report_file is not None:
         write_report(report_file, result)
     return code

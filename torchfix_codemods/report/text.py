@@ -125,7 +125,7 @@ def _script_lines(ran: ScriptRun) -> Iterator[str]:
         yield f"  on {ran.device} with torch {ran.torch}, isolated by {ran.sandbox}"
     for caveat in ran.caveats:
         yield f"  note: {caveat}"
-    yield f"  again: {ran.repeat}"
+    yield f"  run it again: {ran.repeat}"
 
 
 def _skipped(report: Report) -> Iterator[tuple[str, str]]:

@@ -124,7 +124,14 @@ class Client:
             os.close(writing)
         event = next(self._lines(time.monotonic() + _START), None)
         if event is None or event.get("e") != "ready":
-            raise ObserverFailed(f"{self._python} cannot run the observer: {self._last_words()}")
+            raise ObserverFailed(self._refusal())
+
+    def _refusal(self) -> str:
+        """Why the observer did not start, with what helps: mostly it is an interpreter without torch."""
+        words, keys = self._last_words(), "--python EXE, or python = ... in [tool.torchfix.verify]"
+        if "No module named 'torch'" in words:
+            return f"{self._python} has no torch: name the interpreter of the project ({keys})"
+        return f"{self._python} cannot run the observer: {words} ({keys})"
 
     def _last_words(self) -> str:
         """The last line that the observer printed, and the end of it."""

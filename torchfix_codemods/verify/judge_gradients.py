@@ -41,8 +41,10 @@ def volatile(comparison: Comparison) -> Judgement:
         return Judgement(VerdictName.CHANGED_AS_INTENDED, reason, evidence)
     if broken := changed_training(comparison, evidence) or changed_results(comparison, evidence):
         return broken
-    # What other fixes of the same run have done is not to this one's credit.
-    if any(f.graph for f in before) and (comparison.alone or comparison.has_own_evaluations()):
+    # What other fixes of the same run have done is not to this one's credit, and no evidence for it.
+    is_own = comparison.alone or comparison.has_own_evaluations()
+    evidence = evidence if is_own else evidence[-2:]
+    if any(f.graph for f in before) and is_own:
         found = _fewer_graphs(comparison, evidence)
         if found.name is not VerdictName.NOT_FIXED or (warned[0] and comparison.has_own_evaluations()):
             return found
@@ -50,7 +52,8 @@ def volatile(comparison: Comparison) -> Judgement:
         return Judgement(VerdictName.NOT_FIXED, "as many warnings about volatile as before", evidence)
     if warned[1] < warned[0]:
         return Judgement(VerdictName.EQUIVALENT, "the same numbers, without the warning", evidence)
-    return Judgement(VerdictName.EQUIVALENT, "the same numbers; nothing volatile reached a model in this run", evidence)
+    missing = "nothing volatile reached a model in this run" if is_own else "no evaluation was seen to be its own"
+    return Judgement(VerdictName.EQUIVALENT, f"the same numbers; {missing}", evidence)
 
 
 def _targets_are_released(comparison: Comparison) -> bool:
@@ -98,7 +101,6 @@ def _fewer_graphs(comparison: Comparison, evidence: tuple[Evidence, ...]) -> Jud
     kept = [sum(f.saved or 0 for f in found) for found in (before, after)]
     what = "fewer graphs" if building(after) else "no graph"
     if kept[1] < kept[0]:
-        same = ", training is the same bit for bit" if comparison.before.backwards else ""
-        reason = f"evaluations build {what}{same}"
-        return Judgement(VerdictName.IMPROVED, reason, evidence)
+        trained = "training is the same bit for bit" if comparison.before.backwards else "nothing is trained in the run"
+        return Judgement(VerdictName.IMPROVED, f"evaluations build {what}, {trained}", evidence)
     return Judgement(VerdictName.CHANGED_AS_INTENDED, f"evaluations build {what}", evidence)

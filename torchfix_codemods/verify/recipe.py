@@ -139,6 +139,8 @@ def _script_file(script: str | Path, base: Path) -> Path:
         return real / "__main__.py"
     if not real.is_file():
         raise UsageError(f"{script}: no such script")
+    if real.suffix not in ("", ".py", ".pyw"):
+        raise UsageError(f"{script}: not a Python program")
     return real
 
 

@@ -19,18 +19,21 @@ from torchfix_codemods.verify.units import Text, Unit, Variant, Within, scope_of
 from torchfix_codemods.verify.verdict import cause_of, judge
 
 _MORE_SEEDS = (1, 2)
+_WHOLE_EVALUATION = 64  # iterations: the pictures of a grid, the letters of a name
 
 
 @dataclass(frozen=True)
 class Options:
     """How one run is made. `batch` None is the recipe's own limit.
 
+    `evaluating`: so many iterations a loop may have in which nothing is trained, 0: as many as any other.
     `hold`: the parameters stay as they are.
     """
 
     seed: int = 0
     fixed_seeds: bool = False
     batch: int | None = None
+    evaluating: int = 0
     repeat: bool = False
     hold: bool = False
 
@@ -86,16 +89,14 @@ class Schedule:
     # --- the program as it is ----------------------------------------------------------------------------------------
 
     def _baseline(self) -> _Base:
-        """Two runs without any fix, made comparable: unshrunk batches, overridden seeds where they are needed."""
+        """Two runs without any fix, made comparable: unshrunk batches, whole evaluations, overridden seeds."""
         nothing = self._variant(())
         first = self._made(nothing, "the program as it is")
         if not first.ended_well and any(kind == "batch" for kind, _, _ in first.notes):
-            self._options = replace(self._options, batch=0)
-            whole = self._made(nothing, "with its own batch size")
-            if whole.ended_well or not whole.failure or str(whole.failure) != str(first.failure):
-                first = whole
-            else:
-                self._options = replace(self._options, batch=None)
+            first = self._less_bounded(first, "with its own batch size", replace(self._options, batch=0))
+        if first.failure and first.evaluations and first.cuts:
+            further = replace(self._options, evaluating=_WHOLE_EVALUATION)
+            first = self._less_bounded(first, "with whole evaluations", further)
         if cause_of(first) and not _may_be_cured(first):
             return _Base(nothing, first, first)
         second = self._made(nothing, "the same again")
@@ -103,6 +104,15 @@ class Schedule:
             self._options = replace(self._options, fixed_seeds=True)
             first, second = (self._made(nothing, "under fixed seeds") for _ in range(2))
         return _Base(nothing, first, second)
+
+    def _less_bounded(self, first: RunReport, phase: str, options: Options) -> RunReport:
+        """The program as it is under other options, which stay where its error was one of the bounds."""
+        before, self._options = self._options, options
+        other = self._made(self._variant(()), phase)
+        if other.ended_well or not other.failure or str(other.failure) != str(first.failure):
+            return other
+        self._options = before
+        return first
 
     # --- fixes -------------------------------------------------------------------------------------------------------
 

@@ -89,6 +89,7 @@ class Session:
         limits = asdict(recipe.limits)
         if options.batch is not None:
             limits["batch"] = options.batch
+        limits["evaluating"] = options.evaluating
         return {
             "v": 1,
             "script": str(root / recipe.script),
@@ -130,8 +131,9 @@ class Session:
                 self._sandbox.kill(process)
                 return Failure("PrepareFailed", f"{' '.join(command)}: no end after {_PREPARE_SECONDS:.0f} s", None)
             if process.returncode:
-                last = output.decode("utf-8", "replace").strip().splitlines()[-1:] or [""]
-                return Failure("PrepareFailed", f"{' '.join(command)}: code {process.returncode}: {last[0]}", None)
+                last = output.decode("utf-8", "replace").strip().splitlines()[-1:]
+                told = ": ".join((f"{' '.join(command)}: exit code {process.returncode}", *last))
+                return Failure("PrepareFailed", told, None)
         return None
 
 

@@ -5,6 +5,8 @@ Could it run? Did both end well? Did the changed lines run? Is the program the s
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +17,9 @@ from torchfix_codemods.verify.invariants import Judgement, less_training
 from torchfix_codemods.verify.model import VERIFIED, Evidence, VerdictName
 from torchfix_codemods.verify.runs import Failure, RunReport
 from torchfix_codemods.verify.units import Unit
+
+#: Errors of what is written in a program, or of versions of what it uses.
+_NO_SETTING_HELPS = ("NameError", "UnboundLocalError", "AttributeError", "TypeError", "NotImplementedError")
 
 
 def cause_of(run: RunReport) -> str:
@@ -30,18 +35,22 @@ def cause_of(run: RunReport) -> str:
         return _exit_cause(run)
     if failure.kind == "SyntaxError":
         return f"Python refuses the text: {failure}"
-    if failure.kind == "NoDevice":
-        return f"{failure.message} ({_keys('device')})"
     if failure.kind == "PrepareFailed":
         return f"a command of prepare fails: {failure.message}"
+    if failure.kind == "NoDevice":
+        return f"{failure.message} (--device cpu-redirect runs it on the CPU)"
     if refused := [what for kind, what, _ in run.notes if kind == "blocked"]:
         return f"the sandbox refused: {refused[-1]}; then {failure} ({_keys('files', 'args')})"
     if failure.kind in ("FileNotFoundError", "NotADirectoryError"):
-        return f"{failure} ({_keys('files', 'prepare', 'args')})"
+        return f"{failure} ({_file_keys(failure)})"
     if "allocate memory" in failure.message or failure.kind in ("MemoryError", "OutOfMemoryError"):
         return f"it wants more memory than it is given: {failure} ({_keys('memory', 'args')})"
     if failure.kind == "EOFError":
         return f"it asks for input: {failure} ({_keys('args')})"
+    if failure.kind in _NO_SETTING_HELPS:
+        return (
+            f"before any model ran: {failure} (to be repaired in the program, or for older versions {_keys('python')})"
+        )
     return f"before any model ran: {failure} ({_keys('args', 'files', 'env')})"
 
 
@@ -81,6 +90,14 @@ def _keys(*names: str) -> str:
     *others, last = (f"{name} = ..." for name in names)
     listed = f"{', '.join(others)} or {last}" if others else last
     return f"{listed} in [tool.torchfix.verify]"
+
+
+def _file_keys(failure: Failure) -> str:
+    """What helps where a file is missing; one that is there outside of the copy only has to be named."""
+    named = re.search(r"'(/[^']+)'$", failure.message)
+    if named is not None and os.path.exists(named[1]):
+        return f'runs see only their copy of the project: files = ["{named[1]}"] in [tool.torchfix.verify] shows it'
+    return _keys("files", "prepare", "args")
 
 
 def _exit_cause(run: RunReport) -> str:
@@ -152,8 +169,7 @@ def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
         another = after.failure is not None and not _is_same_failure(before.failure, after.failure)
         if another and _progress(after) < _progress(before):
             return Judgement(VerdictName.REGRESSED, f"it raises earlier now: {_ending(after)}", evidence)
-        reason = f"it ends with an error before and after: {_ending(after)}"
-        return Judgement(VerdictName.INCONCLUSIVE, reason, evidence)
+        return Judgement(VerdictName.INCONCLUSIVE, _both_fail(before, after), evidence)
     failure = before.failure
     if failure is None or not (failure.kind == "SyntaxError" or _is_own(contract, failure, comparison)):
         reason = "an error is gone that is not the one of this rule"
@@ -165,6 +181,12 @@ def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
 def _progress(run: RunReport) -> int:
     """How far a run came, in backwards and steps: a fix may take forwards away."""
     return len(run.backwards) + len(run.steps)
+
+
+def _both_fail(before: RunReport, after: RunReport) -> str:
+    """A program may count on all that a loop makes: what was cut short is said, it may be the error's cause."""
+    told = f"it ends with an error before and after: {_ending(after)}"
+    return f"{told} (loops were cut short: try larger --inner and --outer)" if before.cuts else told
 
 
 def _is_own(contract: Contract, failure: Failure, comparison: Comparison) -> bool:
@@ -196,7 +218,9 @@ def _not_exercised(unit: Unit, before: RunReport, after: RunReport) -> Judgement
         reason = f"nothing was trained or evaluated in the run ({_keys('args')})"
         return Judgement(VerdictName.NOT_EXERCISED, reason)
     further = f"; loops were cut short ({_keys('inner', 'outer')})" if before.cuts else ""
-    return Judgement(VerdictName.NOT_EXERCISED, f"the changed lines never ran{further}")
+    return Judgement(
+        VerdictName.NOT_EXERCISED, f"the changed lines never ran ({_keys('args')}, or another script){further}"
+    )
 
 
 def _noise(contract: Contract, comparison: Comparison) -> Judgement | None:
@@ -230,6 +254,7 @@ _TOLD = {
     "amp": "mixed precision off",
     "batch": "{}",
     "loader": "{}",
+    "loop": "{}: the program needs them",
     "redirect": "CUDA redirected to the CPU: {}",
     "blocked": "the sandbox refused {}",
     "seed": "overridden: {}",

@@ -112,6 +112,9 @@ class Bounds:
         loop.trains |= self.recorder.trained - loop.trained > loop.inner
         if loop.worked < (job.outer if loop.holds_loop and not loop.trains else job.inner):
             return False
+        if loop.worked < job.evaluating and self.recorder.trained == loop.started:
+            self.recorder.notes("loop", f"up to {job.evaluating} iterations where nothing is trained")
+            return False
         if loop.name not in self._cut:
             self._cut.add(loop.name)
             self.recorder.stream.event("cut", loop=loop.name, n=loop.worked)
