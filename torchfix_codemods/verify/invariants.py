@@ -10,6 +10,9 @@ from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.printed import has_no_number
 from torchfix_codemods.verify.runs import Forward, RunReport
 
+#: The changed lines ran, but no module was called there: `model.forward(x)`, a model made of functions.
+UNSEEN = "no evaluation was seen in the run"
+
 
 @dataclass(frozen=True)
 class Judgement:

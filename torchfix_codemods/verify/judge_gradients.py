@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from torchfix_codemods.verify.comparison import Comparison, share, size
-from torchfix_codemods.verify.invariants import Judgement, building, changed_results, changed_training, less_training
+from torchfix_codemods.verify.invariants import (
+    UNSEEN,
+    Judgement,
+    building,
+    changed_results,
+    changed_training,
+    less_training,
+)
 from torchfix_codemods.verify.model import Evidence, VerdictName
 
 
@@ -14,8 +21,9 @@ def no_graph(comparison: Comparison) -> Judgement:
     if broken := changed_training(comparison, evidence) or changed_results(comparison, evidence):
         return broken
     if not any(f.graph for f in before):
-        reason = "no evaluation that the change is about built a graph" if before else "nothing is evaluated in the run"
-        return Judgement(VerdictName.PREMISE_ABSENT, reason, evidence)
+        if not before:
+            return Judgement(VerdictName.INCONCLUSIVE, UNSEEN, evidence)
+        return Judgement(VerdictName.PREMISE_ABSENT, "no evaluation that the change is about built a graph", evidence)
     return _fewer_graphs(comparison, evidence)
 
 

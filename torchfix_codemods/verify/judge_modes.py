@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torchfix_codemods.verify.comparison import Comparison, share
-from torchfix_codemods.verify.invariants import Judgement, both, changed_training, less_training
+from torchfix_codemods.verify.invariants import UNSEEN, Judgement, both, changed_training, less_training
 from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.runs import Call, Forward, RunReport
 
@@ -25,8 +25,9 @@ def evaluation_mode(comparison: Comparison) -> Judgement:
     if broken := changed_training(comparison, evidence):
         return broken
     if not _training(before):
-        reason = "no evaluation ran in training mode" if before else "nothing is evaluated in the run"
-        return Judgement(VerdictName.PREMISE_ABSENT, reason, evidence)
+        if not before:
+            return Judgement(VerdictName.INCONCLUSIVE, UNSEEN, evidence)
+        return Judgement(VerdictName.PREMISE_ABSENT, "no evaluation ran in training mode", evidence)
     if _training(after) >= _training(before):
         return Judgement(VerdictName.NOT_FIXED, "evaluations run in training mode as before", evidence)
     if not any(f.dependent or f.dropped for f in before) and not comparison.other_outputs():

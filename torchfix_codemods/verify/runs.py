@@ -97,7 +97,7 @@ class Failure:
 @dataclass
 class RunReport:
     """One run. `status` is finished, stopped (enough was seen), exit, crashed, or killed; `output` the end of what it
-    printed, `seconds` are of processor time, `peak` and `memory` are bytes."""
+    printed, `seconds` are of processor time, `peak` and `memory` are bytes; `whole`: the observer outlived it."""
 
     status: str = "killed"
     why: str = ""
@@ -115,6 +115,7 @@ class RunReport:
     torch: str = ""
     seconds: float = 0.0
     output: str = ""
+    whole: bool = False
 
     @property
     def ended_well(self) -> bool:
@@ -184,9 +185,21 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
                 _end(report, event)
             case "done":
                 report.seconds, report.output = event.get("cpu", 0.0), event.get("output", "")
+                report.whole = True
+                if report.status == "killed":
+                    report.why = _death(event)
             case _:
                 pass
     return report
+
+
+def _death(event: Mapping[str, Any]) -> str:
+    """How a run ended that did not tell it itself."""
+    if event.get("killed"):
+        return "seconds"
+    if number := event.get("signal"):
+        return f"signal {number}"
+    return f"without a word, code {event.get('status')}"
 
 
 def _step(event: Mapping[str, Any]) -> Step:

@@ -168,9 +168,12 @@ class Schedule:
         worse = not after.ended_well or (has_nan(after) and not has_nan(base.first))
         if not worse or not base.first.ended_well:
             return found
-        reason = f"together the fixes make it worse: {after.failure or after.status}"
         evidence = (Evidence("ends", base.first.status, after.status),)
-        judgement = Judgement(VerdictName.REGRESSED, reason, evidence)
+        if after.status == "killed":
+            judgement = Judgement(VerdictName.INCONCLUSIVE, "the run with all fixes together was killed", evidence)
+        else:
+            reason = f"together the fixes make it worse: {after.failure or after.status}"
+            judgement = Judgement(VerdictName.REGRESSED, reason, evidence)
         return [replace(j, judgement=judgement) if j.unit in good else j for j in found]
 
     # --- how ---------------------------------------------------------------------------------------------------------

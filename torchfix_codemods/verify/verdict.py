@@ -22,6 +22,8 @@ def cause_of(run: RunReport) -> str:
     if run.ended_well or run.worked:
         return ""
     if failure is None:
+        if run.status == "killed" and not run.timed_out and run.why:
+            return f"it is killed before any model runs: {run.why} ({_keys('args', 'memory')})"
         late = f"nothing was trained or evaluated before the time limit ({_keys('seconds')})"
         return late if run.status != "exit" else ""
     if failure.kind in ("ModuleNotFoundError", "ImportError"):
@@ -135,8 +137,6 @@ def _is_own(contract: Contract, failure: Failure, comparison: Comparison) -> boo
 def _ending(run: RunReport) -> str:
     if run.failure is not None:
         return str(run.failure)
-    if run.status == "killed":
-        return "killed"
     return f"{run.status} ({run.why})" if run.why else run.status
 
 
