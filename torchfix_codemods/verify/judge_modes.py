@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torchfix_codemods.verify.comparison import Comparison, share
-from torchfix_codemods.verify.invariants import UNSEEN, Judgement, both, changed_training, less_training
+from torchfix_codemods.verify.invariants import UNSEEN, Judgement, both, changed_training, doubted, less_training
 from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.runs import Call, Forward, RunReport
 
@@ -23,7 +23,7 @@ def evaluation_mode(comparison: Comparison) -> Judgement:
     if _train_share(comparison.after) < _train_share(comparison.before):
         return Judgement(VerdictName.REGRESSED, "training runs in evaluation mode now", evidence)
     if broken := changed_training(comparison, evidence):
-        return broken
+        return doubted(comparison, broken)
     if not _training(before):
         if not before:
             return Judgement(VerdictName.INCONCLUSIVE, UNSEEN, evidence)
@@ -101,7 +101,7 @@ def functional_dropout(comparison: Comparison) -> Judgement:
             return broken
         return Judgement(VerdictName.CHANGED_AS_INTENDED, "dropout drops in training", evidence)
     if broken := changed_training(comparison, evidence):
-        return broken
+        return doubted(comparison, broken)
     if not wrong[0]:
         return Judgement(VerdictName.PREMISE_ABSENT, "no dropout was active in evaluation mode in this run", evidence)
     if wrong[1] >= wrong[0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -97,7 +98,8 @@ class Failure:
 @dataclass
 class RunReport:
     """One run. `status` is finished, stopped (enough was seen), exit, crashed, or killed; `output` the end of what it
-    printed, `seconds` are of processor time, `peak` and `memory` are bytes; `whole`: the observer outlived it."""
+    printed, `seconds` are of processor time, `peak` and `memory` are bytes; `cut`: a loop was ended early; `whole`: the
+    observer outlived it."""
 
     status: str = "killed"
     why: str = ""
@@ -115,6 +117,7 @@ class RunReport:
     torch: str = ""
     seconds: float = 0.0
     output: str = ""
+    cut: bool = False
     whole: bool = False
 
     @property
@@ -181,6 +184,8 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
                 _call(report, event)
             case "hit":
                 report.hits.add(event["mark"])
+            case "cut":
+                report.cut = True
             case "end":
                 _end(report, event)
             case "done":
@@ -197,9 +202,10 @@ def _death(event: Mapping[str, Any]) -> str:
     """How a run ended that did not tell it itself."""
     if event.get("killed"):
         return "seconds"
-    if number := event.get("signal"):
-        return f"signal {number}"
-    return f"without a word, code {event.get('status')}"
+    number, status = event.get("signal"), event.get("status")
+    if number == signal.SIGALRM:  # the clock of a run, in a program that has replaced itself
+        return "seconds"
+    return f"signal {number}" if number else f"code {status}, by itself or without its descriptors"
 
 
 def _step(event: Mapping[str, Any]) -> Step:

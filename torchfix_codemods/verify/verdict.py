@@ -23,7 +23,7 @@ def cause_of(run: RunReport) -> str:
         return ""
     if failure is None:
         if run.status == "killed" and not run.timed_out and run.why:
-            return f"it is killed before any model runs: {run.why} ({_keys('args', 'memory')})"
+            return f"it ends before any model runs: {run.why} ({_keys('args', 'memory')})"
         late = f"nothing was trained or evaluated before the time limit ({_keys('seconds')})"
         return late if run.status != "exit" else ""
     if failure.kind in ("ModuleNotFoundError", "ImportError"):
@@ -145,7 +145,8 @@ def _not_exercised(unit: Unit, before: RunReport, after: RunReport) -> Judgement
         return None
     if not before.worked:
         return Judgement(VerdictName.NOT_EXERCISED, "nothing was trained or evaluated in the run")
-    return Judgement(VerdictName.NOT_EXERCISED, "the changed lines never ran")
+    early = f", and loops were ended early ({_keys('inner', 'outer')})" if before.cut else ""
+    return Judgement(VerdictName.NOT_EXERCISED, f"the changed lines never ran{early}")
 
 
 def _noise(contract: Contract, comparison: Comparison) -> Judgement | None:
