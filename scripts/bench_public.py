@@ -93,7 +93,7 @@ def _no_text(path: str) -> str:
 
 
 def _told(project: str, script: str, runs: Sequence[RunReport], seconds: float) -> Program:
-    best = max(runs, key=lambda run: (run.ended_well, len(run.steps), len(run.backwards)))
+    best = max(reversed(runs), key=lambda run: (run.ended_well, bool(run.backwards)))
     cause = "" if best.ended_well else cause_of(best) or str(best.failure or best.why or best.status)
     return Program(
         project,

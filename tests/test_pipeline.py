@@ -124,6 +124,15 @@ def test_files_that_the_gate_turns_away_are_parsed_in_a_small_run(tmp_path: Path
     assert analyse(ours).skipped == ()
 
 
+def test_files_that_a_closer_look_turns_away_are_parsed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    broken = "from torch import nn\n\nclass Net(nn.Module):\n    def evaluate(self, x):\n        return self.net(x\n"
+    write(tmp_path, {"bad.py": broken, "good.py": "import torch\n\ndef validate_all(x):\n    return len(x)\n"})
+    ours = Request(paths=(".",), cwd=tmp_path, rules=RULES)
+    assert [s.path for s in analyse(ours).skipped] == ["bad.py"]
+    monkeypatch.setattr(pipeline, "PARSED_FOR_ERRORS", 3)
+    assert analyse(ours).skipped == ()
+
+
 def test_suppression_by_comment_by_settings_and_by_file(tmp_path: Path):
     (tmp_path / "pyproject.toml").write_text('[tool.torchfix.per-file-ignores]\n"tests/*" = ["toy-old-word"]\n')
     texts = {

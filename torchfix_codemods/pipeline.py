@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
 
 from torchfix_codemods import __version__
@@ -98,7 +99,7 @@ def analyse(request: Request, progress: Progress = lambda stage, done, total: No
             request.jobs,
             lambda done: progress("analysing", done, len(candidates)),
         )
-        unparsed = _syntax_errors(others, reader)
+        unparsed = _syntax_errors([*others, *checked.dismissed], reader)
     findings = settle(checked.findings, lambda path: reader.text(path) or "")
     sources = {path: source for path in named_paths(findings) if (source := reader.source(path))}
     findings = [finding for finding in findings if all(path in sources for path in named_paths([finding]))]
@@ -262,12 +263,11 @@ def _reader(request: Request) -> tuple[Reader, tuple[Skipped, ...]]:
 
 
 def _gate(request: Request, reader: Reader, progress: Progress) -> tuple[list[str], list[str], list[str]]:
-    """Files in which a rule may find something, the others as far as they shall be parsed, and those with our mark."""
+    """Files in which a rule may find something, the others, and those with our mark."""
     candidates, others, marked = [], [], []
     # The gate knows our rules only; with somebody else's every file is a candidate.
     gated = all(builtin(rule) for rule in request.rules)
     speaks = request.given is not None
-    sizes: dict[str, int] = {}
     for number, path in enumerate(reader.paths, 1):
         source = reader.source(path)
         if source is None:
@@ -277,20 +277,22 @@ def _gate(request: Request, reader: Reader, progress: Progress) -> tuple[list[st
             candidates.append(path)
         else:
             others.append(path)
-        sizes[path] = len(source.raw)
         if b"torchfix:" in source.raw:
             marked.append(path)
         progress("reading", number, len(reader.paths))
     if gated and not speaks:
         candidates, others = [], [*candidates, *others]
-    small = sum(sizes[path] for path in others) <= PARSED_FOR_ERRORS
-    return candidates, others if small else [], marked
+    return candidates, others, marked
 
 
 def _syntax_errors(paths: Sequence[str], reader: Reader) -> tuple[Skipped, ...]:
+    """What cannot be parsed of the files that no rule looked at; nothing where these are many."""
+    sizes = (len(source.raw) for path in paths if (source := reader.source(path)))
+    if any(total > PARSED_FOR_ERRORS for total in accumulate(sizes)):
+        return ()
     project = Project(reader.paths, reader.text)
     for path in paths:
-        project.parse(path)
+        project.parse_whole(path)
     return tuple(project.skipped.values())
 
 

@@ -47,6 +47,14 @@ LEAVE = {
     "in a comprehension": "return [F.softmax(v, 1) for v in x]",
     "by a walrus": "if (p := F.softmax(x, 1)) is not None:\n    return p",
     "made in passing": "return nn.Sequential(self.fc, nn.Softmax(1))(x)",
+    "the best of them, taken apart": "best, places = F.softmax(x, 1).max(1)\nreturn best",
+    "the best of them, by position": "return F.softmax(x, 1).topk(2)[0]",
+    "a row of an activation": "return self.softmax(x)[1]",
+    "under its other name": "return torch.special.expit(x)",
+    "in place": "return x.sigmoid_()",
+    "by a name that only contains the word": "return stable_softmax(x)",
+    "renamed inside": "from torch.nn.functional import softmax as act\nreturn act(x, 1)",
+    "asked for by a name that contains the word": 'return getattr(ops, "stable_softmax")(x)',
     "behind a hash in a string": 'return tag("#1", F.softmax(x, 1))',
     "of a known loss in a match": "match y:\n    case 1:\n        return F.softmax(x, 1)",
 }
@@ -60,6 +68,11 @@ STAY = {
     "weights in a loop": "for i in range(3):\n    w = F.softmax(x, 1)\n    x = x + w * y\nreturn x",
     "only logs": "return F.log_softmax(x, 1)",
     "a mask": "return x.masked_fill(x.sigmoid() > 0.5, 0)",
+    "where the best are": "best, places = F.softmax(x, 1).topk(2)\nreturn places",
+    "where the best are, by position": "return F.softmax(x, 1).max(1)[1]",
+    "where the best are, by name": "top = torch.topk(F.softmax(x, 1), 2)\nreturn top.indices",
+    "scattered": "return x.scatter(1, y, F.softmax(x, 1))",
+    "a setting": 'args.softmax_scale = getattr(args, "softmax_scale", 1)\nreturn x',
     "prose": '"""Like a softmax (of sorts)."""\n# softmax(x)\nreturn x',
     "only a name of its own": "return x * self.softmax_scale",
 }
@@ -73,6 +86,36 @@ def test_what_may_reach_a_loss_leaves(body: str):
 @pytest.mark.parametrize("body", STAY.values(), ids=STAY)
 def test_what_is_used_up_stays(body: str):
     assert not activations_leave(method(body, "self.fc = nn.Linear(3, 3)"))
+
+
+@pytest.mark.parametrize(
+    ("text", "leaves"),
+    [
+        ("def inverse_sigmoid(x):\n    return x.log()\n\n\ndef f(x):\n    return inverse_sigmoid(x)\n", False),
+        ("def my_sigmoid(x):\n    return x.sigmoid()\n\n\ndef f(x):\n    return my_sigmoid(x)\n", True),
+        ("class AMSoftmaxLoss:\n    pass\n\n\ndef f():\n    return AMSoftmaxLoss()\n", False),
+        ("class ASoftmax(nn.Softmax):\n    pass\n\n\ndef f(x):\n    return ASoftmax(1)(x)\n", True),
+        ("from ops import a_softmax\n\n\ndef f(x):\n    return a_softmax(x)\n", True),
+        (
+            "try:\n    from ops import a_softmax\nexcept ImportError:\n    def a_softmax(x):\n        return x\n\n\n"
+            "def f(x):\n    return a_softmax(x)\n",
+            True,
+        ),
+        (
+            "from ops import (\n    a_softmax,\n    b,\n)\n\n\nclass C:\n    def a_softmax(self):\n        return 1\n"
+            "\n\ndef f(x):\n    return a_softmax(x)\n",
+            True,
+        ),
+        ("def a_sigmoid(x):\n    return x\n\n\ndef f(x, a_sigmoid):\n    return a_sigmoid(x)\n", True),
+        (
+            "from ops import *\n\n\nclass C:\n    def a_sigmoid(self): ...\n\n\ndef f(x):\n    return a_sigmoid(x)\n",
+            True,
+        ),
+        ("def a_softmax(x):\n    return x\n\n\na_softmax = fast\n\n\ndef f(x):\n    return a_softmax(x)\n", True),
+    ],
+)
+def test_a_name_that_only_contains_the_word_is_an_activation_unless_the_file_says_what_it_is(text: str, leaves: bool):
+    assert activations_leave(HEAD + text) == leaves
 
 
 @pytest.mark.parametrize(

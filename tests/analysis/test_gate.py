@@ -44,6 +44,17 @@ from torchfix_codemods.analysis.gate import OWN, Topic, is_candidate, topics
         ("F.scaled_dot_product_attention(q, k, v, dropout_p=0.1)", Topic.DROPOUT),
         ("F.interpolate(x)", Topic.INTERPOLATE),
         ("nn.Upsample(2)", Topic.INTERPOLATE),
+        ("from torch.nn import Upsample", Topic.INTERPOLATE),
+        ("UpsamplingNearest2d(2)(x)", Topic.INTERPOLATE),
+        ("interpolate(x)", Topic.INTERPOLATE),
+        ("interpolate (x)", Topic.INTERPOLATE),
+        ("interpolate\\\n(x)", Topic.INTERPOLATE),
+        ("from torch.nn.functional import relu, interpolate as resize", Topic.INTERPOLATE),
+        ("resize = F.interpolate\nresize(x)", Topic.INTERPOLATE),
+        ("x = F.\\\n    upsample", Topic.INTERPOLATE),
+        ("myself.upsample_bilinear(x)", Topic.INTERPOLATE),
+        ("itself.interpolate", Topic.INTERPOLATE),
+        ("torch.special.expit(x)", Topic.ACTIVATION),
     ],
 )
 def test_a_word_opens_the_gate(text: str, topic: Topic):
@@ -64,6 +75,13 @@ def test_a_word_opens_the_gate(text: str, topic: Topic):
         "F.dropout(x, training=self.training)",
         "F.dropout(x, 0.5, training=False)",
         "Net(dropout=0.5)",
+        "x = self.interpolate_pos_encoding(x, interpolate_pos_encoding=True)",
+        "self.upsample(x)",
+        "x = self.upsample.weight",
+        "def interpolate(self, x): pass",
+        "# how to interpolate between them",
+        "upsampled_logits(x)",
+        "LearnedUpsampler(x)",
     ],
 )
 def test_what_no_rule_looks_for_stays_outside(text: str):

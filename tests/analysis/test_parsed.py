@@ -126,13 +126,13 @@ def test_what_stands_around_a_node():
     assert file.enclosing_function(w) is method and file.enclosing_class(w) is cls
     assert file.enclosing_function(method) is None and file.enclosing_class(cls) is None
     assert file.block_of(z) == [z] and file.block_of(method) == [method]
-    assert file.classes == [cls]
-    assert {type(f).__name__ for f in file.functions.values()} == {"FunctionDef", "Lambda"}
+    assert file.class_at(1, "A") is cls and file.class_at(2, "A") is None
+    assert file.function_at(2, 2) is method and isinstance(file.function_at(6, 10), ast.Lambda)
 
 
 def test_the_tree_has_no_block():
     file = ParsedFile("a.py", "a\n")
-    file.parents[file.tree.body[0]] = ast.Name("elsewhere")
+    file._index.parents[file.tree.body[0]] = ast.Name("elsewhere")
     with pytest.raises(LookupError, match="line 1"):
         file.block_of(file.tree.body[0])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from observed import events, modes, program_of, project_of, roots
 
+from torchfix_codemods.analysis import program as program_module
+from torchfix_codemods.analysis import project as project_module
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.trace import ModelCall
 
@@ -126,3 +128,13 @@ class Trainer:
     program = program_of({"a.py": text}, "a.py")
     assert {e.mode for e in events(program, ModelCall)} == {"eval"}
     assert list(roots(program)) == ["validate"] and program.followed
+
+
+def test_traces_and_trees_that_were_dropped_are_made_again(monkeypatch: pytest.MonkeyPatch):
+    expected = [[(t.root.place, len(t.events)) for t in program_of(FILES, path).traces] for path in FILES]
+    monkeypatch.setattr(program_module, "KEPT_WEIGHT", 1)
+    monkeypatch.setattr(project_module, "KEPT_TEXT", 1)
+    project = project_of(FILES)
+    found = [program_for(project, path).traces for path in FILES]
+    assert [[(t.root.place, len(t.events)) for t in traces] for traces in found] == expected
+    assert len(project.memory["traces"]) == 1

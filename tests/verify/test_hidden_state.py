@@ -71,6 +71,14 @@ def test_what_cannot_run_says_what_would_help(programs: Programs):
     assert "asks for input" in cause_of(programs.run("name = input('name? ')\n"))
     assert "'sklearn_or_so'" in cause_of(programs.run("import sklearn_or_so.metrics\n"))
     assert "files =" in cause_of(programs.run("open('data/train.csv')\n"))
+    assert "assert 1 > 2 (main.py:1)" in cause_of(programs.run("assert 1 > 2\n"))
+    assert "args =" in cause_of(programs.run("{}['resnet20']\n"))
+    assert "'json.no_such' is missing from its package (prepare" in cause_of(programs.run("import json.no_such\n"))
+    assert cause_of(programs.run("import torch.utils.ffi\n")).startswith("this torch has no torch.utils.ffi (python")
+    hungry = programs.run('raise RuntimeError("DefaultCPUAllocator: can\'t allocate memory")\n')
+    assert "memory = ..." in cause_of(hungry)
+    assert "another version" in cause_of(programs.run("from json import no_such\n"))
+    assert cause_of(programs.run(TRAIN + "train()\nassert 1 > 2\n")) == ""  # a model ran: that is no cause
     assert "print 1" in programs.run("print 1\n").output
     assert cause_of(programs.run("print 1\n")).startswith("Python refuses the text: SyntaxError")
 

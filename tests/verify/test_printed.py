@@ -47,3 +47,22 @@ def test_what_differs(before: str, after: str):
 def test_no_numbers_are_words():
     assert has_no_number("loss nan\n") and has_no_number("-inf")
     assert not has_no_number("information of nancy")
+
+
+def test_where_in_the_text_something_was_printed_is_not_compared():
+    stack = 'Traceback (most recent call last):\n  File "a.py", line {}, in f\n    f(x)\n{}ValueError: bad{}\nend\n'
+    frame = '  File "contextlib.py", line 9, in inner\n    return func(*args)\n'
+    before, after = stack.format(3, "", ""), stack.format(4, frame, "")
+    assert difference(before, before, after) is None
+    assert difference(before, before, stack.format(4, frame, "ly")) is not None  # look-alike: another message
+    assert difference("train.py:12 done\n", "train.py:12 done\n", "train.py:13 done\n") is None
+    assert difference("right: 12\n", "right: 12\n", "right: 13\n") is not None
+
+
+def test_a_tensor_that_has_no_graph_any_more_may_take_a_line_less():
+    values = "tensor([[0.5, 1.0],\n        [2.0, 3.0]"
+    before, after = f"{values}],\n       grad_fn=<AddmmBackward0>)\nend\n", f"{values}])\nend\n"
+    assert difference(before, before, after) is None
+    assert difference(before, before, after.replace("3.0", "3.5")) is not None
+    leaf = "tensor([1.0], requires_grad=True)\n"
+    assert difference(leaf, leaf, "tensor([1.0])\n") is None

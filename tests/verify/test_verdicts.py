@@ -76,6 +76,49 @@ def test_all_in_one_program_each_with_its_own_verdict(programs: Programs):
     assert [j.judgement.name.value for j in found] == ["CHANGED_AS_INTENDED", "IMPROVED", "CHANGED_AS_INTENDED"]
 
 
+def test_a_fix_gets_no_credit_for_what_another_has_done(programs: Programs):
+    old = """
+        import torch
+        from torch import nn
+        from torch.autograd import Variable
+        net = nn.Linear(4, 2)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        batches = [(torch.randn(8, 4), torch.randint(2, (8,))) for _ in range(3)]
+        def train():
+            for x, y in batches:
+                y = Variable(y, volatile=True)
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(net(Variable(x)), y).backward()
+                optimizer.step()
+        def evaluate():
+            for x, y in batches:
+                net(Variable(x, volatile=True)).argmax(1)
+        train()
+        evaluate()
+        """
+    target = change("TFC201", ("Variable(y, volatile=True)", "Variable(y)"))
+    inputs = change("TFC201", ("    net(Variable(x, volatile=True))", "    with torch.no_grad(): net(Variable(x))"))
+    assert verdicts(programs, old, target, inputs) == ["EQUIVALENT", "IMPROVED"]
+    assert verdicts(programs, old, target) == ["EQUIVALENT"]
+
+
+def test_a_line_that_trains_and_evaluates_in_turn(programs: Programs):
+    loop = """
+        for x, y in train_loader:
+            optimizer.zero_grad()
+            loss = criterion(net(x), y)
+            if phase == "train":
+                loss.backward()
+                optimizer.step()
+"""
+    head = CLASSIFIER[: CLASSIFIER.index("def train")].replace("F.softmax(x, dim=1)", "x")
+    phases = (
+        f'{head}\nfor epoch in range(2):\n    for phase in ["train", "val"]:\n        net.train(phase == "train"){loop}'
+    )
+    switched = '\n        with torch.set_grad_enabled(phase == "train"):' + loop.replace("\n    ", "\n        ")
+    assert verdicts(programs, phases, change("TFC202", (loop, switched))) == ["IMPROVED"]
+
+
 def test_one_wrong_fix_among_right_ones_is_found(programs: Programs):
     wrong = change("TFC202", ("def train():", "@torch.no_grad()\ndef train():"))
     found = verdicts(programs, EVALUATING, NO_GRAD, wrong, DROPOUT)
@@ -93,7 +136,11 @@ def test_a_fix_of_what_is_no_mistake(programs: Programs):
 def test_lines_that_never_run(programs: Programs):
     program = CLASSIFIER + "\nif False:\n    net(inputs)\n"
     unreached = change("TFC202", ("if False:\n    net(inputs)", "if False:\n    with torch.no_grad(): net(inputs)"))
-    assert verdicts(programs, program, unreached) == ["NOT_EXERCISED"]
+    (found,) = judge_all(programs, program, [unreached])
+    assert found.judgement.name == "NOT_EXERCISED" and "inner = ... or outer = ..." in found.judgement.reason
+    whole = {"inner": 999, "outer": 999, "steps": 9999}
+    (found,) = judge_all(programs, program, [unreached], limits=whole)
+    assert found.judgement.reason == "the changed lines never ran"
 
 
 def test_crashes(programs: Programs):
@@ -112,6 +159,18 @@ def test_crashes(programs: Programs):
     assert verdicts(programs, image.format(""), elsewhere) == ["INCONCLUSIVE"]
     broken = change("TFC202", ("    right = 0", "    rihgt = 0"))
     assert verdicts(programs, CLASSIFIER, broken) == ["REGRESSED"]
+
+
+def test_what_is_seen_before_an_error_that_stays(programs: Programs):
+    late = CLASSIFIER + "\nraise OSError('no picture')\n"
+    (found,) = judge_all(programs, late, [NO_GRAD])
+    assert found.judgement.name == "IMPROVED"
+    assert "(until it ends, before and after, with OSError: no picture (main.py:" in found.judgement.reason
+    wrong = change("TFC202", ("def train():", "@torch.enable_grad()\n@torch.no_grad()\ndef train():"))
+    assert verdicts(programs, late, wrong) == ["REGRESSED"]
+    early = CLASSIFIER.replace("    right = 0", "    right = 0\n    raise OSError('no data')")
+    (found,) = judge_all(programs, early, [NO_GRAD])
+    assert found.judgement.name == "INCONCLUSIVE" and "OSError: no data" in found.judgement.reason
 
 
 def test_a_program_that_cannot_run(programs: Programs):

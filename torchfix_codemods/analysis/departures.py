@@ -11,14 +11,16 @@ import re
 import warnings
 from collections.abc import Iterator
 
+from torchfix_codemods.analysis.activation_names import EXACT, NEEDLE, names_an_activation
 from torchfix_codemods.analysis.outline import without_comments
-from torchfix_codemods.analysis.taint import EXACT, HARMLESS, NEEDLE, Departures, Leaves
+from torchfix_codemods.analysis.taint import Departures, Leaves
 
-_KEPT_BY_NAME = re.compile(r"\.(\w+)[ \t]*(?::[^=\n]*)?=[ \t]*(?:\w+\.)*(?:Softmax|Softmax2d|Sigmoid)\(")
+_MADE = re.compile(r"S(?:oftmax(?:2d)?|igmoid)\(")
+_INTO_AN_ATTRIBUTE = re.compile(r"\.(\w+)[ \t]*(?::[^=\n]*)?=[ \t]*(?:\w+\.)*\Z")
 _DEFINITION = re.compile(r"[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+\w+\Z")
 _WORD = re.compile(r"\w+")
 _BLANK = re.compile(r"[ \t]*")
-_IMPORTED = re.compile(r"^from[ \t][^\n(]*\([^)]*(?:oftmax|igmoid)|^(?:from|import)[ \t][^\n(]*(?:oftmax|igmoid)", re.M)
+_IMPORTED = re.compile(r"import[ \t]*(?:\([^)]*|[^\n(]*)(?:oftmax|igmoid|expit)")
 
 
 def activations_leave(text: str) -> bool:
@@ -30,10 +32,18 @@ def activations_leave(text: str) -> bool:
 
 def _some_leave(text: str) -> bool:
     try:
-        named = frozenset(_KEPT_BY_NAME.findall(text)) if "oftmax(" in text or "igmoid(" in text else frozenset()
+        named = frozenset(_kept_by_name(text))
         return any(_leaves(chunk, text, named) for chunk in _chunks(text, named))
     except Leaves:
         return True
+
+
+def _kept_by_name(text: str) -> Iterator[str]:
+    """The attributes into which an activation is put where it is made."""
+    for made in _MADE.finditer(text):
+        kept = _INTO_AN_ATTRIBUTE.search(text, text.rfind("\n", 0, made.start()) + 1, made.start())
+        if kept is not None:
+            yield kept[1]
 
 
 def _chunks(text: str, named: frozenset[str]) -> Iterator[str]:
@@ -47,7 +57,7 @@ def _chunks(text: str, named: frozenset[str]) -> Iterator[str]:
         end = text.find("\n", position)
         line = text[start : end if end >= 0 else len(text)]
         content = line.lstrip()
-        if not _is_mention(line, position - start, bare):
+        if not _is_mention(line, position - start, bare, text):
             continue
         if _DEFINITION.match(line, 0, position - start + 1):
             continue  # the name of a function or class; its body and its users are looked at
@@ -68,12 +78,12 @@ def _positions(text: str, named: frozenset[str]) -> list[int]:
     return found
 
 
-def _is_mention(line: str, position: int, bare: bool) -> bool:
+def _is_mention(line: str, position: int, bare: bool, text: str) -> bool:
     """Whether a word is called, an attribute, imported, or asked for by its name: not prose."""
     if line[position] == ".":
         return True
     word = next(found for found in _WORD.finditer(line) if found.end() > position)
-    if HARMLESS.search(word[0]):
+    if not names_an_activation(word[0], text):
         return False
     if line[word.end() : word.end() + 1] == "(" or line[word.start() - 1 : word.start()] == ".":
         return True

@@ -30,36 +30,27 @@ class Topic(Flag):
 OWN = Topic.ACTIVATION | Topic.VOLATILE | Topic.PHASES | Topic.DROPOUT | Topic.INTERPOLATE
 
 _NEEDLES: tuple[tuple[Topic, tuple[bytes, ...]], ...] = (
-    (Topic.ACTIVATION, (b"oftmax", b"igmoid")),
+    (Topic.ACTIVATION, (b"oftmax", b"igmoid", b"expit")),
     (Topic.LOSS, (b"ross_entropy", b"rossEntropyLoss", b"nll_loss", b"NLLLoss")),
     (Topic.VOLATILE, (b"volatile",)),
     (
         Topic.PHASES,
         (b".eval(", b".train(", b".backward(", b"oader", b"load_state_dict(", b".train =", b".training ="),
     ),
-    (
-        Topic.PHASES,
-        (
-            b"def eval",
-            b"def val",
-            b"def test(",
-            b"def infer",
-            b"def predict",
-            b"def score",
-            b"def generate",
-            b"def sample(",
-            b"def translate",
-        ),
-    ),
-    (Topic.INTERPOLATE, (b"interpolate", b"upsample", b"Upsample")),
 )
-_DROPOUT = re.compile(
-    rb"(?:feature_)?(?:alpha_)?dropout(?:1d|2d|3d|_)?\b"
-    rb"|Dropout(?:1d|2d|3d)?\((?:[^()]|\([^()]*\))*\)\s*\(|Dropout(?:1d|2d|3d)?\s+as\b"  # made where it is called
-    rb"|^[ \t]+\w+[ \t]*=[ \t]*[\w.]*Dropout(?:1d|2d|3d)?\("
-    rb"|dropout_p\s*=|dot_product_attention\(",
-    re.M,
+_PHASE = re.compile(rb"def (?:eval|val|test\(|infer|predict|score|generate|sample\(|translate)")
+# Each pattern begins with letters: these are looked for many times faster than anything else.
+_DROPOUT_NAME = re.compile(rb"dropout(?:1d|2d|3d|_)?\b")
+_DROPOUT_MADE = re.compile(  # made where it is called, under another name, or into a name; told its rate
+    rb"Dropout(?:1d|2d|3d)?\((?:[^()]|\([^()]*\))*\)\s*\(|Dropout(?:1d|2d|3d)?\s+as\b"
 )
+_DROPOUT_KEPT = re.compile(rb"Dropout(?:1d|2d|3d)?\(")
+_DROPOUT_RATE = re.compile(rb"dropout_p\s*=")
+_TO_A_NAME = re.compile(rb"[ \t]+\w+[ \t]*=[ \t]*[\w.]*")
+_RESIZES = (re.compile(rb"interpolate\b"), re.compile(rb"upsample(?:_nearest|_bilinear)?\b"))
+_UPSAMPLER = re.compile(rb"Upsampl")
+_OF_SELF = re.compile(rb"(?:\W|\A)self\.\Z")
+_CALLED_OR_RENAMED = re.compile(rb"[\s\\]*\(|[\s\\]+as\b")
 _TOLD = re.compile(rb"training(?!\s*=\s*True)")
 _CALL_TEXT = 400  # a dropout call longer than this is looked at whatever it says
 
@@ -71,32 +62,74 @@ def topics(raw: bytes) -> Topic:
     for topic, needles in _NEEDLES:
         if any(needle in raw for needle in needles):
             found |= topic
+    if not found & Topic.PHASES and _PHASE.search(raw):
+        found |= Topic.PHASES
     if found & Topic.ACTIVATION and not activations_leave(raw.decode("utf-8", "replace")):
         found &= ~Topic.ACTIVATION
     if b"Variable" in raw and not found & Topic.VOLATILE and (b"Variable as " in raw or _third_argument(raw)):
         found |= Topic.VOLATILE
     if (b"ropout" in raw or b"dot_product_attention" in raw) and _functional_dropout(raw):
         found |= Topic.DROPOUT
+    if (b"interpolate" in raw or b"psampl" in raw) and _resizes(raw):
+        found |= Topic.INTERPOLATE
     return found
+
+
+def says_phases(code: bytes) -> bool:
+    """Whether code says a word of training or evaluation."""
+    needles = (needle for topic, words in _NEEDLES if topic is Topic.PHASES for needle in words)
+    return any(needle in code for needle in needles) or _PHASE.search(code) is not None
+
+
+def _resizes(raw: bytes) -> bool:
+    """Whether a resize is called by its name, renamed, or an attribute of something other than self."""
+    if any(not _is_word_character(raw[match.start() - 1 : match.start()]) for match in _UPSAMPLER.finditer(raw)):
+        return True
+    return any(_is_resize(raw, match.start(), match.end()) for words in _RESIZES for match in words.finditer(raw))
+
+
+def _is_resize(raw: bytes, start: int, end: int) -> bool:
+    before = raw[max(0, start - 16) : start]
+    if _is_word_character(before[-1:]) or before.endswith(b"def "):
+        return False
+    written = before.rstrip(b" \t\r\n\\")
+    if not written or written.endswith(b"."):
+        return _OF_SELF.search(written) is None
+    return _CALLED_OR_RENAMED.match(raw, end) is not None
+
+
+def _is_word_character(byte: bytes) -> bool:
+    return byte.isalnum() or byte == b"_"
 
 
 def _functional_dropout(raw: bytes) -> bool:
     """Whether a dropout is mentioned that is neither an attribute of self, a keyword, nor told `training`."""
-    for match in _DROPOUT.finditer(raw):
-        before, after = (
-            raw[max(0, match.start() - 5) : match.start()],
-            raw[match.end() : match.end() + _CALL_TEXT],
-        )
-        if b"Dropout" in match[0] or match[0][-1:] in b"=(":
-            return True
-        if before == b"self." or (before[-1:] in b"_\"'" and before[-1:]):
-            continue
-        following = after.lstrip()[:1]
-        if following in (b"=", b":") or (following == b"(" and before != b"orch." and _TOLD.search(_balanced(after))):
-            continue
-        if following == b"(" or before[-1:] == b"." or before.endswith((b"rt ", b", ", b"import")):
-            return True
-    return False
+    return (
+        b"dot_product_attention(" in raw
+        or _DROPOUT_RATE.search(raw) is not None
+        or _DROPOUT_MADE.search(raw) is not None
+        or any(_goes_into_a_name(raw, match.start()) for match in _DROPOUT_KEPT.finditer(raw))
+        or any(_is_functional(raw, match.start(), match.end()) for match in _DROPOUT_NAME.finditer(raw))
+    )
+
+
+def _goes_into_a_name(raw: bytes, position: int) -> bool:
+    start = raw.rfind(b"\n", 0, position) + 1
+    return _TO_A_NAME.fullmatch(raw, start, position) is not None
+
+
+def _is_functional(raw: bytes, start: int, end: int) -> bool:
+    """Whether the name of a dropout may be that of the function."""
+    for prefix in (b"alpha_", b"feature_"):
+        if raw.endswith(prefix, 0, start):
+            start -= len(prefix)
+    before, after = raw[max(0, start - 5) : start], raw[end : end + _CALL_TEXT]
+    if before == b"self." or (before[-1:] in b"_\"'" and before[-1:]):
+        return False
+    following = after.lstrip()[:1]
+    if following in (b"=", b":") or (following == b"(" and before != b"orch." and _TOLD.search(_balanced(after))):
+        return False
+    return following == b"(" or before[-1:] == b"." or before.endswith((b"rt ", b", ", b"import"))
 
 
 def _third_argument(raw: bytes) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from torchfix_codemods.analysis.facts import STAR_IMPORT, Imported
+from torchfix_codemods.analysis.facts import STAR_IMPORT
 from torchfix_codemods.analysis.outline import Outline
-from torchfix_codemods.analysis.reach import Reach
+from torchfix_codemods.analysis.reach import Links, Reach
 
 MAX_FILES = 16
 MAX_ROUNDS = 3  # importers of importers, to this distance
@@ -35,13 +35,20 @@ def _users_of_these(reach: Reach, frontier: list[str], found: _Names) -> Iterato
     wanted = frozenset().union(*found.values())
     for used in frontier:
         for other in reach.project.importers(used):
-            if other in found or other in seen or not _may_say(reach, other, wanted):
+            if other in found or other in seen:
                 continue
-            if not reach.imports(other, used):
-                continue
-            if names := _leading_on(reach, other, found):
+            if names := _leading_to(reach, other, used, wanted, found):
                 seen.add(other)
                 yield other, names
+
+
+def _leading_to(reach: Reach, other: str, used: str, wanted: frozenset[str], found: _Names) -> frozenset[str]:
+    """The names of a file that lead to the file in question by way of another; the cheapest question first."""
+    known = reach.knows(other)
+    if not (known or _may_say(reach, other, wanted)) or not reach.imports(other, used):
+        return frozenset()
+    names = _leading_on(reach, other, found)
+    return names if names and (not known or _may_say(reach, other, wanted)) else frozenset()
 
 
 def _may_say(reach: Reach, path: str, names: frozenset[str]) -> bool:
@@ -66,34 +73,26 @@ def _defined(reach: Reach, path: str) -> frozenset[str]:
 
 def _leading_on(reach: Reach, path: str, found: _Names) -> frozenset[str]:
     """The names of a file that lead to the file in question; nothing where it does not use any that do."""
-    entries = reach.entries(path)
-    if entries is None:
+    links = reach.links(path)
+    if links is None:
         return frozenset().union(_defined(reach, path), *found.values())
-    leading = frozenset(name for entry in entries for name in _given(reach, path, entry, found))
+    leading = frozenset(_given(reach, path, links, found))
     outline = reach.outline(path) if leading else None
     return _with_users(outline, leading) if outline is not None else leading
 
 
-def _given(reach: Reach, path: str, entry: Imported, found: _Names) -> Iterator[str]:
-    """The names by which an import gives what leads to the file in question."""
-    if entry.name == "*":
-        stars = [other for other in reach.entries(path) or () if other.name == "*"]
-        for file, names in reach.starred_from(path, stars).items():
-            yield from names & found.get(file, frozenset())
-        return
-    for meaning in reach.imported(entry, path):
-        if meaning.kind != "module":
-            if meaning.name in found.get(meaning.path, ()):
-                yield entry.bound
-            continue
-        folder = meaning.path.rpartition("/")[0] + "/"
-        is_package = meaning.path.endswith(("/", "/__init__.py"))
-        inside = [
-            names for file, names in found.items() if file == meaning.path or (is_package and file.startswith(folder))
-        ]
+def _given(reach: Reach, path: str, links: Links, found: _Names) -> Iterator[str]:
+    """The names by which the imports of a file give it what leads to the file in question."""
+    for file, names in found.items():
+        yield from links.stars.get(file, frozenset()) & names
+        yield from (bound for name, bound in links.named.get(file, ()) if name in names)
+    for bound, module in links.modules:
+        folder = module.rpartition("/")[0] + "/"
+        is_package = module.endswith(("/", "/__init__.py"))
+        inside = [names for file, names in found.items() if file == module or (is_package and file.startswith(folder))]
         outline = reach.outline(path) if inside else None
         if outline is not None and any(not names.isdisjoint(outline.words) for names in inside):
-            yield entry.bound
+            yield bound
 
 
 def _with_users(outline: Outline, names: frozenset[str]) -> frozenset[str]:

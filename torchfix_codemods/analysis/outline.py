@@ -15,7 +15,7 @@ from functools import cached_property
 from torchfix_codemods.analysis.facts import Imported
 
 # A comment or a string; in verbose mode `#` and blanks would need escapes, so it is one line per alternative.
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""["'#](?:"""
     r"""(?<=#)[^\n]*"""
     r'''|(?<=")""(?:\\[\s\S]|[^\\])*?"""'''
@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     r"""|(?<=")(?:\\[\s\S]|[^"\\\n])*"|(?<=')(?:\\[\s\S]|[^'\\\n])*')"""
 )
 # Patterns begin with the line feed itself: a literal is searched for ten times faster than `^`.
-_TOP = re.compile(r"\n(?:(@)|(?:async[ \t]+)?(?:(def)|(class))[ \t]+(\w+)|[^\s#)\]}])")
+TOP_LEVEL = re.compile(r"\n(?:(@)|(?:async[ \t]+)?(?:(def)|(class))[ \t]+(\w+)|[^\s#)\]}])")
 _INDENT = re.compile(r"\n([ \t]+)(?:@|(?:async[ \t]+)?def[ \t]|class[ \t])")
 _IMPORT = re.compile(r"import\b[ \t]*(\([^)]*\)|\*|(?:[^\n;(\\]|\\\n?)*)")
 _FROM = re.compile(r"(?:^|[;:])[ \t]*(?:from[ \t]*([.\w \t]*?)[ \t]*)?$")
@@ -66,17 +66,15 @@ class Unit:
         return frozenset(word for part in parts for word in _WORD.findall(part))
 
 
-class Outline:
-    """Units and imports of one text. Use `outline_of`, which knows when there is none."""
+class _Parts:
+    """The units of one text by their kind."""
 
-    def __init__(self, path: str, text: str) -> None:
-        code = "\n" + without_comments(text).replace("\\\n", "\\\n ").rstrip("\n")
-        self.imports = tuple(_imports(code))
+    def __init__(self, path: str, code: str) -> None:
         self.functions: dict[str, list[Unit]] = {}
         self.classes: dict[str, list[Unit]] = {}
         self.methods: dict[str, list[Unit]] = {}
         self.rest: list[Unit] = []
-        for kind, name, first, last, chunk in _chunks(code, _TOP):
+        for kind, name, first, last, chunk in chunks_of(code, TOP_LEVEL):
             if kind == "def":
                 self.functions.setdefault(name, []).append(Unit(path, name, "", first, last, chunk))
             elif kind == "class":
@@ -90,13 +88,51 @@ class Outline:
         if not indent:
             level.append(Unit(path, name, name, first, last, chunk))
             return
-        lines = re.compile(_TOP.pattern.replace(r"\n", r"\n" + indent, 1))
-        for number, (kind, found, start, end, part) in enumerate(_chunks(chunk, lines)):
+        lines = re.compile(TOP_LEVEL.pattern.replace(r"\n", r"\n" + indent, 1))
+        for number, (kind, found, start, end, part) in enumerate(chunks_of(chunk, lines)):
             place = first + start - 1, first + end - 1
             if kind == "def":
                 self.methods.setdefault(name, []).append(Unit(path, found, name, *place, part))
             else:
                 level.append(Unit(path, "" if number else name, name, *place, part))
+
+
+class Outline:
+    """Units and imports of one text. Use `outline_of`, which knows when there is none.
+
+    Of most files only the imports are asked for, so the text is cut into units when these are.
+    """
+
+    def __init__(self, path: str, text: str) -> None:
+        self._path = path
+        self._code = "\n" + without_comments(text).replace("\\\n", "\\\n ").rstrip("\n")
+        self.imports = tuple(imports_of(self._code))
+
+    @cached_property
+    def _parts(self) -> _Parts:
+        parts = _Parts(self._path, self._code)
+        self._code = ""  # the units have it
+        return parts
+
+    @property
+    def functions(self) -> dict[str, list[Unit]]:
+        """The functions at the top level, by name."""
+        return self._parts.functions
+
+    @property
+    def classes(self) -> dict[str, list[Unit]]:
+        """The heads of the classes at the top level, and the statements in their bodies, by the name of the class."""
+        return self._parts.classes
+
+    @property
+    def methods(self) -> dict[str, list[Unit]]:
+        """The methods of the classes at the top level, by the name of the class."""
+        return self._parts.methods
+
+    @property
+    def rest(self) -> list[Unit]:
+        """The other statements at the top level."""
+        return self._parts.rest
 
     @cached_property
     def bound(self) -> dict[str, list[Imported]]:
@@ -145,7 +181,7 @@ def without_comments(text: str) -> str:
     """The text without comments and strings in triple quotes (f-strings stay), with as many lines."""
     kept: list[str] = []
     position = 0
-    for match in _TOKEN.finditer(text):
+    for match in TOKEN.finditer(text):
         start, token = match.start(), match[0]
         if token[0] == "#":
             kept.append(text[position:start])
@@ -165,7 +201,7 @@ def _is_formatted(text: str, start: int) -> bool:
     return prefix.endswith(("f", "fr", "rf", "t", "tr", "rt"))
 
 
-def _chunks(code: str, lines: re.Pattern[str]) -> Iterator[tuple[str, str, int, int, str]]:
+def chunks_of(code: str, lines: re.Pattern[str]) -> Iterator[tuple[str, str, int, int, str]]:
     """Kind ("def", "class" or ""), name, first and last line (from 1) and text of each piece of a text.
 
     The text begins with a line feed, as do the pieces.
@@ -187,7 +223,7 @@ def _chunks(code: str, lines: re.Pattern[str]) -> Iterator[tuple[str, str, int, 
         yield kind, name, line + 1, line + code.count("\n", start), code[start:]
 
 
-def _imports(code: str) -> Iterator[Imported]:
+def imports_of(code: str) -> Iterator[Imported]:
     """Every import statement, at the top level and inside functions, in order."""
     for match in _IMPORT.finditer(code):
         before = _FROM.search(code[code.rfind("\n", 0, match.start()) + 1 : match.start()])

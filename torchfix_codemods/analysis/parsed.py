@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from bisect import bisect_right
+from collections.abc import Callable
 from functools import cached_property
 
-from torchfix_codemods.analysis.trees import parents, walk
+from torchfix_codemods.analysis.hollow import FunctionNode as FunctionNode
+from torchfix_codemods.analysis.hollow import hollow_tree, quietly_parsed
+from torchfix_codemods.analysis.index import Index
+from torchfix_codemods.analysis.trees import parents
 from torchfix_codemods.findings import Location
 
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _Positioned = ast.expr | ast.stmt | ast.arg | ast.keyword | ast.alias | ast.excepthandler
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -23,15 +25,26 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 class ParsedFile:
     """Text and syntax tree of one file. Raises `SyntaxError`, `ValueError` or `RecursionError` as `ast.parse` does.
 
-    `path` is the path that reports show (posix, relative to the working folder).
+    `path` is the path that reports show (posix, relative to the working folder). With `unreadable` the bodies of
+    functions are parsed when they are asked for, and it is told why one can't be.
     """
 
-    def __init__(self, path: str, text: str) -> None:
+    def __init__(self, path: str, text: str, unreadable: Callable[[Exception], None] | None = None) -> None:
         self.path = path
         self.text = text
-        with warnings.catch_warnings():  # the user's invalid escapes are not ours to print
-            warnings.simplefilter("ignore")
-            self.tree = ast.parse(text)
+        self._hollow = None if unreadable is None else hollow_tree(text, unreadable)
+        self.tree = quietly_parsed(text) if self._hollow is None else self._hollow.tree
+        self._index = Index(self.tree, self._hollow)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the text was parsed at once: then all of it is sound."""
+        return self._hollow is None
+
+    @property
+    def weight(self) -> int:
+        """How many characters of it were parsed so far."""
+        return len(self.text) if self._hollow is None else self._hollow.gaps.weight
 
     @cached_property
     def line_starts(self) -> list[int]:
@@ -72,59 +85,61 @@ class ParsedFile:
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
         """The parent of every node, computed once and only for files that a rule looks at closely."""
+        self.fill()
         return parents(self.tree)
 
-    @cached_property
-    def functions(self) -> dict[tuple[int, int], FunctionNode | ast.Lambda]:
-        """Every function and lambda by its line (from 1) and column (in UTF-8 bytes)."""
-        return {
-            (node.lineno, node.col_offset): node
-            for node in walk(self.tree)
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        }
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        """The parent of one node; None for the whole tree."""
+        return self._index.parents.get(node)
 
-    @cached_property
-    def classes(self) -> list[ast.ClassDef]:
-        """Every class, nested ones too."""
-        return [node for node in walk(self.tree) if isinstance(node, ast.ClassDef)]
+    def function_at(self, line: int, column: int) -> FunctionNode | ast.Lambda:
+        """The function or lambda there. Raises `KeyError` where there is none."""
+        return self._index.function_at(line, column)
 
-    @cached_property
-    def _by_position(self) -> dict[tuple[int, int, int, int], list[ast.AST]]:
-        found: dict[tuple[int, int, int, int], list[ast.AST]] = {}
-        for node in walk(self.tree):
-            if isinstance(node, ast.expr | ast.stmt | ast.arg | ast.keyword | ast.excepthandler | ast.alias):
-                end = (node.end_lineno or 0, node.end_col_offset or 0)
-                found.setdefault((node.lineno, node.col_offset, *end), []).append(node)
-        return found
+    def class_at(self, line: int, name: str) -> ast.ClassDef | None:
+        """The class of that name whose `class` stands in that line, nested ones too."""
+        return self._index.class_at(line, name)
 
     def node_at(self, position: tuple[int, int, int, int], kind: type[ast.AST] = ast.AST) -> ast.AST | None:
         """The outermost node of a kind at (line, column, end line, end column), as `ast` counts them."""
-        nodes = self._by_position.get(position, ())
-        return next((node for node in nodes if isinstance(node, kind)), None)
+        return next((node for node in self._index.nodes_at(position) if isinstance(node, kind)), None)
+
+    def fill_functions_with(self, word: str) -> None:
+        """Parse the functions that say a word, if they weren't yet."""
+        if self._hollow is not None:
+            self._hollow.fill_those_with(word)
+
+    def fill(self) -> None:
+        """Parse all functions that weren't yet."""
+        if self._hollow is not None:
+            self._hollow.fill()
 
     def enclosing_statement(self, node: ast.AST) -> ast.stmt:
         """The innermost statement that holds `node` (the node itself if it is one)."""
+        known = self._index.parents
         while not isinstance(node, ast.stmt):
-            node = self.parents[node]
+            node = known[node]
         return node
 
     def enclosing_function(self, node: ast.AST) -> FunctionNode | None:
         """The innermost `def` around `node`, not counting `node` itself; None at module or class level."""
-        current = self.parents.get(node)
+        known = self._index.parents
+        current = known.get(node)
         while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
-            current = self.parents.get(current)
+            current = known.get(current)
         return current
 
     def enclosing_class(self, node: ast.AST) -> ast.ClassDef | None:
         """The innermost class around `node`, looking through functions."""
-        current = self.parents.get(node)
+        known = self._index.parents
+        current = known.get(node)
         while current is not None and not isinstance(current, ast.ClassDef):
-            current = self.parents.get(current)
+            current = known.get(current)
         return current
 
     def block_of(self, statement: ast.stmt) -> list[ast.stmt]:
         """The list of statements (a body, an `else`, a `finally`) in which `statement` stands."""
-        parent = self.parents[statement]
+        parent = self._index.parents[statement]
         for _, value in ast.iter_fields(parent):
             if isinstance(value, list) and any(item is statement for item in value):
                 return value

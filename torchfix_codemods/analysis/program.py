@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from torchfix_codemods.analysis.values import ClassRef, FunctionRef
 
 E_ = TypeVar("E_", bound=Event)
 
+KEPT_WEIGHT = 20_000  # of the traces that are kept; neighbours in a folder share users
 _INTERESTING = re.compile(
     r"oftmax|igmoid|ross_?[eE]ntropy|nll_loss|NLLLoss|volatile|\.eval\(|\.train\(|\.backward\(|[lL]oader|load_state_dict"
     r"|no_grad|interpolate|[uU]psample"
@@ -112,16 +114,22 @@ class Program:
 
 def trace_of(project: Project, root: str | FunctionRef) -> Trace:
     """The trace of a file's top level or of a function, by a machine of its own, remembered for other programs."""
-    known: dict[str | FunctionRef, Trace] = project.memory.setdefault("traces", {})
-    if root not in known:
-        machine = Machine(project)
-        if isinstance(root, FunctionRef):
-            known[root] = machine.run_function(root)
-        else:
-            file = project.parse(root)
-            assert file is not None
-            known[root] = machine.run_module(file)
-    return known[root]
+    known: OrderedDict[str | FunctionRef, Trace] = project.memory.setdefault("traces", OrderedDict())
+    if root in known:
+        known.move_to_end(root)
+        return known[root]
+    machine = Machine(project)
+    if isinstance(root, FunctionRef):
+        known[root] = machine.run_function(root)
+    else:
+        file = project.parse(root)
+        assert file is not None
+        known[root] = machine.run_module(file)
+    trace = known[root]
+    kept = sum(other.weight for other in known.values())
+    while kept > KEPT_WEIGHT and len(known) > 1:
+        kept -= known.popitem(last=False)[1].weight
+    return trace
 
 
 def program_for(project: Project, path: str) -> Program:

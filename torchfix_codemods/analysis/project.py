@@ -11,7 +11,7 @@ import re
 import sys
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from posixpath import dirname, join, normpath
 from typing import Any
 
@@ -31,9 +31,9 @@ from torchfix_codemods.findings import Skipped
 
 Definition = External | FileModule | ClassRef | FunctionRef
 MODULE_CLASSES = ("torch.nn.Module", "pytorch_lightning.LightningModule", "lightning.LightningModule")
-KEPT_TEXT = 1_500_000  # characters of the files whose trees are kept; trees are thirty times the size of their text
+KEPT_TEXT = 1_500_000  # parsed characters of the trees that are kept; trees are thirty times the size of their text
 MAX_DEPTH = 20  # re-exports and bases are followed this far; deeper is a cycle
-_IMPORT_LINE = re.compile(r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+([\w., \t]+))", re.M)
+_IMPORT_LINE = re.compile(r"\n[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+([\w., \t]+))")
 
 
 class Project:
@@ -49,7 +49,7 @@ class Project:
         self.skipped: dict[str, Skipped] = {}
         self.memory: dict[str, Any] = {}  # what the interpreter learned; one per project
         self._trees: OrderedDict[str, ParsedFile] = OrderedDict()
-        self._kept = 0  # characters
+        self._unparsed: set[str] = set()  # files of which not even the top level can be parsed
         self._cut = 0  # how often a chain of imports was too long to follow
         self._facts: dict[str, FileFacts | None] = {}
         self._definitions: dict[tuple[str, str], Definition | None] = {}
@@ -59,41 +59,64 @@ class Project:
     # --- files -------------------------------------------------------------------------------------------------
 
     def parse(self, path: str) -> ParsedFile | None:
-        """The parsed file; None where it cannot be read or parsed (see `skipped`)."""
-        if path in self._trees:
+        """The parsed file, its functions only as far as they are looked into.
+
+        None where it cannot be read or parsed (see `skipped`). What a function does that is asked for and cannot be
+        parsed is unknown, and the file is in `skipped` from then on.
+        """
+        known = self._trees.get(path)
+        if known is not None:
             self._trees.move_to_end(path)
-            return self._trees[path]
-        if path in self.skipped or path not in self.paths:
+            return known
+        return self._parsed(path, whole=False)
+
+    def parse_whole(self, path: str) -> ParsedFile | None:
+        """The parsed file, and None where any of it cannot be parsed."""
+        known = self._trees.get(path)
+        return known if known is not None and known.whole else self._parsed(path, whole=True)
+
+    def _parsed(self, path: str, *, whole: bool) -> ParsedFile | None:
+        if path in self._unparsed or path not in self.paths:
             return None
         text = self.read(path)
         if text is None:
             return None
-        parsed = self._parse_text(path, text)
-        if parsed is not None:
-            self._trees[path] = parsed
-            self._kept += len(text)
-            while self._kept > KEPT_TEXT and len(self._trees) > 1:
-                self._kept -= len(self._trees.popitem(last=False)[1].text)
+        try:
+            parsed = ParsedFile(path, text, None if whole else partial(self._skip, path))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            self._skip(path, error)
+            if not whole:
+                self._unparsed.add(path)
+            return None
+        self._trees[path] = parsed
+        self._trees.move_to_end(path)
+        self._drop_trees()
         return parsed
 
-    def _parse_text(self, path: str, text: str) -> ParsedFile | None:
-        try:
-            return ParsedFile(path, text)
-        except SyntaxError as error:
-            reason, detail = "syntax-error", f"line {error.lineno}: {error.msg}"
-            if "too many" in (error.msg or ""):
-                reason = "too-deep"
-        except (RecursionError, MemoryError):
-            reason, detail = "too-deep", "nested more deeply than Python's own parser can follow"
-        except ValueError as error:
-            reason, detail = "syntax-error", str(error)
+    def _drop_trees(self) -> None:
+        """Drop the trees that were not used for longest. They grow while they are used, so they are weighed anew."""
+        kept = sum(file.weight for file in self._trees.values())
+        while kept > KEPT_TEXT and len(self._trees) > 1:
+            kept -= self._trees.popitem(last=False)[1].weight
+
+    def _skip(self, path: str, error: Exception) -> None:
+        match error:
+            case SyntaxError():
+                reason, detail = "syntax-error", f"line {error.lineno}: {error.msg}"
+                if "too many" in (error.msg or ""):
+                    reason = "too-deep"
+            case ValueError():
+                reason, detail = "syntax-error", str(error)
+            case _:
+                reason, detail = "too-deep", "nested more deeply than Python's own parser can follow"
         self.skipped[path] = Skipped(path, reason, detail)
-        return None
 
     def facts(self, path: str) -> FileFacts | None:
         """Imports and definitions of a file; None where it cannot be parsed."""
         if path not in self._facts:
             parsed = self.parse(path)
+            if parsed is not None:
+                parsed.fill_functions_with("import")
             self._facts[path] = None if parsed is None else facts_of(path, parsed.text, parsed.tree)
         return self._facts[path]
 
@@ -248,7 +271,7 @@ class Project:
         """For each last part of an imported module's name, and each name in `import`, the files that say it."""
         index: dict[str, set[str]] = defaultdict(set)
         for path in sorted(self.paths):
-            for match in _IMPORT_LINE.finditer(self.read(path) or ""):
+            for match in _IMPORT_LINE.finditer("\n" + (self.read(path) or "")):
                 for module in (match[1] or match[2]).split(","):
                     words = module.split()
                     if words:
@@ -358,10 +381,8 @@ class Project:
         parsed = self.parse(ref.path)
         if parsed is None:
             return None
-        for node in parsed.classes:
-            if node.lineno == ref.line and node.name == ref.name:
-                return parsed, node
-        return None
+        node = parsed.class_at(ref.line, ref.name)
+        return None if node is None else (parsed, node)
 
     def bases(self, ref: ClassRef) -> list[Definition | None]:
         """The direct bases; None for one that cannot be resolved."""
@@ -440,27 +461,27 @@ class Project:
 
 def _bound_by_expression(file: ParsedFile, node: ast.Name) -> bool:
     """Whether a lambda or a comprehension around a name binds it."""
-    child: ast.AST = node
-    parent = file.parents.get(child)
+    child: ast.AST | None = node
+    parent = file.parent(node)
     while parent is not None and not isinstance(parent, ast.stmt):
         match parent:
             case ast.Lambda(args=arguments) if child is parent.body:
                 if any(isinstance(a, ast.arg) and a.arg == node.id for a in ast.walk(arguments)):
                     return True
             case ast.comprehension() if child is parent.iter and _is_first(file, parent):
-                child, parent = parent, file.parents[parent]  # evaluated outside
+                child, parent = parent, file.parent(parent)  # evaluated outside
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 targets = (name for generator in parent.generators for name in ast.walk(generator.target))
                 if any(isinstance(name, ast.Name) and name.id == node.id for name in targets):
                     return True
             case _:
                 pass
-        child, parent = parent, file.parents.get(parent)
+        child, parent = parent, file.parent(parent) if parent is not None else None
     return False
 
 
 def _is_first(file: ParsedFile, generator: ast.comprehension) -> bool:
-    around: ast.AST = file.parents[generator]
+    around = file.parent(generator)
     return getattr(around, "generators", [None])[0] is generator
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from torchfix_codemods.analysis.facts import STAR_IMPORT, Imported, listed_names
 from torchfix_codemods.analysis.outline import Outline, outline_of
 from torchfix_codemods.analysis.project import Project
 
-KEPT_CODE = 20_000_000  # characters of the files whose outlines are kept
+KEPT_CODE = 4_000_000  # characters of the files whose outlines are kept
 
 
 class Meaning(NamedTuple):
@@ -38,6 +38,19 @@ class _Imports:
         )
 
 
+@dataclass(frozen=True)
+class Links:
+    """What the imports of a file give it.
+
+    `named` are by the file that may define them: the name there and the name that is bound. `modules` are names that
+    are bound to modules, with their files; `stars` the names that star imports may take from each file.
+    """
+
+    named: Mapping[str, tuple[tuple[str, str], ...]]
+    modules: tuple[tuple[str, str], ...]
+    stars: Mapping[str, frozenset[str]]
+
+
 class Reach:
     """Outlines of the files of one project, what names mean in them, and what imports what."""
 
@@ -45,12 +58,11 @@ class Reach:
         self.project = project
         self._outlines: OrderedDict[str, tuple[Outline | None, int]] = OrderedDict()
         self._kept = 0
-        self._entries: dict[str, tuple[Imported, ...] | None] = {}
+        self._links: dict[str, Links | None] = {}
         self._modules: dict[str, dict[str, str]] | None = None
         self._meanings: dict[tuple[str, str], frozenset[Meaning]] = {}
         self._imports: dict[str, _Imports] = {}
         self._starred: dict[str, dict[str, tuple[str, ...]]] = {}
-        self._starred_from: dict[str, dict[str, frozenset[str]]] = {}
 
     def outline(self, path: str) -> Outline | None:
         """The outline of a file; None where it has none or cannot be read."""
@@ -65,12 +77,25 @@ class Reach:
             self._kept -= self._outlines.popitem(last=False)[1][1]
         return found
 
-    def entries(self, path: str) -> tuple[Imported, ...] | None:
-        """The imports of a file, kept when its outline is dropped; None where it has none."""
-        if path not in self._entries:
+    def links(self, path: str) -> Links | None:
+        """What the imports of a file give it, kept when its outline is dropped; None where it has none."""
+        if path not in self._links:
             outline = self.outline(path)
-            self._entries[path] = None if outline is None else outline.imports
-        return self._entries[path]
+            self._links[path] = None if outline is None else self._linked(path, outline.imports)
+        return self._links[path]
+
+    def _linked(self, path: str, entries: Iterable[Imported]) -> Links:
+        named: dict[str, list[tuple[str, str]]] = {}
+        modules: list[tuple[str, str]] = []
+        stars = [entry for entry in entries if entry.name == "*"]
+        for entry in entries:
+            for meaning in self.imported(entry, path) if entry.name != "*" else ():
+                if meaning.kind == "module":
+                    modules.append((entry.bound, meaning.path))
+                else:
+                    named.setdefault(meaning.path, []).append((meaning.name, entry.bound))
+        given = self._starred_from(path, stars) if stars else {}
+        return Links({file: tuple(pairs) for file, pairs in named.items()}, tuple(modules), given)
 
     def submodules(self, package: str) -> dict[str, str]:
         """The modules in a package (`folder/__init__.py` or `folder/`) by name; nothing for other files."""
@@ -107,15 +132,13 @@ class Reach:
             self._starred[path] = {name: tuple(found) for name, found in names.items()}
         return self._starred[path]
 
-    def starred_from(self, path: str, entries: Iterable[Imported]) -> dict[str, frozenset[str]]:
+    def _starred_from(self, path: str, entries: Iterable[Imported]) -> dict[str, frozenset[str]]:
         """The same by the files: the names that each may define."""
-        if path not in self._starred_from:
-            names: dict[str, set[str]] = {}
-            for name, files in self.starred(path, entries).items():
-                for file in files:
-                    names.setdefault(file, set()).add(name)
-            self._starred_from[path] = {file: frozenset(found) for file, found in names.items()}
-        return self._starred_from[path]
+        names: dict[str, set[str]] = {}
+        for name, files in self.starred(path, entries).items():
+            for file in files:
+                names.setdefault(file, set()).add(name)
+        return {file: frozenset(found) for file, found in names.items()}
 
     def _exports(self, path: str, entries: Iterable[Imported] | None) -> tuple[frozenset[str], list[str]]:
         """The public names of a file, and the files that it imports everything from."""
@@ -167,6 +190,10 @@ class Reach:
         module = self.submodules(target).get(entry.name)
         found = self.meanings(target, entry.name)
         return found | {Meaning("module", module)} if module is not None else found
+
+    def knows(self, importer: str) -> bool:
+        """Whether `imports` and `links` cost nothing for this file."""
+        return importer in self._imports and importer in self._links
 
     def imports(self, importer: str, path: str) -> bool:
         """Whether a file imports another, or a package whose `__init__` may hand it on."""

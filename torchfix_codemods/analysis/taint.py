@@ -10,13 +10,10 @@ import re
 from collections.abc import Iterable
 from enum import IntEnum
 
+from torchfix_codemods.analysis.activation_names import EXACT, NEEDLE, asks_for_an_activation, names_an_activation
 from torchfix_codemods.analysis.torch_api import AXES_MOVED, BEST, JOINING, SHAPE_ONLY
 from torchfix_codemods.analysis.trees import walk
 
-NEEDLE = re.compile(r"oftmax|igmoid")
-#: No rule asks where the outputs of these go.
-HARMLESS = re.compile(r"log_?softmax|log_?sigmoid|hard_?sigmoid", re.I)
-EXACT = frozenset("softmax Softmax Softmax2d sigmoid Sigmoid".split())
 _MADE = frozenset("Softmax Softmax2d Sigmoid".split())
 _KEEPING = SHAPE_ONLY | AXES_MOVED | BEST | JOINING | frozenset("concat where maximum minimum".split())
 # A softmax inside a log_softmax is a mistake of its own.
@@ -24,8 +21,9 @@ _LOSSES = frozenset("cross_entropy nll_loss nll_loss2d log_softmax LogSoftmax".s
 # Methods of a tensor that take the output of an activation as their argument, and ordinary functions that do.
 _ARITHMETIC = frozenset(
     "matmul mm bmm einsum addmm baddbmm dot mv mul mul_ add_ sub sub_ div div_ eq ne lt le gt ge scatter_add"
-    " scatter_add_ index_add index_add_ addcmul lerp print len isinstance float int str repr format info debug warning"
-    " range bool abs round size".split()
+    " scatter_add_ scatter scatter_ index_add index_add_ index_copy index_copy_ index_put index_put_ masked_scatter"
+    " masked_scatter_ masked_fill masked_fill_ copy_ addcmul lerp print len isinstance float int str repr format info"
+    " debug warning range bool abs round size".split()
 )
 _LAYERS = re.compile(r"(?:Dropout\w*|Linear|Conv\dd|LayerNorm|BatchNorm\dd|Embedding)\Z")
 
@@ -72,7 +70,7 @@ class Departures:
                     return self._made(targets)
                 taint = self.taint(value)
                 for target in targets:
-                    self.bind(target, taint)
+                    self.bind_parts(target, value, taint)
             case ast.AnnAssign(target=target, value=value):
                 if value is not None:
                     if self._is_made(value):
@@ -109,6 +107,8 @@ class Departures:
                 self.taint(value)
             case ast.Assert() | ast.Raise() | ast.Delete():
                 pass
+            case ast.ImportFrom(names=names) if any(n.asname and n.name in EXACT for n in names):
+                raise Leaves  # under another name
             case ast.Pass() | ast.Break() | ast.Continue() | ast.Import() | ast.ImportFrom():
                 pass
             case _:
@@ -144,6 +144,19 @@ class Departures:
     def merge(self, other: dict[str, _Taint]) -> None:
         for name, taint in other.items():
             self.names[name] = max(taint, self.names.get(name, _Taint.NONE))
+
+    def bind_parts(self, target: ast.expr, value: ast.expr, taint: _Taint) -> None:
+        """Bind a target; of the best of a tensor and where they are, the places are no output of an activation."""
+        match target:
+            case ast.Tuple(elts=[best, places]) if taint == _Taint.TENSOR and self._is_best(value):
+                self.bind(best, taint)
+                self.bind(places, _Taint.NONE)
+            case _:
+                self.bind(target, taint)
+
+    def _is_best(self, value: ast.expr) -> bool:
+        """Whether an expression gives two things: the best of a tensor, and where they are."""
+        return isinstance(value, ast.Call) and _last(value.func) in BEST - self.named
 
     def bind(self, target: ast.expr, taint: _Taint) -> None:
         match target:
@@ -185,6 +198,8 @@ class Departures:
                 if (attr in EXACT and _is_library(value)) or attr in self.named:
                     raise Leaves  # handed on as a function
                 taint = self.taint(value)
+                if attr == "indices" and taint == _Taint.TENSOR:
+                    return _Taint.NONE
                 return _Taint.NONE if attr in ("shape", "dtype", "device", "ndim", "requires_grad") else taint
             case ast.Call():
                 return self.call(node)
@@ -205,7 +220,9 @@ class Departures:
                 return max(self.taint(body), self.taint(orelse))
             case ast.Subscript(value=value, slice=index):
                 self.taint(index)
-                return self.taint(value)
+                taint = self.taint(value)
+                places = isinstance(index, ast.Constant) and index.value == 1 and self._is_best(value)
+                return _Taint.NONE if places and taint == _Taint.TENSOR else taint
             case ast.Slice():
                 return _Taint.NONE
             case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items):
@@ -242,7 +259,7 @@ class Departures:
             return _Taint.TENSOR
         if name in _MADE:
             raise Leaves  # made in passing: part of a Sequential, say
-        if (NEEDLE.search(name) and not HARMLESS.search(name)) or name in self.named:
+        if name in self.named or names_an_activation(name, self.text):
             return _Taint.TENSOR
         if given and name in _LOSSES:
             raise Leaves
@@ -269,7 +286,7 @@ class Departures:
 
     def by_function(self, node: ast.Call, name: str, given: _Taint) -> _Taint:
         """The call of a plain name."""
-        if name == "getattr" and any(isinstance(a, ast.Constant) and NEEDLE.search(str(a.value)) for a in node.args):
+        if name == "getattr" and asks_for_an_activation(node):
             raise Leaves
         if not given or name in _ARITHMETIC:
             return _Taint.NONE

@@ -210,3 +210,8 @@ class Trace:
     complete: bool = True
     owners: dict[Value | str, Value | str] = field(default_factory=dict)  # a submodule -> the module that holds it
     added: dict[Instance, dict[object, Value]] = field(default_factory=dict)  # by add_module() and append()
+
+    @property
+    def weight(self) -> int:
+        """How much it holds: events, and what is known of places."""
+        return 20 + len(self.events) + len(self.flows) + len(self.plain) + len(self.reached) + len(self.owners)

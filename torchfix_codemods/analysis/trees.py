@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 # Fields that hold strings, numbers, or nodes that say nothing by themselves (`Load`, `Add`, `Lt`).
 _PLAIN = frozenset(
@@ -18,6 +18,12 @@ def _fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
     return tuple(
         name for name in kind._fields if name not in _PLAIN and (name != "name" or kind.__name__ == "TypeAlias")
     )
+
+
+class Cut:
+    """Marks a function whose body was cut out of the text: it is parsed as soon as somebody asks for it."""
+
+    __slots__ = ()
 
 
 class _Fields(dict[type[ast.AST], tuple[str, ...]]):
@@ -60,12 +66,28 @@ def walk(node: ast.AST) -> list[ast.AST]:
     return todo
 
 
-def parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
+def present_children(node: ast.AST) -> list[ast.AST]:
+    """The same without what was cut out."""
+    if not isinstance(node, Cut):
+        return children(node)
+    values = (getattr(node, name) for name in _FIELDS[node.__class__] if name != "body")
+    return [child for value in values if value for child in (value if isinstance(value, list) else [value])]
+
+
+def present(tree: ast.AST) -> list[ast.AST]:
+    """The node and all below it, in the order of `walk`, without what was cut out."""
+    todo = [tree]
+    for current in todo:
+        todo += present_children(current)
+    return todo
+
+
+def parents(tree: ast.AST, children_of: Callable[[ast.AST], list[ast.AST]] = children) -> dict[ast.AST, ast.AST]:
     """The parent of every node below `tree`, in the order of `walk`."""
     found: dict[ast.AST, ast.AST] = {}
     todo = [tree]
     for current in todo:
-        below = children(current)
+        below = children_of(current)
         todo += below
         for child in below:
             found[child] = current
@@ -73,7 +95,10 @@ def parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
 
 
 def statements(body: Iterable[ast.stmt]) -> list[ast.stmt]:
-    """All statements of a body and of every block inside, those of functions and classes too."""
+    """All statements of a body and of every block inside, those of functions and classes too.
+
+    The statements that were cut out of a function are not among them.
+    """
     todo = list(body)
     for statement in todo:
         for name in _BLOCKS.get(statement.__class__, ()):

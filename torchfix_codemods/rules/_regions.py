@@ -28,7 +28,6 @@ _MAX_CODE = 60  # classes and functions of a model that are searched for these w
 _GIVEN = ("parameter", "attribute", "item", "output of an unknown", "result of an unknown", "loaded")
 LOSS_WORDS = re.compile(r"crit|loss", re.I)
 _ENVIRONMENT = re.compile(r"\b(?:self\.)?envs?\.step\(")
-EVALUATION_WORDS = re.compile(r"(?:^|_|\b)(?:e?val|valid|validate|evaluate|evaluation|test|infer|predict|score)", re.I)
 
 
 @dataclass

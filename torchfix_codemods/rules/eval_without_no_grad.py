@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS, may_have_phases
 from torchfix_codemods.analysis.phases import Execution, Phases, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
@@ -15,7 +15,6 @@ from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules._phase_loops import PhaseLoop, phase_loops
 from torchfix_codemods.rules._regions import (
-    EVALUATION_WORDS,
     LOSS_WORDS,
     Region,
     Regions,
@@ -33,7 +32,7 @@ MESSAGE = "this only evaluates {model}, and builds a graph for every call: no to
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Evaluation regions of the file in which gradients are on."""
-    if Topic.PHASES not in topics(file.text.encode("utf-8", "surrogatepass")):
+    if not may_have_phases(project, file.path):
         return
     phases = phases_of(program_for(project, file.path))
     regions = Regions(file, phases)

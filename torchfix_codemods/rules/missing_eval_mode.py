@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.modes import ModeDependence, mode_dependence
 from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS, may_have_phases
 from torchfix_codemods.analysis.phases import Execution, Phases, phases_of, trained_ids
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
@@ -20,7 +20,6 @@ from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules._modes import finding_of_misspelt, misspelt_mode_changes, overrides_mode, receiver_text
 from torchfix_codemods.rules._phase_loops import phase_loops
 from torchfix_codemods.rules._regions import (
-    EVALUATION_WORDS,
     LOSS_WORDS,
     Region,
     Regions,
@@ -38,7 +37,7 @@ IDENTITY = ("TFC301", "missing-eval-mode")
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Evaluation regions whose model is in training mode."""
-    if Topic.PHASES not in topics(file.text.encode("utf-8", "surrogatepass")):
+    if not may_have_phases(project, file.path):
         return
     program = program_for(project, file.path)
     phases = phases_of(program)

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.modes import mode_dependence
 from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.phase_gate import may_have_phases
 from torchfix_codemods.analysis.phases import CallSite, Phases, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
@@ -29,7 +29,7 @@ _FREEZES = re.compile(
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Loops of the file in which a model trains after an `eval()` that nothing takes back."""
-    if Topic.PHASES not in topics(file.text.encode("utf-8", "surrogatepass")):
+    if not may_have_phases(project, file.path):
         return
     program = program_for(project, file.path)
     phases = phases_of(program)

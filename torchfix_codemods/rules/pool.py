@@ -28,13 +28,15 @@ _SLICE = 16
 class Checked:
     """What a stretch of candidate files gave: findings and problems in order, and files skipped on the way.
 
-    `producers` are the candidates that gave findings (which may stand in other files).
+    `producers` are the candidates that gave findings (which may stand in other files), `dismissed` are those that were
+    not parsed, since a closer look showed that there is nothing to find.
     """
 
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     producers: frozenset[str] = frozenset()
+    dismissed: tuple[str, ...] = ()
 
 
 #: Checks one file. Made once in every process by a `Start`, so that it can keep what it has parsed.
@@ -74,6 +76,7 @@ def _joined(results: Sequence[Checked]) -> Checked:
         tuple(problem for result in results for problem in result.problems),
         tuple(skipped[path] for path in sorted(skipped)),
         frozenset().union(*(result.producers for result in results)),
+        tuple(path for result in results for path in result.dismissed),
     )
 
 

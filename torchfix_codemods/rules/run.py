@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from torchfix_codemods.analysis.gate import OWN, Topic, topics
 from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.phase_gate import may_have_phases
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Finding, Problem, Skipped
 from torchfix_codemods.rules.pool import Check, Checked
+from torchfix_codemods.rules.registry import builtin
 from torchfix_codemods.rules.rule import Rule
 
 
@@ -32,8 +35,11 @@ def checker(
     """
     project = Project(paths, read)
     told: set[str] = set()
+    gated = all(builtin(rule) for rule in rules)
 
     def check(path: str) -> Checked:
+        if gated and not _is_worth_a_tree(path, project):
+            return Checked(dismissed=(path,))
         result = check_file(path, project, rules)
         skipped = tuple(s for s in (*project.skipped.values(), *unread().values()) if s.path not in told)
         told.update(item.path for item in skipped)
@@ -43,9 +49,15 @@ def checker(
     return check
 
 
+def _is_worth_a_tree(path: str, project: Project) -> bool:
+    """False where all that a file says is a word of training or evaluation, and a closer look finds neither."""
+    raw = (project.read(path) or "").encode("utf-8", "surrogatepass")
+    return topics(raw) & OWN != Topic.PHASES or may_have_phases(project, path)
+
+
 def check_file(path: str, project: Project, rules: Sequence[Rule]) -> FileResult:
     """All rules on one file; nothing where it cannot be parsed (`project.skipped` says why)."""
-    file = project.parse(path)
+    file = project.parse_whole(path)
     if file is None:
         return FileResult()
     results = [_run(rule, file, project) for rule in rules]

@@ -108,7 +108,8 @@ def _imports(project: Project, path: str) -> Iterator[tuple[str, int, str]]:
     """Module, leading dots, and the name taken from it ("" for none) of every import in a file."""
     parsed = project.parse(path)
     if parsed is None:  # Python 2, `async=True`: a look from afar is better than nothing
-        for entry in reach_of(project).entries(path) or ():
+        outline = reach_of(project).outline(path)
+        for entry in outline.imports if outline is not None else ():
             yield entry.module, entry.level, (entry.name or "").replace("*", "")
         return
     for node in statements(parsed.tree.body):

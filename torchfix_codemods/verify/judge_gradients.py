@@ -50,7 +50,13 @@ def volatile(comparison: Comparison) -> Judgement:
 
 
 def _targets_are_released(comparison: Comparison) -> bool:
-    """Whether training changed because a volatile forward, a target by the model that learns, feeds it no longer."""
+    """Whether training changed because a volatile forward, a target by the model that learns, feeds it no longer.
+
+    The target itself has to be the same: with the parameters of the beginning the loss is what it was.
+    """
+    first = [run.losses[:1] for run in (comparison.before, comparison.after)]
+    if first[0] != first[1]:
+        return False
     if comparison.same_training or comparison.noisy or less_training(comparison) is not None:
         return False
     return any(before.used and before.graph and not after.graph for before, after in comparison.of_fix())

@@ -6,13 +6,13 @@ What the unchanged program prints differently from run to run says nothing, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\b(?:nan|inf)\b)")
-#: What only says that there is a graph, and what changes from run to run.
-_PASSING = re.compile(
-    r",? ?grad_fn=<[^>]*>|,? ?requires_grad=\w+|0x[0-9a-fA-F]+|\d{4}-\d\d-\d\d|\d+:\d\d(?::\d\d)?(?:[.,]\d+)?"
-)
+#: What only says that there is a graph. Where a line would be too long for it, torch begins a new one.
+_GRAPH = re.compile(r",?\s*\b(?:grad_fn=<[^>]*>|requires_grad=\w+)")
+#: What changes from run to run, and lines of the text, which a fix moves.
+_PASSING = re.compile(r"\b[\w./-]+\.py:\d+|0x[0-9a-fA-F]+|\d{4}-\d\d-\d\d|\d+:\d\d(?::\d\d)?(?:[.,]\d+)?")
 #: Lines about time, speed and memory.
 _MEASURED = re.compile(
     r"it/s|s/it|\d ?(?:ms|us|s|secs?|seconds?|min|[KMG]i?B)\b"
@@ -42,8 +42,17 @@ def difference(before: str, again: str, after: str) -> tuple[str, str] | None:
 
 def _lines(output: str) -> list[str]:
     """Lines as a terminal shows them in the end: of what a carriage return overwrites, the last."""
-    shown = (line.rstrip("\r").rpartition("\r")[2] for line in output.split("\n"))
+    shown = (line.rstrip("\r").rpartition("\r")[2] for line in _without_stacks(_GRAPH.sub("", output).split("\n")))
     return [_PASSING.sub("", line).strip() for line in shown if not _MEASURED.search(line) and line.strip()]
+
+
+def _without_stacks(lines: Sequence[str]) -> Iterator[str]:
+    """Without the stacks of tracebacks: a decorator puts a call of its own in between."""
+    inside = False
+    for line in lines:
+        inside = line.startswith("Traceback (") or (inside and line.startswith(" "))
+        if not inside:
+            yield line
 
 
 def _is_alike(old: str, twin: str, new: str) -> bool:

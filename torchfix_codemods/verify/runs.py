@@ -97,9 +97,11 @@ class Failure:
 
 @dataclass
 class RunReport:
-    """One run. `status` is finished, stopped (enough was seen), exit, crashed, or killed; `output` the end of what it
-    printed, `seconds` are of processor time, `peak` and `memory` are bytes; `cut`: a loop was ended early; `whole`: the
-    observer outlived it."""
+    """One run. `status` is finished, stopped (enough was seen), exit, crashed, or killed.
+
+    `output` is the end of what it printed, `cuts` the number of loops that were cut short, `seconds` are of processor
+    time, `peak` and `memory` are bytes; `whole`: the observer outlived it.
+    """
 
     status: str = "killed"
     why: str = ""
@@ -109,6 +111,7 @@ class RunReport:
     steps: list[Step] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     hits: set[str] = field(default_factory=set)
+    cuts: int = 0
     warnings: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     notes: list[tuple[str, str, int]] = field(default_factory=list)
     peak: int = 0
@@ -117,7 +120,6 @@ class RunReport:
     torch: str = ""
     seconds: float = 0.0
     output: str = ""
-    cut: bool = False
     whole: bool = False
 
     @property
@@ -185,7 +187,7 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
             case "hit":
                 report.hits.add(event["mark"])
             case "cut":
-                report.cut = True
+                report.cuts += 1
             case "end":
                 _end(report, event)
             case "done":

@@ -11,7 +11,7 @@ from dataclasses import replace
 from torchfix_codemods.verify.comparison import Comparison
 from torchfix_codemods.verify.contracts import Contract, contract_of
 from torchfix_codemods.verify.invariants import Judgement, less_training
-from torchfix_codemods.verify.model import Evidence, VerdictName
+from torchfix_codemods.verify.model import VERIFIED, Evidence, VerdictName
 from torchfix_codemods.verify.runs import Failure, RunReport
 from torchfix_codemods.verify.units import Unit
 
@@ -38,6 +38,8 @@ def cause_of(run: RunReport) -> str:
         return f"the sandbox refused: {refused[-1]}; then {failure} ({_keys('files', 'args')})"
     if failure.kind in ("FileNotFoundError", "NotADirectoryError"):
         return f"{failure} ({_keys('files', 'prepare', 'args')})"
+    if "allocate memory" in failure.message or failure.kind in ("MemoryError", "OutOfMemoryError"):
+        return f"it wants more memory than it is given: {failure} ({_keys('memory', 'args')})"
     if failure.kind == "EOFError":
         return f"it asks for input: {failure} ({_keys('args')})"
     return f"before any model ran: {failure} ({_keys('args', 'files', 'env')})"
@@ -77,6 +79,7 @@ def judge(unit: Unit, comparison: Comparison) -> Judgement:
     before, after = comparison.before, comparison.after
     judgement = (
         _cannot(before, after)
+        or _before_the_same_crash(unit, contract, comparison)
         or _crashes(contract, comparison)
         or _not_exercised(unit, before, after)
         or _noise(contract, comparison)
@@ -99,6 +102,22 @@ def _is_same_failure(one: Failure | None, other: Failure | None) -> bool:
     return (one.kind, one.message) == (other.kind, other.message)
 
 
+def _before_the_same_crash(unit: Unit, contract: Contract, comparison: Comparison) -> Judgement | None:
+    """What is seen until a program ends with one and the same error before and after, where that is enough.
+
+    Old programs train, evaluate, and raise when they save a picture. What isn't seen by then might have come later.
+    """
+    before, after = comparison.before, comparison.after
+    if before.failure is None or not _is_same_failure(before.failure, after.failure):
+        return None
+    if _not_exercised(unit, before, after) or _noise(contract, comparison):
+        return None
+    seen = _undoubted(contract.judge(comparison), comparison)
+    if seen.name not in VERIFIED and seen.name is not VerdictName.REGRESSED:
+        return None
+    return replace(seen, reason=f"{seen.reason} (until it ends, before and after, with {before.failure})")
+
+
 def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
     """The pair of ends: new crashes regress, two crashes say nothing, and one that went must be the rule's own."""
     before, after = comparison.before, comparison.after
@@ -111,13 +130,22 @@ def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
             return Judgement(VerdictName.INCONCLUSIVE, "the changed program did not end within its time", evidence)
         return Judgement(VerdictName.REGRESSED, f"it raises now: {_ending(after)}", evidence)
     if not after.ended_well:
-        return Judgement(VerdictName.INCONCLUSIVE, "it ends with an error before and after", evidence)
+        another = after.failure is not None and not _is_same_failure(before.failure, after.failure)
+        if another and _progress(after) < _progress(before):
+            return Judgement(VerdictName.REGRESSED, f"it raises earlier now: {_ending(after)}", evidence)
+        reason = f"it ends with an error before and after: {_ending(after)}"
+        return Judgement(VerdictName.INCONCLUSIVE, reason, evidence)
     failure = before.failure
     if failure is None or not (failure.kind == "SyntaxError" or _is_own(contract, failure, comparison)):
         reason = "an error is gone that is not the one of this rule"
         return Judgement(VerdictName.INCONCLUSIVE, reason, evidence)
     uncured = less_training(comparison) or (contract.cured(comparison) if failure.kind != "SyntaxError" else None)
     return uncured or Judgement(VerdictName.FIXED_CRASH, f"it raised {failure.kind}, and runs now", evidence)
+
+
+def _progress(run: RunReport) -> int:
+    """How far a run came, in backwards and steps: a fix may take forwards away."""
+    return len(run.backwards) + len(run.steps)
 
 
 def _is_own(contract: Contract, failure: Failure, comparison: Comparison) -> bool:
@@ -144,9 +172,10 @@ def _not_exercised(unit: Unit, before: RunReport, after: RunReport) -> Judgement
     if unit.name in before.hits or unit.name in after.hits:
         return None
     if not before.worked:
-        return Judgement(VerdictName.NOT_EXERCISED, "nothing was trained or evaluated in the run")
-    early = f", and loops were ended early ({_keys('inner', 'outer')})" if before.cut else ""
-    return Judgement(VerdictName.NOT_EXERCISED, f"the changed lines never ran{early}")
+        reason = f"nothing was trained or evaluated in the run ({_keys('args')})"
+        return Judgement(VerdictName.NOT_EXERCISED, reason)
+    further = f"; loops were cut short ({_keys('inner', 'outer')})" if before.cuts else ""
+    return Judgement(VerdictName.NOT_EXERCISED, f"the changed lines never ran{further}")
 
 
 def _noise(contract: Contract, comparison: Comparison) -> Judgement | None:

@@ -89,7 +89,7 @@ class Functions(Core):
         """The tree of a function or lambda."""
         file = self.project.parse(ref.path)
         assert file is not None, ref
-        return file.functions[ref.line, ref.column]
+        return file.function_at(ref.line, ref.column)
 
     def call_function(
         self,

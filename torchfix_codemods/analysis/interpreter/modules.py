@@ -388,7 +388,7 @@ def note_position(m: Machine, instance: Instance, node: ast.expr, frame: Frame) 
 
 
 def _is_iterated(node: ast.Call, frame: Frame) -> bool:
-    parent = frame.file.parents.get(node)
+    parent = frame.file.parent(node)
     return isinstance(parent, ast.For | ast.comprehension)
 
 

@@ -243,8 +243,15 @@ class Objects(Functions):
             if not isinstance(cls, ClassRef):
                 continue
             for method in self.project.methods(cls).values():
-                if method.name != "__init__" and name in assigned_attributes(self.node_of(method)):
+                if method.name != "__init__" and self._assigns(method, name):
                     self._quietly(method, instance, (), {}, True)
+
+    def _assigns(self, method: FunctionRef, name: str) -> bool:
+        """Whether a method assigns an attribute of that name. Its text is asked first: it may not be parsed yet."""
+        file, node = self.project.parse(method.path), self.node_of(method)
+        assert file is not None and isinstance(node, ast.stmt)
+        said = not file.text.isascii() or name in file.source(node)  # names in other letters may be written otherwise
+        return said and name in assigned_attributes(node)
 
     def add_module(self, instance: Instance, name: object, module: Value) -> None:
         """`sequential.add_module("name", module)` or `.append(module)`."""

@@ -22,6 +22,7 @@ def install(used):
     _fill_torch(used)
     _fill_standard_library(used)
     after("numpy", functools.partial(_fill_numpy, used))
+    after("PIL.Image", functools.partial(_fill_pictures, used))
     after("torchvision.transforms", functools.partial(_fill_transforms, used))
     after("torchvision.datasets", functools.partial(_fill_datasets, used))
 
@@ -171,6 +172,15 @@ def _fill_numpy(used, numpy):
 
 def _asscalar(array):
     return array.item()
+
+
+#: Filters of Pillow before version 10, by what they are called now.
+OLD_FILTERS = {"ANTIALIAS": "LANCZOS", "CUBIC": "BICUBIC", "LINEAR": "BILINEAR"}
+
+
+def _fill_pictures(used, pictures):
+    names = {old: functools.partial(getattr, pictures, new) for old, new in OLD_FILTERS.items()}
+    fill(pictures, names, used, "PIL.Image")
 
 
 def _fill_transforms(used, transforms):
