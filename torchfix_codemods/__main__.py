@@ -11,8 +11,11 @@ def main() -> None:
         from torchfix_codemods.cli.version import print_version
 
         sys.exit(print_version())
-    from torchfix_codemods.cli.main import run
-
+    try:
+        from torchfix_codemods.cli.main import run
+    except KeyboardInterrupt:  # the imports take long enough for a Ctrl-C
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
     sys.exit(run(sys.argv[1:]))
 
 

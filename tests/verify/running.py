@@ -23,7 +23,7 @@ class PlainStarter:
     """Starts programs as they are: what a sandbox does is tested elsewhere."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.apart = folder
 
     def start(self, argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
         return subprocess.Popen(argv, start_new_session=True, **options)

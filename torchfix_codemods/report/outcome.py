@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 from torchfix_codemods.findings import Edit, Finding, Level
@@ -72,11 +72,6 @@ def outcomes(report: Report, declined: Iterable[str] = ()) -> list[Outcome]:
         steps = tuple((step.location.path, step.text) for step in finding.steps)
         result.append(Outcome(finding, status, why, path, path, steps, edits.get(finding.id, ())))
     return result
-
-
-def offered(results: Iterable[Outcome]) -> list[Outcome]:
-    """The same where nothing is written: what the plan makes can be made, it is not made."""
-    return [replace(o, status=Status.FIXABLE) if o.status is Status.FIXED else o for o in results]
 
 
 def _original(report: Report, finding: Finding, status: Status, why: str, planned: tuple[Edit, ...] | None) -> Outcome:

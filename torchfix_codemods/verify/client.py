@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import select
 import shutil
 import subprocess
@@ -20,13 +21,14 @@ from torchfix_codemods.verify.runs import RunReport, report_of
 _START = 180.0  # seconds in which torch must be imported
 _GRACE = 20.0  # seconds beyond a run's own limit until the whole observer is given up
 _MAX_EVENTS = 300_000
+_LONGEST_LINE = 1 << 22  # bytes of an event; more without an end of line is a program's own
 _PACKAGE = "torchfix_observer"
 
 
 class Starter(Protocol):
-    """What a sandbox gives."""
+    """What a sandbox gives. `apart` is a folder that programs can read and not write."""
 
-    folder: Path
+    apart: Path
 
     def start(
         self,
@@ -71,16 +73,18 @@ class Client:
         """Make one run. Raises `ObserverFailed` where the observer does not start."""
         if self._process is None:
             self._start()
+        token = secrets.token_hex(16)
+        line = json.dumps({**job, "token": token}).encode() + b"\n"
         try:
-            self._hand_over(job)
+            self._hand_over(line)
         except BrokenPipeError:  # it ended since the run before
             self.close()
             self._start()
-            self._hand_over(job)
+            self._hand_over(line)
         deadline = time.monotonic() + float(job["limits"]["seconds"]) + _GRACE
-        report = report_of(self._until_done(deadline))
+        report = report_of(self._until_done(token, deadline))
         report.overdue |= report.status == "killed" and time.monotonic() >= deadline
-        if report.status == "killed" and report.output == "":
+        if not report.whole:
             self.close()  # the observer itself hangs or is gone: the next run gets a new one
         return report
 
@@ -98,18 +102,18 @@ class Client:
         if events >= 0:
             os.close(events)
 
-    def _hand_over(self, job: Mapping[str, Any]) -> None:
+    def _hand_over(self, line: bytes) -> None:
         assert self._process is not None and self._process.stdin is not None
-        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        self._process.stdin.write(line)
         self._process.stdin.flush()
 
     def _start(self) -> None:
-        home = self._sandbox.folder / "observer"
+        home = self._sandbox.apart / "observer"
         if not home.is_dir():
             shutil.copytree(Path(__file__).parent / "observer", home / _PACKAGE, ignore=_only_code)
         self._events, writing = os.pipe()
         path = os.pathsep.join(filter(None, (str(home), self.env.get("PYTHONPATH"))))
-        self._errors = (self._sandbox.folder / "observer.log").open("w+b")
+        self._errors = (self._sandbox.apart / "observer.log").open("w+b")
         try:
             self._process = self._sandbox.start(
                 [self._python, "-m", _PACKAGE, str(writing)],
@@ -122,7 +126,7 @@ class Client:
             )
         finally:
             os.close(writing)
-        event = next(self._lines(time.monotonic() + _START), None)
+        event = next(self._events_of("", time.monotonic() + _START), None)
         if event is None or event.get("e") != "ready":
             raise ObserverFailed(self._refusal())
 
@@ -141,20 +145,24 @@ class Client:
         self.close()
         return lines[-1] if lines else "it ended without a word"
 
-    def _until_done(self, deadline: float) -> Iterator[dict[str, Any]]:
-        for number, event in enumerate(self._lines(deadline)):
+    def _until_done(self, token: str, deadline: float) -> Iterator[dict[str, Any]]:
+        for number, event in enumerate(self._events_of(token, deadline)):
             if number < _MAX_EVENTS or event.get("e") in ("end", "done"):
                 yield event
             if event.get("e") == "done":
                 return
 
-    def _lines(self, deadline: float) -> Iterator[dict[str, Any]]:
-        """Events as they come; none after the deadline or the end of the observer. Torn lines are passed over."""
-        while True:
+    def _events_of(self, token: str, deadline: float) -> Iterator[dict[str, Any]]:
+        """The events of one run as they come; none after the deadline or the end of the observer.
+
+        Torn lines are passed over, and whatever a program has written there: an event begins with the run's token.
+        """
+        while time.monotonic() < deadline:
             line, found, rest = self._rest.partition(b"\n")
             if found:
                 self._rest = rest
-                event = _parsed(line)
+                _, known, text = line.rpartition(token.encode()) if token else (b"", True, line)
+                event = _parsed(text) if known else None
                 if event is not None:
                     yield event
                 continue
@@ -165,13 +173,13 @@ class Client:
             piece = os.read(self._events, 1 << 16) if ready else b""
             if not piece:
                 return
-            self._rest += piece
+            self._rest = (self._rest + piece)[-_LONGEST_LINE:]
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
 

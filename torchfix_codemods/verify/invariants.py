@@ -10,6 +10,8 @@ from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.printed import has_no_number
 from torchfix_codemods.verify.runs import Forward, RunReport
 
+#: The changed lines ran, but no module was called there: `model.forward(x)`, a model made of functions.
+
 
 @dataclass(frozen=True)
 class Judgement:

@@ -102,7 +102,7 @@ class RunReport:
     `signal_number` is that of the signal that ended it (0: none, or not known), `overdue`: it was killed because its
     time was over. `files` of the program were loaded, `hits` are the units whose lines ran. `output` is the end of
     what it printed, `cuts` the number of loops that were cut short, `seconds` are of processor time, `peak` and
-    `memory` are bytes.
+    `memory` are bytes; `whole`: the observer outlived it.
     """
 
     status: str = "killed"
@@ -125,6 +125,7 @@ class RunReport:
     output: str = ""
     signal_number: int = 0
     overdue: bool = False
+    whole: bool = False
 
     @property
     def ended_well(self) -> bool:
@@ -204,6 +205,7 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
             case "done":
                 report.seconds, report.output = event.get("cpu", 0.0), event.get("output", "")
                 report.signal_number, report.overdue = event.get("signal", 0), bool(event.get("killed"))
+                report.whole = True
             case _:
                 pass
     return report

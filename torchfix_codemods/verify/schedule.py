@@ -211,9 +211,12 @@ class Schedule:
             return found
         if after.ended_well and (has_nan(base.first) or not has_nan(after)):
             return found
-        reason = f"together the fixes make it worse: {after.failure or after.status}"
         evidence = (Evidence("ends", base.first.status, after.status),)
-        judgement = Judgement(VerdictName.REGRESSED, reason, evidence)
+        if after.status == "killed":
+            judgement = Judgement(VerdictName.INCONCLUSIVE, "the run with all fixes together was killed", evidence)
+        else:
+            reason = f"together the fixes make it worse: {after.failure or after.status}"
+            judgement = Judgement(VerdictName.REGRESSED, reason, evidence)
         return [replace(j, judgement=judgement) if j.unit in good else j for j in found]
 
     # --- how ---------------------------------------------------------------------------------------------------------

@@ -45,8 +45,7 @@ def tasks_for(
     """Recipes with the units that each runs, and units that no script runs, with the reason."""
     holding = {files.real(edit.path) for unit in units for edit in unit.edits}
     if wish.scripts:
-        recipes = [_recipe(script, wish, holding) for script in wish.scripts]
-        return [(recipe, list(units)) for recipe in recipes], []
+        return _shared([_recipe(script, wish, holding) for script in wish.scripts], units, files), []
     reached: dict[Path, set[Path]] = {}
     reasons: dict[Path, str] = {}
     for root, inside in _by_project(holding).items():
@@ -58,6 +57,25 @@ def tasks_for(
         tasks.append((_recipe(script, wish, own), concerned))
     run = [unit for _, concerned in tasks for unit in concerned]
     return tasks, [(unit, _reason(unit, files, reasons)) for unit in units if unit not in run]
+
+
+def _shared(recipes: Sequence[Recipe], units: Sequence[Unit], files: Files) -> list[tuple[Recipe, list[Unit]]]:
+    """Each unit with those of several programs that reach it by imports; with all where none does (a plug-in, say)."""
+    reached = [_files_of(recipe) if len(recipes) > 1 else set() for recipe in recipes]
+    places = {unit.name: {files.real(edit.path) for edit in unit.edits} for unit in units}
+    lost = [unit for unit in units if all(own.isdisjoint(places[unit.name]) for own in reached)]
+    tasks = []
+    for recipe, own in zip(recipes, reached, strict=True):
+        concerned = [unit for unit in units if unit in lost or not own.isdisjoint(places[unit.name])]
+        tasks += [(recipe, concerned)] if concerned else []
+    return tasks
+
+
+def _files_of(recipe: Recipe) -> set[Path]:
+    from torchfix_codemods.verify.closure import closure, project_at
+
+    sources = project_at(recipe.project, (recipe.script,))
+    return {recipe.project / path for path in closure(sources, recipe.script)}
 
 
 def _recipe(script: str | Path, wish: Wish, holding: Iterable[Path]) -> Recipe:

@@ -73,6 +73,8 @@ class Forwards:
             output = self._watched(event, parts, module, args, kwargs)
         finally:
             recorder.local.inside, recorder.current = 0, None
+        # In evaluation mode dropout draws nothing: what the program draws next must not depend on that.
+        recorder.anchor(f"after {event['number']}.{recorder.forwards}")
         # `running_mean._version` stays as it is although the values move: the counter tells.
         event["bn"] = sum(c._version != v for c, v in zip(parts.counters, versions))
         self._end(event, output, module, args, kwargs)

@@ -9,6 +9,7 @@ class Job:
 
     def __init__(self, given):
         limits = given.get("limits", {})
+        self.token = given.get("token", "")  # of its events
         self.script = given["script"]
         self.module = given.get("module", "")  # its name, for a script that is run by it
         self.paths = list(given.get("paths", ()))  # where the program's imports are found

@@ -4,6 +4,7 @@ Jobs come as JSON lines on standard input; events go to the descriptor of the st
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import select
@@ -22,13 +23,12 @@ _TAIL = 20_000  # bytes of a run's output that are kept
 
 def serve(descriptor):
     """Answer jobs until standard input ends."""
-    stream = Stream(descriptor)
     dynamo.install()
-    stream.event("ready", pid=os.getpid())
+    _adopt_orphans()
+    Stream(descriptor).event("ready", pid=os.getpid())
     for line in iter(sys.stdin.buffer.readline, b""):
-        ended = _forked(Job(json.loads(line)), descriptor)
-        stream.fresh_line()
-        stream.event("done", **ended)
+        job = Job(json.loads(line))
+        Stream(descriptor, job.token).event("done", **_forked(job, descriptor))
 
 
 def _run(job, stream):
@@ -47,7 +47,8 @@ def _forked(job, descriptor):
     output, killed = _drained(child, reading, time.monotonic() + job.seconds + _GRACE)
     os.close(reading)
     _, status, usage = os.wait4(child, 0)
-    _kill(child)  # what it has left behind
+    _kill(child)  # what it has left behind in its group
+    _end_orphans()
     return {
         "status": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
         "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
@@ -71,7 +72,7 @@ def _child(job, descriptor, reading, writing):
         os.dup2(nothing, 0)
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        _run(job, Stream(descriptor))
+        _run(job, Stream(descriptor, job.token))
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -107,3 +108,41 @@ def _kill(child):
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(OSError):
             kill(child, signal.SIGKILL)
+
+
+# --- what a run leaves behind: a daemon would disturb, or spoil, the runs after it -----------------------------------
+
+
+def _adopt_orphans():
+    """Become the parent of every process below whose own parent ends (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
+def _end_orphans():
+    """Kill the processes that fell to this one, and those that fall to it then, until none is left."""
+    limit = time.monotonic() + _GRACE
+    while time.monotonic() < limit:
+        try:
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not ended:
+            for child in _children():
+                _kill(child)
+            time.sleep(0.005)
+
+
+def _children():
+    """The children of this process; none where there is no /proc."""
+    found = []
+    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        with contextlib.suppress(OSError):
+            if name.isdigit() and _parent(name) == os.getpid():
+                found.append(int(name))
+    return found
+
+
+def _parent(pid):
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return int(file.read().rpartition(b")")[2].split()[1])  # a program's name may hold blanks and brackets

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from torchfix_codemods.source.errors import UsageError
-from torchfix_codemods.verify.observer.guard import SECRETS
+from torchfix_codemods.verify.observer.guard import SECRETS, detach
 from torchfix_codemods.verify.sandbox.copy import Entry, lay_out, put, survey
 from torchfix_codemods.verify.sandbox.layers import Room, command, needed_of_temporary, reach
 from torchfix_codemods.verify.sandbox.limits import limits_of
@@ -33,7 +34,8 @@ class Sandbox:
     """A context manager; at its end all programs are killed and the folder is deleted.
 
     `layer` names the layer reached and what it holds, `contained` says that the system itself stops writes outside and
-    the network, `folder` is the sandbox's folder, and `writable` are all folders that a program may write.
+    the network, `folder` is the sandbox's folder, and `writable` are all folders that a program may write. `apart` is
+    a folder beside it, for what a program may read and not change.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class Sandbox:
         self._entries: tuple[Entry, ...] | None = None
         self._programs: list[subprocess.Popen[Any]] = []
         self._variants = 0
-        self.folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="torchfix-verify-")))
+        self.apart = Path(os.path.realpath(tempfile.mkdtemp(prefix="torchfix-verify-")))
+        self.folder = self.apart / "inside"
+        self.folder.mkdir()
         self.writable = (str(self.folder), *(("/tmp",) if self.contained else ()))
 
     def __enter__(self) -> Sandbox:
@@ -76,20 +80,25 @@ class Sandbox:
     ) -> None:
         for program in self._programs:
             self.kill(program)
-        _delete(self.folder)
+        _delete(self.apart)
 
     def variant(self, name: str, texts: Mapping[str, bytes]) -> Path:
         """A fresh copy of the project with the files of `texts` (posix paths relative to the project) replaced.
 
-        Each call makes another folder, since programs write checkpoints that no later run may find. It lies deep
-        enough for `../../data`; a path of `files` above the project is linked there.
+        Each call makes another folder, since programs write checkpoints that no later run may find; its name can't be
+        guessed, so no program has put a link there that leads us out. It lies deep enough for `../../data`; a path
+        of `files` above the project is linked there.
         """
         if self._entries is None:
             inside = {os.path.relpath(path, self._project) for path in self._files}
-            self._entries = survey(self._project, without=self.folder, linked=inside)
+            self._entries = survey(self._project, without=self.apart, linked=inside)
         self._variants += 1
         safe = re.sub(r"[^\w.-]+", "-", name)[:40]
-        variant = self.folder / "runs" / f"{self._variants:03}-{safe}" / "work" / (self._project.name or "project")
+        place = self.folder / f"{self._variants:03}-{safe}-{secrets.randbelow(10**15):015}"
+        if self.folder.is_symlink():
+            self.folder.unlink()
+        place.mkdir(parents=True)
+        variant = place / "some" / "work" / (self._project.name or "project")
         lay_out(self._project, self._entries, variant)
         self._link_files(variant)
         put(variant, texts)
@@ -117,6 +126,7 @@ class Sandbox:
         """
         folders = [env[name] for name in _FOLDERS if name in env and Path(env[name]).is_relative_to(self.folder)]
         for folder in folders:
+            detach(folder, str(self.folder), keep=False)
             os.makedirs(folder, exist_ok=True)
         line = command(self._reached, self._room(argv, env), argv, cwd=str(cwd), limits=self._limits)
         program = subprocess.Popen(
