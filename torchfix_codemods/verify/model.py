@@ -18,10 +18,10 @@ class VerdictName(str, Enum):
     NOT_FIXED = "NOT_FIXED"  # the mistake is still there
     REGRESSED = "REGRESSED"  # a new crash, NaN, fewer steps, or something changed that had to stay
     PREMISE_ABSENT = "PREMISE_ABSENT"  # the mistake was not there before
-    NOT_EXERCISED = "NOT_EXERCISED"  # the changed lines never ran
+    NOT_EXERCISED = "NOT_EXERCISED"  # the changed lines never ran, or never where the mistake could show
     CANNOT_RUN = "CANNOT_RUN"  # a module, file or argument is missing, or the text doesn't compile
     INCONCLUSIVE = "INCONCLUSIVE"  # noise, a crash before and after, a time limit
-    NOT_RUN = "NOT_RUN"  # no script was run for it
+    NOT_RUN = "NOT_RUN"  # no program was run that loads its file
 
 
 #: What `--require-verified` writes.
