@@ -170,7 +170,7 @@ def _not_exercised(unit: Unit, before: RunReport, after: RunReport) -> Judgement
         return None
     if not before.worked:
         return Judgement(VerdictName.NOT_EXERCISED, "nothing was trained or evaluated in the run")
-    return Judgement(VerdictName.NOT_EXERCISED, f"the changed lines never ran ({_keys('args')}, or another script)")
+    return Judgement(VerdictName.NOT_EXERCISED, "the changed lines never ran")
 
 
 def _noise(contract: Contract, comparison: Comparison) -> Judgement | None:
