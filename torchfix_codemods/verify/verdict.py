@@ -218,9 +218,7 @@ def _not_exercised(unit: Unit, before: RunReport, after: RunReport) -> Judgement
         reason = f"nothing was trained or evaluated in the run ({_keys('args')})"
         return Judgement(VerdictName.NOT_EXERCISED, reason)
     further = f"; loops were cut short ({_keys('inner', 'outer')})" if before.cuts else ""
-    return Judgement(
-        VerdictName.NOT_EXERCISED, f"the changed lines never ran ({_keys('args')}, or another script){further}"
-    )
+    return Judgement(VerdictName.NOT_EXERCISED, f"the changed lines never ran{further}")
 
 
 def _noise(contract: Contract, comparison: Comparison) -> Judgement | None:
