@@ -326,3 +326,11 @@ def test_trees_are_dropped_and_read_again(monkeypatch: pytest.MonkeyPatch):
     assert len(reads) == 4
     assert project.parse("a.py") is not first
     assert project.definition("a.py", "y") is None and reads.count("a.py") == 2
+
+
+def test_a_word_that_has_become_a_keyword_is_explained():
+    files = {"old.py": "x = x.cuda(async=True)\n", "other.py": "x = = 1\n"}
+    project = Project(files, files.get)
+    assert [project.parse(path) for path in files] == [None, None]
+    assert "non_blocking" in project.skipped["old.py"].detail
+    assert "non_blocking" not in project.skipped["other.py"].detail

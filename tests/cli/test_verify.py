@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -126,6 +129,20 @@ def test_arguments_of_the_program(tool: Run, project: Path):
     assert {verdict["repeat"] for verdict in found.values()} == {repeated}
 
 
+def test_what_is_not_written_is_not_called_fixed(tool: Run, project: Path):
+    answer = tool("verify", ".", "--python", sys.executable)
+    assert answer.out.count(b"    fixable: ") == 2 and b"fixed" not in answer.out
+    assert "run it again: torchfix verify . --script train.py" in answer.err
+
+
+def test_one_file_alone_shows_less_than_its_project(tool: Run, project: Path):
+    answer = tool("verify", "train.py", "--python", sys.executable)
+    assert answer.code == 0
+    assert "only the files given were read: `torchfix verify . --script train.py`" in answer.err
+    answer = tool("verify", ".", "--python", sys.executable, "--script", "train.py", "--", "1")
+    assert "only the files given" not in answer.err
+
+
 def test_what_no_program_reaches_is_said(tool: Run, folder: Path):
     (folder / "layers.py").write_text(MODEL.replace("F.softmax(", "F.dropout(").replace(", dim=1)", ", 0.5)"))
     answer = tool("verify", ".")
@@ -150,3 +167,71 @@ def test_what_makes_no_sense_is_one_line(tool: Run, project: Path, arguments: tu
     assert answer.code == 2
     assert said in answer.err
     assert answer.err.count("\n") == 1, answer.err
+
+
+#: A program that says whether its evaluation builds graphs: without them it says something else.
+SAYS = TRAIN.replace(
+    "print((net(x[start : start + 8]).argmax(1) == y[start : start + 8]).sum().item())",
+    'print(str(net(x[start : start + 8]).sum()).count("grad_fn"))',
+)
+HERE = ("--python", sys.executable, "--", "2")
+
+
+def test_what_the_runs_speak_against_is_not_written_and_named(tool: Run, project: Path):
+    (project / "train.py").write_text(SAYS)
+    answer = tool("apply", "--verify", "--report", "report.json", ".", *HERE)
+    assert answer.code == 3, answer.err
+    assert "no_grad" not in (project / "train.py").read_text() and "softmax" not in (project / "model.py").read_text()
+    assert "train.py:22:1: TFC202 REGRESSED, something else is printed" in answer.err
+    report = json.loads((project / "report.json").read_text())
+    jsonschema.validate(report, SCHEMA)
+    assert [f["fix"]["verdict"]["withheld"] for f in report["findings"]] == [False, True]
+
+
+def test_a_patch_leaves_out_what_the_runs_speak_against(tool: Run, project: Path):
+    (project / "train.py").write_text(SAYS)
+    answer = tool("apply", "--verify", "--dry-run", ".", *HERE)
+    assert answer.code == 3, answer.err
+    assert b"--- a/model.py" in answer.out and b"no_grad" not in answer.out
+    assert "train.py:22:1: TFC202 REGRESSED" in answer.err
+    assert (project / "model.py").read_text() == MODEL
+
+
+def test_the_comments_of_a_review_stay_where_another_fix_is_withheld(project: Path):
+    (project / "train.py").write_text(SAYS)
+    command = [sys.executable, "-m", "torchfix_codemods", "apply", "-i", "--verify", ".", *HERE]
+    answer = subprocess.run(command, input="i\ny\n", capture_output=True, text=True)
+    assert answer.returncode == 3, answer.stderr
+    assert "ignore[softmax-before-cross-entropy]" in (project / "model.py").read_text()
+    assert (project / "train.py").read_text() == SAYS
+    assert "train.py:22:1: TFC202 REGRESSED" in answer.stderr
+
+
+def test_verify_says_what_apply_would_do(tool: Run, project: Path):
+    (project / "train.py").write_text(SAYS)
+    answer = tool("verify", ".", *HERE)
+    assert answer.code == 3, answer.err
+    assert b"    fixable: " in answer.out and b"    withheld: " in answer.out and b"    fixed: " not in answer.out
+    assert "2 findings, 1 fixable by `apply`" in answer.err
+    quiet = tool("verify", "--quiet", ".", *HERE)
+    assert (quiet.code, quiet.out, quiet.err) == (3, b"", "")
+
+
+def test_a_device_that_is_not_there_is_named(tool: Run, project: Path):
+    answer = tool("verify", "--device", "cuda", ".", *HERE)
+    if "CANNOT_RUN" in answer.err:  # no GPU here
+        assert b"CANNOT_RUN: device cuda is not usable: " in answer.out
+
+
+def test_what_is_cancelled_leaves_nothing_behind(project: Path, tmp_path_factory: pytest.TempPathFactory):
+    (project / "train.py").write_text(TRAIN.replace("    net.eval()\n", "    net.eval()\n    time.sleep(60)\n"))
+    (project / "train.py").write_text("import time\n" + (project / "train.py").read_text())
+    text, temporary = (project / "train.py").read_text(), tmp_path_factory.mktemp("temporary")
+    command = [sys.executable, "-m", "torchfix_codemods", "apply", "--verify", "."]
+    with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(temporary)}, stderr=subprocess.PIPE) as process:
+        while process.poll() is None and not list(temporary.glob("torchfix-verify-*/runs/*")):
+            time.sleep(0.05)
+        process.terminate()
+        assert process.communicate(timeout=60)[1].strip() == b"interrupted"
+    assert process.returncode == 130
+    assert list(temporary.iterdir()) == [] and (project / "train.py").read_text() == text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from torchfix_codemods.findings import Edit, Finding, Fix, Level, Location, Skipped, Step
 from torchfix_codemods.report.json import to_json, to_object
 from torchfix_codemods.report.model import Report, named_paths
+from torchfix_codemods.verify.model import Evidence, ScriptRun, Verdict, VerdictName, Verification
 
 SCHEMA = json.loads(files("torchfix_codemods.report").joinpath("schema.json").read_text(encoding="utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -30,6 +32,15 @@ def finding(level: Level = Level.BEHAVIOR, fix: Fix | None = None) -> Finding:
 
 def report(*findings: Finding) -> Report:
     return Report("0.1.0", 3, (Skipped("bad.py", "syntax-error", "line 1"),), findings, TEXTS)
+
+
+@pytest.mark.parametrize("name", VerdictName)
+def test_every_verdict_is_in_the_schema(name: VerdictName):
+    shown = Verdict("1" * 16, name, "why", (Evidence("what", "1", "2"),), ("a note",), "train.py", "cpu", "x", 1.5, "y")
+    ran = ScriptRun("train.py", ("--epochs", "1"), "finished", 3, 1.5, caveats=("a note",))
+    told = report(finding(fix=Fix("t", (Edit("model.py", 14, 24, "x"),))))
+    told = replace(told, verification=Verification({shown.finding: shown}, (ran,)))
+    VALIDATOR.validate(json.loads(to_json(told)))
 
 
 def test_the_schema_is_a_schema():

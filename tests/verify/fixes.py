@@ -42,7 +42,8 @@ def judge_units(programs: Programs, texts: dict[str, str], units: Sequence[Unit]
 
     def run(variant: Variant, options: Options) -> Any:
         told = variant.marks(str) if variant.units else marks
-        extra = {"limits": {"batch": options.batch}} if options.batch is not None else {}
+        shrunk = {"batch": options.batch} if options.batch is not None else {}
+        given = {**job, "limits": {**shrunk, "evaluating": options.evaluating, **job.get("limits", {})}}
         return programs.run(
             {**texts, **variant.texts},
             seed=options.seed,
@@ -50,7 +51,7 @@ def judge_units(programs: Programs, texts: dict[str, str], units: Sequence[Unit]
             repeat=options.repeat,
             hold=options.hold,
             marks=told,
-            **{**extra, **job},
+            **given,
         )
 
     return Schedule(run, texts.__getitem__, str).judge_all(units)

@@ -172,3 +172,16 @@ for epoch in range(9):
     )
     assert len(run.steps) == 8
     assert [forward.used for forward in run.forwards[:11]] == [True] * 2 + [False] * 4 + [True] * 2 + [False] * 3
+
+
+def test_where_nothing_is_trained_a_loop_may_go_further(programs: Programs):
+    body = """
+with torch.no_grad():
+    print(len([net(torch.randn(1, 4)) for letter in range(10)]), len([net(torch.randn(1, 4)) for letter in range(90)]))
+for epoch in range(9):
+    for batch in range(9):
+        step()
+    print(epoch)
+"""
+    assert printed(programs, body) == ["4", "4", "0", "1"]
+    assert printed(programs, body, limits={"evaluating": 64}) == ["10", "64", "0", "1"]

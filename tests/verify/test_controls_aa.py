@@ -60,8 +60,10 @@ def _pairs(programs: Programs, program: str) -> Iterator[tuple[Unit, Variant, Ru
 
 def right(code: str, program: str) -> set[str]:
     """The verdicts that are true of a change that changes nothing."""
-    if program in CRASHING or (program == "noise" and contract_of(code).neutral):
-        return {"INCONCLUSIVE"} | ({"CANNOT_RUN"} if program in CRASHING else set())
+    if program in CRASHING:
+        return {"CANNOT_RUN", "INCONCLUSIVE"}  # the same error, before any model ran or after
+    if program == "noise" and contract_of(code).neutral:
+        return {"INCONCLUSIVE"}
     allowed = {"PREMISE_ABSENT", "NOT_EXERCISED"} | ({"INCONCLUSIVE"} if program == "noise" else set())
     if code in ("TFC201", "TFC999"):
         allowed.add("EQUIVALENT")

@@ -112,3 +112,10 @@ def test_a_script_that_is_a_module_of_a_package(programs: Programs):
     run = programs.run(files, "pkg/train.py", module="pkg.train", paths=["."])
     assert run.output.split() == ["pkg"], run.output
     assert len(run.trainings) == 1
+
+
+def test_a_program_that_closes_its_output_and_goes_on(programs: Programs):
+    """In one long call of C, which holds the alarm back: its parent has to end it."""
+    block = "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])\n"
+    run = programs.run(TRAIN + block + "train()\nos.close(1); os.close(2)\ntime.sleep(99)\n", limits={"seconds": 1})
+    assert run.status == "killed" and run.overdue and len(run.steps) == 2

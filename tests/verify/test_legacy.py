@@ -114,6 +114,9 @@ torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=3, verbose=False)
 print(next(iter(torch.utils.data.DataLoader([1]))), iter(torch.utils.data.DataLoader([1])).next())
 torch.nn.utils.clip_grad_norm(model.parameters(), 1.)
 print(nn.BCELoss()(torch.full((2, 1), 0.5), torch.tensor([0., 1.])).item() > 0.69)
+targets = torch.tensor([2, 0])
+print([nn.CrossEntropyLoss()(torch.eye(3)[:1], target).item() > 1 for target in targets])
+print(F.nll_loss(torch.eye(3)[:1], target=targets[1]).item(), nn.NLLLoss()(torch.eye(3)[0], targets[1]).item())
 """
 
 REFUSED = """
@@ -143,6 +146,8 @@ refused(IndexError, lambda: torch.tensor(1.)[1])
 refused(RuntimeError, lambda: torch.ones(3).view(2, 2))
 refused(RuntimeError, lambda: torch.ones(2).masked_fill(torch.tensor([1, 0, 1], dtype=torch.bool), 0.))
 refused(ValueError, lambda: nn.BCELoss()(torch.full((2, 1), 0.5), torch.zeros(3)))
+refused(ValueError, lambda: nn.CrossEntropyLoss()(torch.zeros(2, 3), torch.tensor(1)))
+refused(IndexError, lambda: nn.CrossEntropyLoss()(torch.zeros(1, 3), torch.tensor([7])))
 refused(AttributeError, lambda: np.no_such_name)
 refused(AttributeError, lambda: collections.NoSuchName)
 refused(AttributeError, lambda: torch.no_such_name)
@@ -181,7 +186,8 @@ def test_old_calls_are_answered(outcomes: dict[str, Outcome]):
     assert values[3] == "True Mapping 2 True"
     assert values[4] == "2  inf (<class 'str'>, <class 'bytes'>)"
     assert values[5:7] == ["[7.0, 1.0] [1.0]", "[1.0] [1, 0]"]
-    assert values[7:] == ["Linear", "tensor([1]) tensor([1])", "True"]
+    assert values[7:10] == ["Linear", "tensor([1]) tensor([1])", "True"]
+    assert values[10:] == ["[True, False]", "-1.0 -1.0"]
 
 
 @pytest.mark.slow
@@ -190,6 +196,7 @@ def test_each_is_counted(outcomes: dict[str, Outcome]):
     assert notes["0-dim [0]"] == 3
     assert notes["byte mask"] == 3
     assert notes["BCE target of another shape"] == 1
+    assert notes["target without dimensions"] == 3
     assert notes["scheduler verbose="] == 3
     assert notes["torch.load weights_only=False"] == 1
     assert {"numpy.int", "numpy.asscalar", "collections.Iterable", "os.errno", "torch._six.inf"} <= set(notes)

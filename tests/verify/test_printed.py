@@ -6,12 +6,21 @@ import pytest
 
 from torchfix_codemods.verify.printed import difference, has_no_number
 
+#: A tensor that is too wide for one more word, as torch prints it.
+WIDE = "tensor([[ 0.1000,  0.2000],\n        [ 0.3000,  0.4000]]{})\n"
+
 
 @pytest.mark.parametrize(
     "before, again, after",
     [
         ("loss 0.1234\n", "loss 0.1234\n", "loss 0.1235\n"),
         ("loss tensor(0.5, grad_fn=<MeanBackward0>)", "loss tensor(0.5, grad_fn=<MeanBackward0>)", "loss tensor(0.5)"),
+        (WIDE.format(",\n       grad_fn=<AddmmBackward0>"),) * 2 + (WIDE.format(""),),
+        (
+            "tensor([[0.5,\n         0.25]],\n       grad_fn=<StackBackward0>) end\n",
+            "tensor([[0.5,\n         0.25]],\n       grad_fn=<StackBackward0>) end\n",
+            "tensor([[0.5,\n         0.25]]) end\n",
+        ),
         ("took 3 s\nright 7\n", "took 3 s\nright 7\n", "took 9 s\nright 7\n"),
         ("id 17 right 7\n", "id 18 right 7\n", "id 19 right 7\n"),
         (" 50%|#  |\r100%|###|\ndone\n", "100%|###|\ndone\n", " 20%|  |\r 30%|  |\r100%|###|\ndone\n"),
@@ -42,6 +51,25 @@ def test_what_is_the_same(before: str, again: str, after: str):
 )
 def test_what_differs(before: str, after: str):
     assert difference(before, before, after) is not None
+
+
+def printing(graph: str, bar: str = "") -> str:
+    """What is kept of the output of a program that prints tensors: its last 20,000 bytes."""
+    text = "".join(f"step {step}: loss tensor(0.5{graph}) {bar}\n" for step in range(2000))
+    return text.encode()[-20_000:].decode("utf-8", "replace")
+
+
+def test_what_is_left_of_the_first_line_of_a_long_output_is_chance():
+    # 3 bytes less of the one word that has nothing to say, and the tail begins elsewhere in a line
+    before = printing("", "ab")
+    for after in (before[3:], before[7:], printing(", grad_fn=<AddBackward0>", "ab")):
+        assert difference(before, before, after) is None
+    assert difference(before, before, before[3:].replace("step 1990: loss", "step 1990: lost")) is not None
+
+
+def test_the_length_that_counts_is_that_of_the_bytes():
+    few, many = printing("", "█" * 20), printing("", "█" * 40)
+    assert len(few) < 19_000 and difference(few, few, many) is None
 
 
 def test_no_numbers_are_words():

@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchfix_codemods.verify.sandbox.environment import environment, moved_path
+from torchfix_codemods.verify.sandbox.environment import environment
 
 BASE = {
     "PATH": "/usr/bin",
@@ -70,12 +70,3 @@ def test_packages_of_the_user_are_imported(tmp_path: Path):
     env = environment({"HOME": str(tmp_path)}, tmp_path / "sandbox", {})
     base = os.path.realpath(sys.executable)  # a virtual environment hides them anyway
     assert subprocess.run([base, "-c", "import mine_alone"], env=env, capture_output=True).stdout == b"found\n"
-
-
-def test_a_search_path_into_the_project_leads_into_the_copy(tmp_path: Path):
-    project, variant = tmp_path / "p", Path("/sandbox/p")
-    project.mkdir()
-    (tmp_path / "link").symlink_to(project)
-    given_path = f"{project}/src:{project}:/usr/lib:src:{tmp_path}/link/x:{tmp_path}/p2:"
-    moved = f"/sandbox/p/src:/sandbox/p:/usr/lib:src:/sandbox/p/x:{tmp_path}/p2:"
-    assert moved_path(given_path, project, variant) == moved

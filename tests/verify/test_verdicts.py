@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+
 import pytest
 from fixes import change, judge_all, verdicts
-from running import Programs
+from running import PlainStarter, Programs
+
+from torchfix_codemods.verify.client import Client, ObserverFailed
+from torchfix_codemods.verify.runs import Failure, RunReport
+from torchfix_codemods.verify.verdict import cause_of
 
 CLASSIFIER = """
 import torch
@@ -143,6 +151,40 @@ def test_lines_that_never_run(programs: Programs):
     assert found.judgement.reason == "the changed lines never ran"
 
 
+def test_a_situation_that_never_occurs_speaks_for_nothing(programs: Programs):
+    """Evaluation after the tenth epoch, say: the lines of the fix run, and the mistake cannot show."""
+    rarely = EVALUATING.replace("    evaluate()\n", "    if epoch % 10 == 9: evaluate()\n")
+    assert verdicts(programs, rarely, DROPOUT) == ["NOT_EXERCISED"]
+    unused = EVALUATING.replace("F.dropout(x, 0.5)", "F.dropout(x, 0.0)")  # as a default of argparse may be
+    follow = change("TFC303", ("F.dropout(x, 0.0)", "F.dropout(x, 0.0, training=self.training)"))
+    assert verdicts(programs, unused, follow) == ["NOT_EXERCISED"]
+    right = EVALUATING.replace("F.dropout(x, 0.5)", "F.dropout(x, 0.5, self.training)")
+    again = change("TFC303", ("0.5, self.training)", "0.5, training=self.training)"))
+    assert verdicts(programs, right, again) == ["PREMISE_ABSENT"]
+    empty = CLASSIFIER.replace("right = 0\n    for x, y in train_loader", "right = 0\n    for x, y in []")
+    assert verdicts(programs, empty, NO_GRAD, EVAL) == ["NOT_EXERCISED", "NOT_EXERCISED"]
+    only = EVALUATING.replace("    train()\n", "    net.train()\n")
+    mode = change("TFC302", ("    net.train()\n    evaluate()", "    evaluate()\n    net.train()"))
+    assert verdicts(programs, only, SOFTMAX, mode) == ["NOT_EXERCISED", "NOT_EXERCISED"]
+
+
+def test_evaluation_that_steers_the_training(programs: Programs):
+    """A learning rate that follows the evaluation is another after a right fix; wrong ones are found all the same."""
+    follow = "    for group in optimizer.param_groups: group['lr'] = 0.5 + "
+    steering = CLASSIFIER.replace("    evaluate()\n", follow + "evaluate() / 1000\n").replace("range(3)", "range(4)")
+    assert verdicts(programs, steering, EVAL, limits={"outer": 4}) == ["CHANGED_AS_INTENDED"]
+    stuck = change("TFC301", ("    right = 0", "    net.eval()\n    right = 0"))
+    assert verdicts(programs, steering, stuck, limits={"outer": 4}) == ["REGRESSED"]
+    slower = change(
+        "TFC301",
+        ("    right = 0", "    net.eval()\n    right = 0"),
+        ("train():\n", "train():\n    net.train()\n"),
+        ("net(x).argmax(1)", "net(x * 0.9).argmax(1)"),
+        ("loss = criterion(net(x), y)", "loss = criterion(net(x) * 0.9, y)"),
+    )
+    assert verdicts(programs, steering, slower, limits={"outer": 4}) == ["REGRESSED"]
+
+
 def test_crashes(programs: Programs):
     image = """
         import torch
@@ -173,6 +215,48 @@ def test_what_is_seen_before_an_error_that_stays(programs: Programs):
     assert found.judgement.name == "INCONCLUSIVE" and "OSError: no data" in found.judgement.reason
 
 
+def test_what_was_not_trained_is_not_called_the_same(programs: Programs):
+    asked = CLASSIFIER.replace("    train()\n    evaluate()", "    evaluate()")
+    (found,) = judge_all(programs, asked, [NO_GRAD])
+    assert found.judgement.name == "IMPROVED"
+    assert found.judgement.reason == "evaluations build no graph, nothing is trained in the run"
+
+
+def test_graphs_that_another_fix_saves_are_no_evidence(programs: Programs):
+    """The label of a batch reaches no model: only its warning goes."""
+    old = CLASSIFIER.replace(
+        "        right +=",
+        "        x = Variable(x, volatile=True)\n        y = Variable(y, volatile=True)\n        right +=",
+    ).replace("import torch\n", "import torch\nfrom torch.autograd import Variable\n", 1)
+    inputs = change(
+        "TFC201",
+        ("Variable(x, volatile=True)", "Variable(x)"),
+        ("def evaluate():", "@torch.no_grad()\ndef evaluate():"),
+    )
+    labels = change("TFC201", ("Variable(y, volatile=True)", "Variable(y)"))
+    both = judge_all(programs, old, [inputs, labels])
+    assert [judged.judgement.name for judged in both] == ["IMPROVED", "EQUIVALENT"]
+    told = [evidence.what for evidence in both[1].judgement.evidence]
+    assert told == ["parameters", "warnings about volatile"]
+
+
+def test_a_program_that_needs_its_evaluations_whole(programs: Programs):
+    """A picture of ten by ten samples, as old programs draw it."""
+    drawing = (
+        CLASSIFIER
+        + """
+samples = [net(torch.randn(2, 8)) for row in range(10) for column in range(10)]
+torch.cat(samples).view(10, 10, -1)
+"""
+    )
+    (found,) = judge_all(programs, drawing, [NO_GRAD])
+    assert found.judgement.name == "IMPROVED"
+    assert ("loop", "up to 64 iterations where nothing is trained") in [note[:2] for note in found.run.notes]
+    (found,) = judge_all(programs, drawing.replace("(10, 10, -1)", "(10, 11, -1)"), [NO_GRAD])
+    assert found.judgement.name == "INCONCLUSIVE"
+    assert found.judgement.reason.endswith("(loops were cut short: try larger --inner and --outer)")
+
+
 def test_a_program_that_cannot_run(programs: Programs):
     (found,) = judge_all(programs, "import missing_module\n" + CLASSIFIER, [NO_GRAD])
     assert found.judgement.name == "CANNOT_RUN"
@@ -192,3 +276,48 @@ def test_noise_is_no_verdict(programs: Programs):
 def test_a_change_that_changes_nothing(programs: Programs, code: str, expected: str):
     program = CLASSIFIER.replace("return F.softmax(x, dim=1)", "return x")
     assert verdicts(programs, program, change(code, ("right = 0", "right = 0 + 0"))) == [expected]
+
+
+@pytest.mark.parametrize(
+    "failure, helps",
+    [
+        (("ModuleNotFoundError", "No module named 'x'", "x"), "install it for that interpreter"),
+        (
+            ("NameError", "name 'matplotlib' is not defined"),
+            "to be repaired in the program, or for older versions python",
+        ),
+        (("AssertionError", "assert os.path.exists(path)"), "(args = ..., files = ... or env = ..."),
+        (
+            ("FileNotFoundError", "[Errno 2] No such file or directory: 'data.txt'"),
+            "(files = ..., prepare = ... or args",
+        ),
+        (
+            ("FileNotFoundError", "[Errno 2] No such file or directory: '/no/such'"),
+            "(files = ..., prepare = ... or args",
+        ),
+        (("FileNotFoundError", f"[Errno 2] No such file or directory: '{__file__}'"), f'files = ["{__file__}"]'),
+        (("NoDevice", "device cuda is not usable"), "--device cpu-redirect"),
+    ],
+)
+def test_what_would_help_is_said(failure: tuple[str, ...], helps: str):
+    kind, message, *missing = failure
+    run = RunReport(status="crashed", failure=Failure(kind, message, None, *missing))
+    assert helps in cause_of(run)
+
+
+def test_a_gpu_that_is_not_there(programs: Programs):
+    run = programs.run("print(1)", device="cuda")
+    if run.device == "cuda":
+        pytest.skip("there is one")
+    assert run.status == "crashed"
+    assert "--device cpu-redirect" in cause_of(run)
+
+
+def test_an_interpreter_without_torch(tmp_path: Path):
+    """`-S` leaves out the installed packages."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    client = Client(PlainStarter(tmp_path), str(python), {"PATH": os.environ["PATH"]})
+    with pytest.raises(ObserverFailed, match=r"has no torch: name the interpreter of the project \(--python EXE"):
+        client.run({"limits": {"seconds": 1}})

@@ -36,6 +36,12 @@ MAX_DEPTH = 20  # re-exports and bases are followed this far; deeper is a cycle
 _IMPORT_LINE = re.compile(r"\n[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+([\w., \t]+))")
 
 
+def _renamed(error: SyntaxError) -> str:
+    """What to write instead, where a program of before Python 3.7 uses a word that has become a keyword since."""
+    old = re.search(r"\basync\s*=", error.text or "")
+    return " (`async` is a keyword since Python 3.7: torch calls it non_blocking today)" if old else ""
+
+
 class Project:
     """The files of a run and what they say about one another.
 
@@ -102,7 +108,7 @@ class Project:
     def _skip(self, path: str, error: Exception) -> None:
         match error:
             case SyntaxError():
-                reason, detail = "syntax-error", f"line {error.lineno}: {error.msg}"
+                reason, detail = "syntax-error", f"line {error.lineno}: {error.msg}{_renamed(error)}"
                 if "too many" in (error.msg or ""):
                     reason = "too-deep"
             case ValueError():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -13,6 +13,7 @@ from torchfix_codemods.cli.output import check_report_file, print_findings, prin
 from torchfix_codemods.cli.progress import shown_progress
 from torchfix_codemods.cli.review import Answer, Review
 from torchfix_codemods.cli.runs import WithProgramArguments, program_arguments, run_options, verified
+from torchfix_codemods.findings import Finding
 from torchfix_codemods.pipeline import (
     Analysis,
     analyse,
@@ -81,26 +82,28 @@ def apply(
     with shown_progress(terminal) as progress:
         analysis = analyse(request, progress)
     allow_dirty = allow_dirty or request.settings.allow_dirty
+    review = None
     if interactive:
         try:
-            plan, declined = _reviewed(terminal, analysis, allow_dirty)
+            review = _reviewed(terminal, analysis, allow_dirty)
         except (KeyboardInterrupt, EOFError, click.Abort):
             terminal.say("")
             terminal.complain("interrupted: nothing was written")
             return INTERRUPTED
-    else:
-        plan, declined = make_plan(analysis), ()
+    plan = make_plan(analysis, _accepted_by(review) if review else None)
     verification = None
     if verify:
         if not dry_run and not allow_dirty:
             _refuse_dirty(terminal, analysis, plan.texts)  # before the runs, which take long
         verification = verified(terminal, analysis, plan, script, options)
         plan = withhold(analysis, plan, verification, require_verified=require_verified)
+    if review:
+        plan = _commented(terminal, analysis, plan, review)
     code, written = _carry_out(terminal, analysis, plan, dry_run, allow_dirty)
     if verification is not None and verification.regressed:
         code = REGRESSED
     result = report_of(analysis, plan, FAILED if analysis.problems else code, verification)
-    results = outcomes(result, declined)
+    results = outcomes(result, _refused(review) if review else ())
     if not (dry_run or interactive or request.given):
         print_findings(terminal, result, results)
     print_summary(terminal, result, results, written)
@@ -150,18 +153,20 @@ def _refuse_dirty(terminal: Terminal, analysis: Analysis, paths: Iterable[str]) 
         )
 
 
-def _reviewed(terminal: Terminal, analysis: Analysis, allow_dirty: bool) -> tuple[Plan, tuple[str, ...]]:
-    """The plan that the review leads to, and the ids of the fixes that it said no to."""
+def _reviewed(terminal: Terminal, analysis: Analysis, allow_dirty: bool) -> Review:
+    """The answers to all questions. Raises what an interrupted prompt raises."""
     from torchfix_codemods.cli.prompt import ask
 
     fixes = [finding.fix for finding in analysis.findings if finding.fix]
     if not allow_dirty:
         # Before the first question: nobody should answer thirty of them for nothing.
         _refuse_dirty(terminal, analysis, {edit.path for fix in fixes for edit in fix.edits})
-    review = ask(terminal, report_of(analysis), analysis.request.rules)
+    return ask(terminal, report_of(analysis), analysis.request.rules)
+
+
+def _accepted_by(review: Review) -> Callable[[Finding], bool]:
     accepted = {finding.id for finding in review.chosen(Answer.YES)}
-    plan = make_plan(analysis, lambda finding: finding.id in accepted)
-    return _commented(terminal, analysis, plan, review), _refused(review)
+    return lambda finding: finding.id in accepted
 
 
 def _refused(review: Review) -> tuple[str, ...]:

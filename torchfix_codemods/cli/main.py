@@ -59,7 +59,7 @@ def cli() -> None:
     """Find the well-known mistakes of PyTorch programs and rewrite them, with every comment kept.
 
     Exit codes: 0 done or nothing to do; 1 `check` or `--dry-run` found something; 2 usage, settings, a refusal or an
-    internal error; 4 git failed; 130 interrupted.
+    internal error; 3 a run showed that a fix makes something worse; 4 git failed; 130 interrupted.
     """
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -53,6 +55,28 @@ def program_arguments() -> tuple[str, ...] | None:
     return found
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """What ends us politely (a closed terminal, a cancelled job) ends as Ctrl-C does: the sandbox is cleared away.
+
+    Once: who presses twice would have half of it left.
+    """
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows lacks the last
+    numbers = [number for name in names if (number := getattr(signal, name, None)) is not None]
+
+    def interrupt(number: int, frame: object) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    former = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
 def verified(
     terminal: Terminal, analysis: Analysis, plan: Plan, scripts: tuple[str, ...], options: dict[str, Any]
 ) -> Verification:
@@ -61,5 +85,5 @@ def verified(
     from torchfix_codemods.pipeline import verification
 
     overrides = VerifySettings(**{name: options[name] for name in NAMES})
-    with shown_phase(terminal) as told:
+    with _interruptible(), shown_phase(terminal) as told:
         return verification(analysis, plan, scripts, program_arguments(), overrides, told)

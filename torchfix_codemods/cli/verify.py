@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from torchfix_codemods.cli.output import check_report_file, print_findings, prin
 from torchfix_codemods.cli.progress import shown_progress
 from torchfix_codemods.cli.runs import WithProgramArguments, run_options, verified
 from torchfix_codemods.pipeline import Analysis, analyse, make_plan, report_of
-from torchfix_codemods.report.outcome import outcomes
+from torchfix_codemods.report.outcome import Outcome, Status, because, outcomes
 from torchfix_codemods.source.errors import UsageError
 
 FAILED = 2
@@ -43,8 +44,9 @@ def verify(
 ) -> int:
     """Run the program before and after each fix in PATHS, and say what the runs showed. Nothing is written.
 
-    A file in PATHS that is a program is run itself: `torchfix verify train.py -- --epochs 1`. Else the programs of the
-    project are run that reach a fix by their imports. Exit code 3 if a fix makes something worse.
+    Run are the programs of the project that reach a fix by their imports, or those of --script: `torchfix verify .
+    --script train.py -- --epochs 1`. Where PATHS are files, only these are read, and run. Exit code 3 if a fix makes
+    something worse.
     """
     if stdin_filename is not None or "-" in paths:
         raise UsageError("standard input cannot be run: verify takes files and folders")
@@ -54,18 +56,32 @@ def verify(
     with shown_progress(terminal) as progress:
         analysis = analyse(request, progress)
     plan = make_plan(analysis)
-    verification = verified(terminal, analysis, plan, script or _programs(analysis), options)
-    code = REGRESSED if verification.regressed else FAILED if analysis.problems else 0
+    programs = _programs(analysis)
+    verification = verified(terminal, analysis, plan, script or programs, options)
+    code = FAILED if analysis.problems else REGRESSED if verification.regressed else 0
     result = report_of(analysis, plan, code, verification)
-    results = outcomes(result)
+    results = [_unwritten(outcome) for outcome in outcomes(result)]
     if output_format == "json":
         print_json(result)
     else:
         print_findings(terminal, result, results)
     print_summary(terminal, result, results)
+    if programs and not verification.verdicts:
+        terminal.say(
+            f"only the files given were read: `torchfix verify . --script {programs[0]}` reads all of the project"
+        )
     if report_file is not None:
         write_report(report_file, result)
     return code
+
+
+def _unwritten(outcome: Outcome) -> Outcome:
+    """What `apply --verify` would do with a fix that is planned."""
+    if outcome.status is not Status.FIXED:
+        return outcome
+    if outcome.shown is not None and outcome.shown.withheld:
+        return replace(outcome, status=Status.WITHHELD, why=because(outcome.shown))
+    return replace(outcome, status=Status.FIXABLE)
 
 
 def _programs(analysis: Analysis) -> tuple[str, ...]:

@@ -87,10 +87,15 @@ def _withheld(report: Report, verdicts: Mapping[str, tuple[Status, str]]) -> dic
     """Fixes that were run and are not made: the runs spoke against them, or did not confirm them."""
     shown = report.verification.verdicts if report.verification else {}
     return {
-        name: (Status.WITHHELD, f"{verdict.name.value}, {verdict.reason}")
+        name: (Status.WITHHELD, because(verdict))
         for name, verdict in shown.items()
         if verdicts.get(name, (Status.HELD_BACK, ""))[0] is Status.HELD_BACK
     }
+
+
+def because(verdict: Verdict) -> str:
+    """Why runs withhold a fix, in one line."""
+    return f"{verdict.name.value}, {verdict.reason}"
 
 
 def _unplanned(finding: Finding) -> tuple[Status, str]:

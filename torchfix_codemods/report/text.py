@@ -98,6 +98,10 @@ def _unfinished(counted: Counter[Status], results: Sequence[Outcome]) -> Iterato
     for status, text in texts.items():
         if counted[status]:
             yield f"{count(counted[status], 'finding')} {text}", ""
+    # Neither a patch nor a review says what became of them.
+    for outcome in results:
+        if outcome.status is Status.WITHHELD:
+            yield f"    {outcome.place}: {outcome.finding.code} {outcome.why}", ""
 
 
 def _runs(report: Report, results: Sequence[Outcome]) -> Iterator[tuple[str, str]]:
@@ -116,12 +120,12 @@ def _script_lines(ran: ScriptRun) -> Iterator[str]:
     runs = count(ran.runs, "run") if ran.runs else "not run"
     yield f"{' '.join((ran.script, *ran.args))}: {runs}, {ran.seconds:.1f} s"
     if ran.error:
-        yield f"  it ends with {ran.error}"
+        yield f"  as it is, it ends with {ran.error}" if ran.runs else f"  {ran.error}"
     if ran.device:
         yield f"  on {ran.device} with torch {ran.torch}, isolated by {ran.sandbox}"
     for caveat in ran.caveats:
         yield f"  note: {caveat}"
-    yield f"  again: {ran.repeat}"
+    yield f"  run it again: {ran.repeat}"
 
 
 def _skipped(report: Report) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from torchfix_codemods.source.errors import TorchfixError
 from torchfix_codemods.verify.client import Client
 from torchfix_codemods.verify.model import ScriptRun, Verdict, VerdictName, Verification
 from torchfix_codemods.verify.recipe import Recipe
+from torchfix_codemods.verify.runs import RunReport
 from torchfix_codemods.verify.sandbox import Sandbox, environment
 from torchfix_codemods.verify.schedule import Judged, Schedule, Told
 from torchfix_codemods.verify.session import Session
@@ -80,7 +81,7 @@ class _Houses:
 
     def house(self, recipe: Recipe) -> tuple[Sandbox, Client]:
         """The sandbox and the observer for a recipe, made when they are first asked for."""
-        key = (recipe.project, recipe.python, recipe.layer, recipe.files, recipe.device, recipe.limits, recipe.prepare)
+        key = (recipe.project, recipe.python, recipe.layer, recipe.files, recipe.device, recipe.limits)
         if key not in self._made:
             sandbox = self._stack.enter_context(
                 Sandbox(
@@ -109,39 +110,33 @@ def _ran(
     """The verdicts of one script for some units, and what was run."""
     started = time.monotonic()
     script = os.path.relpath(recipe.project / recipe.script)
-    outside = [unit for unit in units if not _is_inside(unit, recipe, files)]
-    inside = [unit for unit in units if unit not in outside]
-    reason = f"not in the project of {script}"
+    inside = [unit for unit in units if _is_inside(unit, recipe, files)]
     again = repeat_command(recipe, wish)
-    lost = [_not_run(finding, reason) for unit in outside for finding in unit.findings]
+    reason = f"not in the project of {script}"
+    lost = [_not_run(finding, reason) for unit in units if unit not in inside for finding in unit.findings]
     try:
-        sandbox, client = houses.house(recipe)
-        session = Session(recipe, sandbox, client, inside, files.text, files.encode, _within(recipe, files))
-
-        def about_script(phase: str, done: int, about: int) -> None:
-            told(f"{script}: {phase}", done, about)
-
-        schedule = Schedule(
-            session.run,
-            files.text,
-            _within(recipe, files),
-            lambda phase, done, about: told(f"{script}: {phase}", done, about),
-        )
-        judged = schedule.judge_all(inside)
-    except TorchfixError as error:
-        seconds = time.monotonic() - started
-        ran = ScriptRun(script, recipe.args, "not run", 0, seconds, error=str(error), repeat=again)
-        verdicts = [
-            Verdict(finding.id, VerdictName.CANNOT_RUN, str(error), script=script, repeat=again)
-            for unit in inside
-            for finding in unit.findings
-        ]
-        return ran, [*lost, *verdicts]
-    advice = tuple(_advice(judged, session, inside, files))
+        ran, found = _judged(recipe, inside, files, houses, lambda phase, *done: told(f"{script}: {phase}", *done))
+    except (TorchfixError, OSError) as error:  # a full disk, no more processes
+        ran = ScriptRun(script, recipe.args, "not run", 0, 0.0, error=str(error))
+        found = [Verdict(f.id, VerdictName.CANNOT_RUN, str(error)) for unit in inside for f in unit.findings]
     seconds = time.monotonic() - started
-    found = [verdict for each in judged for verdict in _verdicts(each, script, sandbox.layer, seconds, again)]
-    ran = _script_run(judged, recipe, script, session, sandbox.layer, seconds, again)
-    return replace(ran, caveats=(*ran.caveats, *advice)), [*lost, *found]
+    found = [replace(verdict, script=script, seconds=seconds, repeat=again) for verdict in found]
+    return replace(ran, script=script, seconds=seconds, repeat=again), [*lost, *found]
+
+
+def _judged(
+    recipe: Recipe, units: list[Unit], files: Files, houses: _Houses, told: Told
+) -> tuple[ScriptRun, list[Verdict]]:
+    """The same, as far as the runs tell it."""
+    sandbox, client = houses.house(recipe)
+    within = _within(recipe, files)
+    session = Session(recipe, sandbox, client, units, files.text, files.encode, within)
+    schedule = Schedule(session.run, files.text, within, told)
+    judged = schedule.judge_all(units)
+    advice = tuple(_advice(judged, session, units, files))
+    found = [replace(verdict, sandbox=sandbox.layer) for each in judged for verdict in _verdicts(each)]
+    ran = _script_run(judged, schedule.first, recipe)
+    return replace(ran, runs=session.runs, sandbox=sandbox.layer, caveats=(*ran.caveats, *advice)), found
 
 
 def _advice(judged: Sequence[Judged], session: Session, units: list[Unit], files: Files) -> Iterator[str]:
@@ -160,37 +155,28 @@ def _within(recipe: Recipe, files: Files) -> Callable[[str], str]:
     return lambda path: files.real(path).relative_to(recipe.project).as_posix()
 
 
-def _verdicts(judged: Judged, script: str, layer: str, seconds: float, again: str) -> Iterator[Verdict]:
+def _verdicts(judged: Judged) -> Iterator[Verdict]:
     verdict = Verdict(
         finding="",
         name=judged.judgement.name,
         reason=judged.judgement.reason,
         evidence=judged.judgement.evidence,
         caveats=caveats_of([judged.run]),
-        script=script,
         device=judged.run.device,
-        sandbox=layer,
-        seconds=seconds,
-        repeat=again,
     )
     for finding in judged.unit.findings:
         yield replace(verdict, finding=finding.id)
 
 
-def _script_run(
-    judged: Sequence[Judged], recipe: Recipe, script: str, session: Session, layer: str, seconds: float, again: str
-) -> ScriptRun:
-    run = judged[0].run if judged else None
+def _script_run(judged: Sequence[Judged], first: RunReport | None, recipe: Recipe) -> ScriptRun:
     return ScriptRun(
-        script=script,
+        script=recipe.script,
         args=recipe.args,
-        status=run.status if run else "not run",
-        runs=session.runs,
-        seconds=seconds,
-        device=run.device if run else "",
-        sandbox=layer,
-        torch=run.torch if run else "",
-        error=str(run.failure) if run and run.failure else "",
+        status=first.status if first else "not run",
+        runs=0,
+        seconds=0.0,
+        device=first.device if first else "",
+        torch=first.torch if first else "",
+        error=str(first.failure) if first and first.failure else "",
         caveats=(*caveats_of([each.run for each in judged]), *(f"no such file: {name}" for name in recipe.missing)),
-        repeat=again,
     )

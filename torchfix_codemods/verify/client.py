@@ -74,29 +74,38 @@ class Client:
         if self._process is None:
             self._start()
         token = secrets.token_hex(16)
-        self._send(json.dumps({**job, "token": token}).encode() + b"\n")
+        line = json.dumps({**job, "token": token}).encode() + b"\n"
+        try:
+            self._hand_over(line)
+        except BrokenPipeError:  # it ended since the run before
+            self.close()
+            self._start()
+            self._hand_over(line)
         deadline = time.monotonic() + float(job["limits"]["seconds"]) + _GRACE
         report = report_of(self._until_done(token, deadline))
+        report.overdue |= report.status == "killed" and time.monotonic() >= deadline
         if not report.whole:
             self.close()  # the observer itself hangs or is gone: the next run gets a new one
         return report
 
-    def _send(self, line: bytes) -> None:
-        assert self._process is not None and self._process.stdin is not None
-        with suppress(BrokenPipeError):  # it is gone since the last run: there will be no events, and that tells it
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
-
     def close(self) -> None:
         """End the observer and all that it started."""
-        if self._process is not None:
-            self._sandbox.kill(self._process)
-            for stream in (self._process.stdin, self._errors):
-                if stream is not None:
-                    with suppress(BrokenPipeError):  # a job that nobody has read
-                        stream.close()
-            os.close(self._events)
-            self._process, self._rest = None, b""
+        process, errors, events = self._process, self._errors, self._events
+        self._process, self._errors, self._events, self._rest = None, None, -1, b""
+        if process is not None:
+            self._sandbox.kill(process)
+            if process.stdin is not None:
+                with suppress(BrokenPipeError):  # a job that it never read
+                    process.stdin.close()
+        if errors is not None:
+            errors.close()
+        if events >= 0:
+            os.close(events)
+
+    def _hand_over(self, line: bytes) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(line)
+        self._process.stdin.flush()
 
     def _start(self) -> None:
         home = self._sandbox.apart / "observer"
@@ -119,7 +128,14 @@ class Client:
             os.close(writing)
         event = next(self._events_of("", time.monotonic() + _START), None)
         if event is None or event.get("e") != "ready":
-            raise ObserverFailed(f"{self._python} cannot run the observer: {self._last_words()}")
+            raise ObserverFailed(self._refusal())
+
+    def _refusal(self) -> str:
+        """Why the observer did not start, with what helps: mostly it is an interpreter without torch."""
+        words, keys = self._last_words(), "--python EXE, or python = ... in [tool.torchfix.verify]"
+        if "No module named 'torch'" in words:
+            return f"{self._python} has no torch: name the interpreter of the project ({keys})"
+        return f"{self._python} cannot run the observer: {words} ({keys})"
 
     def _last_words(self) -> str:
         """The last line that the observer printed, and the end of it."""
@@ -150,7 +166,10 @@ class Client:
                 if event is not None:
                     yield event
                 continue
-            ready, _, _ = select.select([self._events], [], [], max(0.0, deadline - time.monotonic()))
+            left = deadline - time.monotonic()
+            if left <= 0:  # even if there is more: one that never stops telling is given up too
+                return
+            ready, _, _ = select.select([self._events], [], [], left)
             piece = os.read(self._events, 1 << 16) if ready else b""
             if not piece:
                 return

@@ -22,7 +22,7 @@ class Comparison:
     `scope` holds the lines of the unchanged files that the fix is about; `back` gives the unchanged file's line for a
     line of the program with the fix, `front` for one of the program without (which may have other fixes). `seeds` are
     further pairs of runs, each under a seed of its own; `held` is one whose optimizers move nothing. `alone`: the fix
-    is the only one between the two.
+    is the only one between the two. `twice` is another run with the fix, where there was one.
     """
 
     before: RunReport
@@ -34,6 +34,7 @@ class Comparison:
     seeds: Sequence[tuple[RunReport, RunReport]] = ()
     held: tuple[RunReport, RunReport] | None = None
     alone: bool = True
+    twice: RunReport | None = None
 
     @property
     def noisy(self) -> bool:
@@ -67,23 +68,6 @@ class Comparison:
     def fewer(self, count: Callable[[RunReport], int]) -> bool:
         """Whether there is less of something in the changed program."""
         return self.countable and count(self.after) < count(self.before)
-
-    @property
-    def steered(self) -> bool:
-        """Whether training differs only in how its optimizers are set, or in when it ends.
-
-        The same losses and gradients lead to other parameters, or to no further step: a schedule or an early stop that
-        follows what evaluations give.
-        """
-        pairs = list(zip(self.before.steps, self.after.steps, strict=False))
-        first = next((number for number, (a, b) in enumerate(pairs) if a.crc != b.crc), len(pairs))
-        if first == len(pairs) and len(self.before.steps) == len(self.after.steps):
-            return False
-        used = sum(step.backwards for step, _ in pairs[: first + 1])
-        losses = ([backward.loss for backward in run.backwards[:used]] for run in (self.before, self.after))
-        return all(a.norm == b.norm for a, b in pairs[: first + 1]) and not any(
-            a != b for a, b in zip(*losses, strict=False)
-        )
 
     def trajectory(self) -> str:
         """The same in words."""
@@ -166,7 +150,10 @@ class Comparison:
 
     def other_prints(self) -> tuple[str, str] | None:
         """The first line that is printed differently, before and after."""
-        return difference(self.before.output, self.again.output, self.after.output) if self.countable else None
+        if not self.countable:
+            return None
+        twice = self.twice.output if self.twice is not None else None
+        return difference(self.before.output, self.again.output, self.after.output, twice)
 
 
 def _is_same(one: RunReport, other: RunReport) -> bool:

@@ -23,7 +23,8 @@ class Contract:
     `cured` says what else must be seen before one that is gone counts as fixed.
 
     `keeps`: evaluations give the same as before. `seeds`: a claim about a loss needs further pairs of runs; `holds`:
-    so does what reads the outputs, with parameters that stay as they are. `repeats`: evaluations are asked twice.
+    so does what reads the outputs, with parameters that stay as they are. `steers`: so does a training that changed,
+    which evaluations may steer (by a learning rate). `repeats`: evaluations are asked twice.
     """
 
     judge: Callable[[Comparison], Judgement]
@@ -33,6 +34,7 @@ class Contract:
     cured: Callable[[Comparison], Judgement | None] = lambda comparison: None
     seeds: bool = False
     holds: bool = False
+    steers: bool = False
     repeats: bool = False
 
 
@@ -54,7 +56,7 @@ CONTRACTS: dict[str, Contract] = {
     "TFC101": Contract(logits, neutral=False, seeds=True, holds=True),
     "TFC201": Contract(volatile, neutral=True, keeps=True, crashes=("ValueError", "TypeError", "RuntimeError")),
     "TFC202": Contract(no_graph, neutral=True, keeps=True, crashes=("RuntimeError", "OutOfMemoryError")),
-    "TFC301": Contract(evaluation_mode, neutral=True, crashes=("ValueError", _OVERWRITTEN)),
+    "TFC301": Contract(evaluation_mode, neutral=True, steers=True, crashes=("ValueError", _OVERWRITTEN)),
     "TFC302": Contract(training_mode, neutral=False, crashes=(_OVERWRITTEN,)),
     "TFC303": Contract(functional_dropout, neutral=True, repeats=True),
     "TFC401": Contract(

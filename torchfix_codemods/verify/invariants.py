@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torchfix_codemods.verify.comparison import Comparison, has_nan
 from torchfix_codemods.verify.model import Evidence, VerdictName
@@ -11,7 +11,6 @@ from torchfix_codemods.verify.printed import has_no_number
 from torchfix_codemods.verify.runs import Forward, RunReport
 
 #: The changed lines ran, but no module was called there: `model.forward(x)`, a model made of functions.
-UNSEEN = "no evaluation was seen in the run"
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,6 @@ def changed_training(comparison: Comparison, evidence: tuple[Evidence, ...]) -> 
     if more[1] > more[0]:
         return Judgement(VerdictName.REGRESSED, "other evaluations build graphs that built none", evidence)
     return None
-
-
-def doubted(comparison: Comparison, broken: Judgement) -> Judgement:
-    """A change of training after which evaluations give something else, as they should: it may follow from that."""
-    if not comparison.steered:
-        return broken
-    reason = f"what is evaluated steers the training (a schedule, an early stop): {broken.reason}"
-    return replace(broken, name=VerdictName.INCONCLUSIVE, reason=reason)
 
 
 def changed_results(comparison: Comparison, evidence: tuple[Evidence, ...]) -> Judgement | None:
@@ -80,7 +71,8 @@ def less_training(comparison: Comparison, evidence: tuple[Evidence, ...] = ()) -
     if comparison.fewer(_steps) or comparison.fewer(_backwards):
         counts = f"{len(before.steps)} -> {len(after.steps)} steps"
         return Judgement(VerdictName.REGRESSED, f"less training happens: {counts}", evidence)
-    if _gradients(after) < _gradients(before):
+    # Where time ran out before the first step, none were asked for.
+    if after.steps and _gradients(after) < _gradients(before):
         counts = f"{_gradients(before)} -> {_gradients(after)}"
         return Judgement(VerdictName.REGRESSED, f"fewer parameters get gradients: {counts}", evidence)
     if has_no_number(after.output) and not has_no_number(before.output):
@@ -95,6 +87,11 @@ def _steps(run: RunReport) -> int:
 def _gradients(run: RunReport) -> int:
     """Parameters that had a gradient in the first step of an optimizer that had any."""
     return next((step.gradients for step in run.steps if step.gradients), 0)
+
+
+def not_seen(reason: str, evidence: tuple[Evidence, ...]) -> Judgement:
+    """The changed lines ran, but never in the situation that the rule is about: that speaks neither for nor against."""
+    return Judgement(VerdictName.NOT_EXERCISED, reason, evidence)
 
 
 def building(forwards: Sequence[Forward]) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from torchfix_codemods.verify.comparison import Comparison, share, size
 from torchfix_codemods.verify.invariants import (
-    UNSEEN,
     Judgement,
+    both,
     building,
     changed_results,
     changed_training,
     less_training,
+    not_seen,
 )
 from torchfix_codemods.verify.model import Evidence, VerdictName
 
@@ -20,10 +23,11 @@ def no_graph(comparison: Comparison) -> Judgement:
     evidence = _graphs(comparison)
     if broken := changed_training(comparison, evidence) or changed_results(comparison, evidence):
         return broken
+    if not before:
+        return not_seen("nothing is evaluated in the run", evidence)
     if not any(f.graph for f in before):
-        if not before:
-            return Judgement(VerdictName.INCONCLUSIVE, UNSEEN, evidence)
-        return Judgement(VerdictName.PREMISE_ABSENT, "no evaluation that the change is about built a graph", evidence)
+        reason = "no evaluation that the change is about built a graph"
+        return Judgement(VerdictName.PREMISE_ABSENT, reason, evidence)
     return _fewer_graphs(comparison, evidence)
 
 
@@ -37,8 +41,10 @@ def volatile(comparison: Comparison) -> Judgement:
         return Judgement(VerdictName.CHANGED_AS_INTENDED, reason, evidence)
     if broken := changed_training(comparison, evidence) or changed_results(comparison, evidence):
         return broken
-    # What other fixes of the same run have done is not to this one's credit.
-    if any(f.graph for f in before) and (comparison.alone or comparison.has_own_evaluations()):
+    # What other fixes of the same run have done is not to this one's credit, and no evidence for it.
+    is_own = comparison.alone or comparison.has_own_evaluations()
+    evidence = evidence if is_own else evidence[-2:]
+    if any(f.graph for f in before) and is_own:
         found = _fewer_graphs(comparison, evidence)
         if found.name is not VerdictName.NOT_FIXED or (warned[0] and comparison.has_own_evaluations()):
             return found
@@ -46,20 +52,23 @@ def volatile(comparison: Comparison) -> Judgement:
         return Judgement(VerdictName.NOT_FIXED, "as many warnings about volatile as before", evidence)
     if warned[1] < warned[0]:
         return Judgement(VerdictName.EQUIVALENT, "the same numbers, without the warning", evidence)
-    return Judgement(VerdictName.EQUIVALENT, "the same numbers; nothing volatile reached a model in this run", evidence)
+    missing = "nothing volatile reached a model in this run" if is_own else "no evaluation was seen to be its own"
+    return Judgement(VerdictName.EQUIVALENT, f"the same numbers; {missing}", evidence)
 
 
 def _targets_are_released(comparison: Comparison) -> bool:
     """Whether training changed because a volatile forward, a target by the model that learns, feeds it no longer.
 
-    The target itself has to be the same: with the parameters of the beginning the loss is what it was.
+    A model that no optimizer holds does not learn, so its release changes nothing; and no release changes the first
+    loss, which is computed before any step.
     """
-    first = [run.losses[:1] for run in (comparison.before, comparison.after)]
-    if first[0] != first[1]:
-        return False
     if comparison.same_training or comparison.noisy or less_training(comparison) is not None:
         return False
-    return any(before.used and before.graph and not after.graph for before, after in comparison.of_fix())
+    first = [run.losses[:1] for run in both(comparison)]
+    if not all(math.isclose(one, other, rel_tol=1e-6) for one, other in zip(*first, strict=True)):
+        return False
+    released = (before for before, after in comparison.of_fix() if before.used and before.graph and not after.graph)
+    return any(before.learns is not False for before in released)
 
 
 def _graphs(comparison: Comparison) -> tuple[Evidence, ...]:
@@ -92,6 +101,6 @@ def _fewer_graphs(comparison: Comparison, evidence: tuple[Evidence, ...]) -> Jud
     kept = [sum(f.saved or 0 for f in found) for found in (before, after)]
     what = "fewer graphs" if building(after) else "no graph"
     if kept[1] < kept[0]:
-        reason = f"evaluations build {what}, training is the same bit for bit"
-        return Judgement(VerdictName.IMPROVED, reason, evidence)
+        trained = "training is the same bit for bit" if comparison.before.backwards else "nothing is trained in the run"
+        return Judgement(VerdictName.IMPROVED, f"evaluations build {what}, {trained}", evidence)
     return Judgement(VerdictName.CHANGED_AS_INTENDED, f"evaluations build {what}", evidence)

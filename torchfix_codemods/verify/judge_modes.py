@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torchfix_codemods.verify.comparison import Comparison, share
-from torchfix_codemods.verify.invariants import UNSEEN, Judgement, both, changed_training, doubted, less_training
+from torchfix_codemods.verify.invariants import Judgement, both, changed_training, less_training, not_seen
 from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.runs import Call, Forward, RunReport
 
@@ -22,17 +22,35 @@ def evaluation_mode(comparison: Comparison) -> Judgement:
     )
     if _train_share(comparison.after) < _train_share(comparison.before):
         return Judgement(VerdictName.REGRESSED, "training runs in evaluation mode now", evidence)
-    if broken := changed_training(comparison, evidence):
-        return doubted(comparison, broken)
+    steered = _is_steered(comparison)
+    if broken := (less_training if steered else changed_training)(comparison, evidence):
+        return broken
+    if not before:
+        return not_seen("nothing is evaluated in the run", evidence)
     if not _training(before):
-        if not before:
-            return Judgement(VerdictName.INCONCLUSIVE, UNSEEN, evidence)
         return Judgement(VerdictName.PREMISE_ABSENT, "no evaluation ran in training mode", evidence)
     if _training(after) >= _training(before):
         return Judgement(VerdictName.NOT_FIXED, "evaluations run in training mode as before", evidence)
     if not any(f.dependent or f.dropped for f in before) and not comparison.other_outputs():
         return Judgement(VerdictName.EQUIVALENT, "no layer of the model depends on the mode", evidence)
-    return Judgement(VerdictName.CHANGED_AS_INTENDED, "evaluations run in evaluation mode", evidence)
+    steers = ", and their results steer the training" if steered else ""
+    return Judgement(VerdictName.CHANGED_AS_INTENDED, f"evaluations run in evaluation mode{steers}", evidence)
+
+
+def _is_steered(comparison: Comparison) -> bool:
+    """Whether training changed only by what evaluations gave, as a learning rate that follows them does.
+
+    Then it is the same, loss by loss, as long as optimizers move nothing.
+    """
+    if comparison.same_training or comparison.held is None or not comparison.countable:
+        return False
+    before, after = comparison.held
+    moved = before.checksums != comparison.before.checksums  # else there is nothing that could be held
+    return moved and len(before.losses) > 1 and before.losses == after.losses and _same_modes(before, after)
+
+
+def _same_modes(one: RunReport, other: RunReport) -> bool:
+    return [f.trains for f in one.trainings] == [f.trains for f in other.trainings]
 
 
 def training_mode(comparison: Comparison) -> Judgement:
@@ -46,8 +64,10 @@ def training_mode(comparison: Comparison) -> Judgement:
     )
     if broken := less_training(comparison, evidence):
         return broken
-    if _training(after) > _training(before):
+    if comparison.countable and _training(after) > _training(before):
         return Judgement(VerdictName.REGRESSED, "evaluations run in training mode now", evidence)
+    if not _learning(comparison.before):
+        return not_seen("nothing is trained in the run", evidence)
     if shares[0] == 1.0:
         return Judgement(VerdictName.PREMISE_ABSENT, "all training already ran in training mode", evidence)
     if all(f.trains or f.mode == "train" for f in _learning(comparison.before)):
@@ -96,17 +116,20 @@ def functional_dropout(comparison: Comparison) -> Judgement:
     )
     if comparison.countable and active[1] < active[0]:
         return Judgement(VerdictName.REGRESSED, "dropout no longer drops in training", evidence)
-    if active[1] > active[0]:
+    if comparison.countable and active[1] > active[0]:
         if broken := less_training(comparison, evidence):
             return broken
         return Judgement(VerdictName.CHANGED_AS_INTENDED, "dropout drops in training", evidence)
     if broken := changed_training(comparison, evidence):
-        return doubted(comparison, broken)
+        return broken
+    if not any(call.facts["training"] is False and call.facts["active"] is not None for call in before):
+        return not_seen("no dropout could have dropped anything in evaluation mode in this run", evidence)
     if not wrong[0]:
         return Judgement(VerdictName.PREMISE_ABSENT, "no dropout was active in evaluation mode in this run", evidence)
     if wrong[1] >= wrong[0]:
         return Judgement(VerdictName.NOT_FIXED, "dropout is active in evaluation mode as before", evidence)
-    return Judgement(VerdictName.CHANGED_AS_INTENDED, "dropout follows the mode, training is the same", evidence)
+    same = ", training is the same" if comparison.before.backwards else ""
+    return Judgement(VerdictName.CHANGED_AS_INTENDED, f"dropout follows the mode{same}", evidence)
 
 
 def _count(calls: Sequence[Call], **facts: bool) -> int:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from torchfix_codemods.verify.comparison import Comparison, are_close, share
-from torchfix_codemods.verify.invariants import Judgement, both, less_training
+from torchfix_codemods.verify.invariants import Judgement, both, less_training, not_seen
 from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.runs import Call, Place, RunReport
 
@@ -25,6 +25,8 @@ def logits(comparison: Comparison) -> Judgement:
         *_floor(comparison, [call for call in found[0] if call.kind == "ce"]),
         Evidence("gradient norm of the first step", *(_number(norm) for norm in norms)),
     )
+    if not found[0] and not comparison.before.backwards:
+        return not_seen("no loss was computed in this run", evidence)
     if not wrong[0]:
         return Judgement(VerdictName.PREMISE_ABSENT, "no loss got probabilities in this run", evidence)
     if broken := less_training(comparison, evidence):

@@ -19,30 +19,39 @@ _MEASURED = re.compile(
     r"|\b(?:time|took|elapsed|eta|speed|sec|seconds|memory|mem)\b",
     re.IGNORECASE,
 )
-_TAIL = 19_000  # characters from which on an output may have lost its beginning
+_TAIL = 19_000  # bytes from which on an output may have lost its beginning
 _CLOSE = 1e-3  # part by which numbers may differ
 
 
-def difference(before: str, again: str, after: str) -> tuple[str, str] | None:
+def difference(before: str, again: str, after: str, twice: str | None = None) -> tuple[str, str] | None:
     """The first line that the changed program prints differently, before and after; None where there is none to see.
 
-    `again` is what the unchanged program printed a second time.
+    `again` is what the unchanged program printed a second time, `twice` the changed one, where it was run twice.
     """
     olds, twins, news = _lines(before), _lines(again), _lines(after)
-    if [_NUMBER.sub("#", line) for line in olds] != [_NUMBER.sub("#", line) for line in twins]:
+    repeated = news if twice is None else _lines(twice)
+    if _words(olds) != _words(twins) or _words(news) != _words(repeated):
         return None  # words by chance: which lines belong together cannot be said
     if len(olds) != len(news):
-        whole = max(len(before), len(after)) < _TAIL
-        return (f"{len(olds)} lines", f"{len(news)} lines") if whole else None
-    for old, twin, new in zip(olds, twins, news, strict=True):
-        if not _is_alike(old, twin, new):
+        cut = _may_be_cut(before) or _may_be_cut(after)
+        return None if cut else (f"{len(olds)} lines", f"{len(news)} lines")
+    for old, twin, new, other in zip(olds, twins, news, repeated, strict=True):
+        if not _is_alike(old, twin, new, other):
             return old, new
     return None
 
 
+def _words(lines: Sequence[str]) -> list[str]:
+    return [_NUMBER.sub("#", line) for line in lines]
+
+
 def _lines(output: str) -> list[str]:
-    """Lines as a terminal shows them in the end: of what a carriage return overwrites, the last."""
-    shown = (line.rstrip("\r").rpartition("\r")[2] for line in _without_stacks(_GRAPH.sub("", output).split("\n")))
+    """Lines as a terminal shows them in the end: of what a carriage return overwrites, the last.
+
+    Where the beginning may be lost, the first line is a part of one, and how much of it is left is chance.
+    """
+    lines = _GRAPH.sub("", output).split("\n")[1 if _may_be_cut(output) else 0 :]
+    shown = (line.rstrip("\r").rpartition("\r")[2] for line in _without_stacks(lines))
     return [_PASSING.sub("", line).strip() for line in shown if not _MEASURED.search(line) and line.strip()]
 
 
@@ -55,12 +64,16 @@ def _without_stacks(lines: Sequence[str]) -> Iterator[str]:
             yield line
 
 
-def _is_alike(old: str, twin: str, new: str) -> bool:
-    """Whether a line is the same, but for numbers that differ between both runs of the unchanged program."""
+def _may_be_cut(output: str) -> bool:
+    return len(output.encode("utf-8", "replace")) >= _TAIL
+
+
+def _is_alike(old: str, twin: str, new: str, other: str) -> bool:
+    """Whether a line is the same, but for numbers that differ between two runs of one program."""
     if _NUMBER.sub("#", old) != _NUMBER.sub("#", new):
         return False
-    rows: Sequence[list[str]] = [_NUMBER.findall(line) for line in (old, twin, new)]
-    return all(one != other or _is_close(one, changed) for one, other, changed in zip(*rows, strict=True))
+    rows: Sequence[list[str]] = [_NUMBER.findall(line) for line in (old, twin, new, other)]
+    return all(a != b or c != d or _is_close(a, c) for a, b, c, d in zip(*rows, strict=True))
 
 
 def _is_close(one: str, other: str) -> bool:

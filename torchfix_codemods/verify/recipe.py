@@ -25,7 +25,7 @@ class Recipe:
     `project` is copied into the sandbox, `folder` is the working folder there. `paths` are the folders from which the
     program imports files of the project: the first is what Python itself puts first, and all of them have to come
     before an installed copy of the same package, which would be run unchanged. `module`: it is run by its
-    `module_name`, because it uses relative imports. `prepare` are commands to run in `folder` before the first run.
+    `module_name`, because it uses relative imports. `prepare` are commands to run in `folder` before each run.
     `files` are data, absolute where they lie outside of the project; `missing` are those that aren't there. `python`
     is absolute, `layer` is the isolation asked for, `standins` are the kinds that are allowed.
     """
@@ -139,6 +139,8 @@ def _script_file(script: str | Path, base: Path) -> Path:
         return real / "__main__.py"
     if not real.is_file():
         raise UsageError(f"{script}: no such script")
+    if real.suffix not in ("", ".py", ".pyw"):
+        raise UsageError(f"{script}: not a Python program")
     return real
 
 

@@ -99,8 +99,10 @@ class Failure:
 class RunReport:
     """One run. `status` is finished, stopped (enough was seen), exit, crashed, or killed.
 
-    `output` is the end of what it printed, `cuts` the number of loops that were cut short, `seconds` are of processor
-    time, `peak` and `memory` are bytes; `whole`: the observer outlived it.
+    `signal_number` is that of the signal that ended it (0: none, or not known), `overdue`: it was killed because its
+    time was over. `files` of the program were loaded, `hits` are the units whose lines ran. `output` is the end of
+    what it printed, `cuts` the number of loops that were cut short, `seconds` are of processor time, `peak` and
+    `memory` are bytes; `whole`: the observer outlived it.
     """
 
     status: str = "killed"
@@ -110,6 +112,7 @@ class RunReport:
     backwards: list[Backward] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    files: set[str] = field(default_factory=set)
     hits: set[str] = field(default_factory=set)
     cuts: int = 0
     warnings: list[tuple[str, str, str, int, int]] = field(default_factory=list)
@@ -120,6 +123,8 @@ class RunReport:
     torch: str = ""
     seconds: float = 0.0
     output: str = ""
+    signal_number: int = 0
+    overdue: bool = False
     whole: bool = False
 
     @property
@@ -133,6 +138,11 @@ class RunReport:
     def timed_out(self) -> bool:
         """Whether it ended where its time was over: how far it came is then chance."""
         return self.why == "seconds"
+
+    @property
+    def died(self) -> bool:
+        """Whether it ended by a fault of its own, below Python. SIGKILL may come from anywhere: from the system too."""
+        return self.status == "killed" and not self.overdue and self.signal_number not in (0, signal.SIGKILL)
 
     @property
     def worked(self) -> bool:
@@ -184,6 +194,8 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
                 report.steps.append(_step(event))
             case "call":
                 _call(report, event)
+            case "file":
+                report.files.add(event["path"])
             case "hit":
                 report.hits.add(event["mark"])
             case "cut":
@@ -192,22 +204,11 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
                 _end(report, event)
             case "done":
                 report.seconds, report.output = event.get("cpu", 0.0), event.get("output", "")
+                report.signal_number, report.overdue = event.get("signal", 0), bool(event.get("killed"))
                 report.whole = True
-                if report.status == "killed":
-                    report.why = _death(event)
             case _:
                 pass
     return report
-
-
-def _death(event: Mapping[str, Any]) -> str:
-    """How a run ended that did not tell it itself."""
-    if event.get("killed"):
-        return "seconds"
-    number, status = event.get("signal"), event.get("status")
-    if number == signal.SIGALRM:  # the clock of a run, in a program that has replaced itself
-        return "seconds"
-    return f"signal {number}" if number else f"code {status}, by itself or without its descriptors"
 
 
 def _step(event: Mapping[str, Any]) -> Step:

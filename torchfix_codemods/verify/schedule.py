@@ -19,18 +19,21 @@ from torchfix_codemods.verify.units import Text, Unit, Variant, Within, scope_of
 from torchfix_codemods.verify.verdict import cause_of, judge
 
 _MORE_SEEDS = (1, 2)
+_WHOLE_EVALUATION = 64  # iterations: the pictures of a grid, the letters of a name
 
 
 @dataclass(frozen=True)
 class Options:
     """How one run is made. `batch` None is the recipe's own limit.
 
+    `evaluating`: so many iterations a loop may have in which nothing is trained, 0: as many as any other.
     `hold`: the parameters stay as they are.
     """
 
     seed: int = 0
     fixed_seeds: bool = False
     batch: int | None = None
+    evaluating: int = 0
     repeat: bool = False
     hold: bool = False
 
@@ -66,16 +69,18 @@ class Schedule:
         self._options = Options()
         self._done = 0
         self._about = 0
+        self.first: RunReport | None = None  # of the program as it is
 
     def judge_all(self, units: Sequence[Unit]) -> list[Judged]:
         """A judgement for every unit, in their order."""
         self._options = replace(self._options, repeat=any(contract_of(unit.code).repeats for unit in units))
         self._about = runs_for(units)
-        base = self._baseline(units)
+        base = self._baseline()
+        self.first = base.first
         if cause_of(base.first) and not _may_be_cured(base.first):
             judgement = Judgement(VerdictName.CANNOT_RUN, cause_of(base.first))
             return [Judged(unit, judgement, base.first) for unit in units]
-        found = self._one_by_one(units, base) if not base.first.ended_well else self._grouped(units, base)
+        found = self._of_loaded(units, base)
         if len(units) > 1:
             found = self._together(units, found, base)
         order = {unit.name: number for number, unit in enumerate(units)}
@@ -83,17 +88,15 @@ class Schedule:
 
     # --- the program as it is ----------------------------------------------------------------------------------------
 
-    def _baseline(self, units: Sequence[Unit]) -> _Base:
-        """Two runs without any fix, made comparable: unshrunk batches, overridden seeds where they are needed."""
+    def _baseline(self) -> _Base:
+        """Two runs without any fix, made comparable: unshrunk batches, whole evaluations, overridden seeds."""
         nothing = self._variant(())
         first = self._made(nothing, "the program as it is")
         if not first.ended_well and any(kind == "batch" for kind, _, _ in first.notes):
-            self._options = replace(self._options, batch=0)
-            whole = self._made(nothing, "with its own batch size")
-            if whole.ended_well or not whole.failure or str(whole.failure) != str(first.failure):
-                first = whole
-            else:
-                self._options = replace(self._options, batch=None)
+            first = self._less_bounded(first, "with its own batch size", replace(self._options, batch=0))
+        if first.failure and first.evaluations and first.cuts:
+            further = replace(self._options, evaluating=_WHOLE_EVALUATION)
+            first = self._less_bounded(first, "with whole evaluations", further)
         if cause_of(first) and not _may_be_cured(first):
             return _Base(nothing, first, first)
         second = self._made(nothing, "the same again")
@@ -102,7 +105,37 @@ class Schedule:
             first, second = (self._made(nothing, "under fixed seeds") for _ in range(2))
         return _Base(nothing, first, second)
 
+    def _less_bounded(self, first: RunReport, phase: str, options: Options) -> RunReport:
+        """The program as it is under other options, which stay where its error was one of the bounds."""
+        before, self._options = self._options, options
+        other = self._made(self._variant(()), phase)
+        if other.ended_well or not other.failure or str(other.failure) != str(first.failure):
+            return other
+        self._options = before
+        return first
+
     # --- fixes -------------------------------------------------------------------------------------------------------
+
+    def _of_loaded(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
+        """No run is made for fixes in files that the program does not load: of several programs, each has its own."""
+        judged_by = self._grouped if base.first.ended_well else self._one_by_one
+        own = self._loaded(units, [base.first, base.second])
+        self._about += runs_for(own) - runs_for(units)
+        found = judged_by(own, base)
+        further = self._loaded(units, [judged.run for judged in found])
+        if any(unit not in own for unit in further):  # a cured program comes further
+            own = [unit for unit in units if unit in own or unit in further]
+            found = judged_by(own, base)
+        reason = "the program does not load the changed file"
+        if base.first.failure is not None:
+            reason = f"the program ends before it loads the changed file: {base.first.failure}"
+        judgement = Judgement(VerdictName.NOT_RUN, reason)
+        return [*found, *(Judged(unit, judgement, base.first) for unit in units if unit not in own)]
+
+    def _loaded(self, units: Sequence[Unit], runs: Sequence[RunReport]) -> list[Unit]:
+        """The units of which a run has loaded a file."""
+        files = {path for run in runs for path in run.files}
+        return [unit for unit in units if any(self._within(edit.path) in files for edit in unit.edits)]
 
     def _grouped(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
         """Fixes after which evaluations give something else are not run with those after which they may not."""
@@ -132,7 +165,16 @@ class Schedule:
         held = None
         if contract_of(unit.code).holds and after.ended_well and base.first.ended_well:
             held = self._pair(base, variant, "with the parameters held", hold=True)
-        return self._judged(unit, base, variant, after, seeds, held)
+        result = self._judged(unit, base, variant, after, seeds, held)
+        if result.judgement.name is not VerdictName.REGRESSED:
+            return result
+        again = self._made(variant, f"with {unit.findings[0].code} once more")
+        if contract_of(unit.code).steers and again.ended_well:
+            held = self._pair(base, variant, "with the parameters held", hold=True)
+        return _confirmed(
+            self._judged(unit, base, variant, after, seeds, held, again),
+            self._judged(unit, base, variant, again, seeds, held, after),
+        )
 
     def _pair(self, base: _Base, variant: Variant, phase: str, **changed: Any) -> tuple[RunReport, RunReport]:
         options = replace(self._options, **changed)
@@ -141,7 +183,7 @@ class Schedule:
     def _one_by_one(self, units: Sequence[Unit], base: _Base) -> list[Judged]:
         """The program raises as it is: a fix may need the others before it shows what it does."""
         found = [self._alone(unit, base) for unit in units]
-        if len(units) == 1 or all(judged.run.ended_well for judged in found):
+        if len(units) < 2 or all(judged.run.ended_well for judged in found):
             return found
         everything = self._variant(units)
         after = self._made(everything, "with all fixes")
@@ -165,8 +207,9 @@ class Schedule:
         if len(good) < 2:
             return found
         after = self._made(self._variant(good), "with all fixes together")
-        worse = not after.ended_well or (has_nan(after) and not has_nan(base.first))
-        if not worse or not base.first.ended_well:
+        if not base.first.ended_well or _is_late(after):
+            return found
+        if after.ended_well and (has_nan(base.first) or not has_nan(after)):
             return found
         evidence = (Evidence("ends", base.first.status, after.status),)
         if after.status == "killed":
@@ -197,6 +240,7 @@ class Schedule:
         after: RunReport,
         seeds: Sequence[tuple[RunReport, RunReport]] = (),
         held: tuple[RunReport, RunReport] | None = None,
+        twice: RunReport | None = None,
     ) -> Judged:
         comparison = Comparison(
             base.first,
@@ -208,6 +252,7 @@ class Schedule:
             seeds,
             held,
             alone=len(variant.units) == len(base.variant.units) + 1,
+            twice=twice,
         )
         return Judged(unit, judge(unit, comparison), after)
 
@@ -229,7 +274,7 @@ class _Base:
     second: RunReport
 
 
-_BAD = (VerdictName.REGRESSED, VerdictName.PREMISE_ABSENT, VerdictName.CANNOT_RUN)
+_BAD = (VerdictName.REGRESSED, VerdictName.PREMISE_ABSENT, VerdictName.CANNOT_RUN, VerdictName.NOT_RUN)
 
 
 def _is_clean(base: _Base, after: RunReport, *, keeps: bool) -> bool:
@@ -238,6 +283,20 @@ def _is_clean(base: _Base, after: RunReport, *, keeps: bool) -> bool:
     counts = [(len(r.backwards), len(r.forwards)) for r in (base.first, after)]
     same = after.ended_well and comparison.same_training and counts[0] == counts[1]
     return same and not (keeps and (comparison.other_outputs() or comparison.other_prints()))
+
+
+def _confirmed(once: Judged, twice: Judged) -> Judged:
+    """What two runs with a fix show alike: one that the machine ended, or a printed time, is no regression."""
+    if once.judgement.name is twice.judgement.name:
+        return once
+    worse = once if once.judgement.name is VerdictName.REGRESSED else twice
+    reason = f"in one of two runs: {worse.judgement.reason}"
+    return replace(worse, judgement=Judgement(VerdictName.INCONCLUSIVE, reason, worse.judgement.evidence))
+
+
+def _is_late(run: RunReport) -> bool:
+    """Whether a run ended because its time was over, which may be the machine's doing."""
+    return run.timed_out or (run.status == "killed" and not run.died)
 
 
 def _may_be_cured(run: RunReport) -> bool:

@@ -70,6 +70,12 @@ class Session:
         name = f"run{next(self._numbers)}"
         texts = {self._within(path): self._encode(path, text) for path, text in variant.texts.items()}
         root = self._sandbox.variant(name, texts)
+        try:
+            return self._run_in(root, variant, options, further)
+        finally:
+            self._sandbox.discard(root)
+
+    def _run_in(self, root: Path, variant: Variant, options: Options, further: Mapping[str, Any]) -> RunReport:
         failed = self._prepared(root)
         if failed is not None:
             return RunReport(status="crashed", failure=failed)
@@ -83,6 +89,7 @@ class Session:
         limits = asdict(recipe.limits)
         if options.batch is not None:
             limits["batch"] = options.batch
+        limits["evaluating"] = options.evaluating
         return {
             "v": 1,
             "script": str(root / recipe.script),
@@ -124,8 +131,9 @@ class Session:
                 self._sandbox.kill(process)
                 return Failure("PrepareFailed", f"{' '.join(command)}: no end after {_PREPARE_SECONDS:.0f} s", None)
             if process.returncode:
-                last = output.decode("utf-8", "replace").strip().splitlines()[-1:] or [""]
-                return Failure("PrepareFailed", f"{' '.join(command)}: code {process.returncode}: {last[0]}", None)
+                last = output.decode("utf-8", "replace").strip().splitlines()[-1:]
+                told = ": ".join((f"{' '.join(command)}: exit code {process.returncode}", *last))
+                return Failure("PrepareFailed", told, None)
         return None
 
 

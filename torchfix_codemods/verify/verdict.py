@@ -5,6 +5,9 @@ Could it run? Did both end well? Did the changed lines run? Is the program the s
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,6 +18,9 @@ from torchfix_codemods.verify.model import VERIFIED, Evidence, VerdictName
 from torchfix_codemods.verify.runs import Failure, RunReport
 from torchfix_codemods.verify.units import Unit
 
+#: Errors of what is written in a program, or of versions of what it uses.
+_NO_SETTING_HELPS = ("NameError", "UnboundLocalError", "AttributeError", "TypeError", "NotImplementedError")
+
 
 def cause_of(run: RunReport) -> str:
     """Why a program cannot be run at all, with what would help; "" where it can."""
@@ -22,10 +28,7 @@ def cause_of(run: RunReport) -> str:
     if run.ended_well or run.worked:
         return ""
     if failure is None:
-        if run.status == "killed" and not run.timed_out and run.why:
-            return f"it ends before any model runs: {run.why} ({_keys('args', 'memory')})"
-        late = f"nothing was trained or evaluated before the time limit ({_keys('seconds')})"
-        return late if run.status != "exit" else ""
+        return _unsaid_cause(run)
     if failure.kind in ("ModuleNotFoundError", "ImportError"):
         return _import_cause(failure)
     if failure.kind == "SystemExit":
@@ -34,15 +37,40 @@ def cause_of(run: RunReport) -> str:
         return f"Python refuses the text: {failure}"
     if failure.kind == "PrepareFailed":
         return f"a command of prepare fails: {failure.message}"
+    if failure.kind == "NoDevice":
+        return f"{failure.message} (--device cpu-redirect runs it on the CPU)"
     if refused := [what for kind, what, _ in run.notes if kind == "blocked"]:
         return f"the sandbox refused: {refused[-1]}; then {failure} ({_keys('files', 'args')})"
     if failure.kind in ("FileNotFoundError", "NotADirectoryError"):
-        return f"{failure} ({_keys('files', 'prepare', 'args')})"
+        return f"{failure} ({_file_keys(failure)})"
     if "allocate memory" in failure.message or failure.kind in ("MemoryError", "OutOfMemoryError"):
         return f"it wants more memory than it is given: {failure} ({_keys('memory', 'args')})"
     if failure.kind == "EOFError":
         return f"it asks for input: {failure} ({_keys('args')})"
+    if failure.kind in _NO_SETTING_HELPS:
+        return (
+            f"before any model ran: {failure} (to be repaired in the program, or for older versions {_keys('python')})"
+        )
     return f"before any model ran: {failure} ({_keys('args', 'files', 'env')})"
+
+
+def _unsaid_cause(run: RunReport) -> str:
+    """Why a run without an exception ended before a model ran."""
+    if run.status == "exit":
+        return ""
+    if run.status == "killed" and run.signal_number and not run.overdue:
+        return f"killed by {_signal_name(run.signal_number)} before any model ran ({_keys('memory', 'args')})"
+    if run.status == "killed" and not run.overdue:
+        return "it ended without a word before any model ran (a program that ends its parent does)"
+    return f"nothing was trained or evaluated before the time limit ({_keys('seconds')})"
+
+
+def _signal_name(number: int) -> str:
+    """`SIGSEGV`; the number for a signal that has no name here."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _import_cause(failure: Failure) -> str:
@@ -62,6 +90,14 @@ def _keys(*names: str) -> str:
     *others, last = (f"{name} = ..." for name in names)
     listed = f"{', '.join(others)} or {last}" if others else last
     return f"{listed} in [tool.torchfix.verify]"
+
+
+def _file_keys(failure: Failure) -> str:
+    """What helps where a file is missing; one that is there outside of the copy only has to be named."""
+    named = re.search(r"'(/[^']+)'$", failure.message)
+    if named is not None and os.path.exists(named[1]):
+        return f'runs see only their copy of the project: files = ["{named[1]}"] in [tool.torchfix.verify] shows it'
+    return _keys("files", "prepare", "args")
 
 
 def _exit_cause(run: RunReport) -> str:
@@ -122,19 +158,18 @@ def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
     """The pair of ends: new crashes regress, two crashes say nothing, and one that went must be the rule's own."""
     before, after = comparison.before, comparison.after
     evidence = (Evidence("ends", _ending(before), _ending(after)),)
-    late = after.status == "killed" or (after.timed_out and not before.timed_out)
+    late = (after.status == "killed" and not after.died) or (after.timed_out and not before.timed_out)
     if before.ended_well and after.ended_well and not late:
         return None
     if before.ended_well:
-        if late:
+        if late:  # may be the machine's doing
             return Judgement(VerdictName.INCONCLUSIVE, "the changed program did not end within its time", evidence)
         return Judgement(VerdictName.REGRESSED, f"it raises now: {_ending(after)}", evidence)
     if not after.ended_well:
         another = after.failure is not None and not _is_same_failure(before.failure, after.failure)
         if another and _progress(after) < _progress(before):
             return Judgement(VerdictName.REGRESSED, f"it raises earlier now: {_ending(after)}", evidence)
-        reason = f"it ends with an error before and after: {_ending(after)}"
-        return Judgement(VerdictName.INCONCLUSIVE, reason, evidence)
+        return Judgement(VerdictName.INCONCLUSIVE, _both_fail(before, after), evidence)
     failure = before.failure
     if failure is None or not (failure.kind == "SyntaxError" or _is_own(contract, failure, comparison)):
         reason = "an error is gone that is not the one of this rule"
@@ -146,6 +181,12 @@ def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
 def _progress(run: RunReport) -> int:
     """How far a run came, in backwards and steps: a fix may take forwards away."""
     return len(run.backwards) + len(run.steps)
+
+
+def _both_fail(before: RunReport, after: RunReport) -> str:
+    """A program may count on all that a loop makes: what was cut short is said, it may be the error's cause."""
+    told = f"it ends with an error before and after: {_ending(after)}"
+    return f"{told} (loops were cut short: try larger --inner and --outer)" if before.cuts else told
 
 
 def _is_own(contract: Contract, failure: Failure, comparison: Comparison) -> bool:
@@ -165,6 +206,8 @@ def _is_own(contract: Contract, failure: Failure, comparison: Comparison) -> boo
 def _ending(run: RunReport) -> str:
     if run.failure is not None:
         return str(run.failure)
+    if run.status == "killed":
+        return f"killed by {_signal_name(run.signal_number)}" if run.signal_number and not run.overdue else "killed"
     return f"{run.status} ({run.why})" if run.why else run.status
 
 
@@ -175,7 +218,9 @@ def _not_exercised(unit: Unit, before: RunReport, after: RunReport) -> Judgement
         reason = f"nothing was trained or evaluated in the run ({_keys('args')})"
         return Judgement(VerdictName.NOT_EXERCISED, reason)
     further = f"; loops were cut short ({_keys('inner', 'outer')})" if before.cuts else ""
-    return Judgement(VerdictName.NOT_EXERCISED, f"the changed lines never ran{further}")
+    return Judgement(
+        VerdictName.NOT_EXERCISED, f"the changed lines never ran ({_keys('args')}, or another script){further}"
+    )
 
 
 def _noise(contract: Contract, comparison: Comparison) -> Judgement | None:
@@ -209,6 +254,7 @@ _TOLD = {
     "amp": "mixed precision off",
     "batch": "{}",
     "loader": "{}",
+    "loop": "{}: the program needs them",
     "redirect": "CUDA redirected to the CPU: {}",
     "blocked": "the sandbox refused {}",
     "seed": "overridden: {}",

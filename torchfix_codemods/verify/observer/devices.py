@@ -7,12 +7,16 @@ REDIRECT = "cpu-redirect"
 WANTED = ("auto", CUDA, REDIRECT)
 
 
+class NoDevice(ValueError):
+    """The device that was asked for is not there."""
+
+
 def choose(wanted):
     """The device of a run: "cuda" with a usable GPU, else "cpu-redirect", for which `redirect.install` is called next.
 
     `wanted` is auto, cuda or cpu-redirect. Asking for a GPU initialises CUDA, which a later fork doesn't survive: call
-    it in the process that runs the program. Raises ValueError, with one line for people, for another word and for a
-    GPU that isn't usable.
+    it in the process that runs the program. Raises ValueError for another word and `NoDevice`, with one line for
+    people, for a GPU that isn't usable.
     """
     if wanted not in WANTED:
         raise ValueError(f"unknown device '{wanted}', expected one of: {', '.join(WANTED)}")
@@ -22,7 +26,7 @@ def choose(wanted):
     if trouble is None:
         return CUDA
     if wanted == CUDA:
-        raise ValueError("device cuda is not usable: " + trouble)
+        raise NoDevice("device cuda is not usable: " + trouble)
     return REDIRECT
 
 
@@ -37,7 +41,7 @@ def told(chosen, counts):
 
 
 def memory():
-    """The most memory that tensors had since the last reset, in bytes, by GPU: {"cuda:0": 123}.
+    """The most memory that tensors had in bytes, by GPU: {"cuda:0": 123}.
 
     None is "not observed": no GPU, CUDA never used, or a torch that can't tell.
     """
@@ -45,23 +49,6 @@ def memory():
     if ask is None or not _initialised():
         return None
     return {f"cuda:{index}": int(ask(index)) for index in range(torch.cuda.device_count())}
-
-
-def reset_memory():
-    """Begin to measure anew. Does nothing where nothing is measured."""
-    reset = getattr(torch.cuda, "reset_peak_memory_stats", getattr(torch.cuda, "reset_max_memory_allocated", None))
-    if reset is None or not _initialised():
-        return
-    for index in range(torch.cuda.device_count()):
-        reset(index)
-
-
-def synchronised_rerun_env():
-    """The environment for one more run after an error that CUDA reports late, at another line than its cause.
-
-    Such a message contains "CUDA kernel errors might be asynchronously reported".
-    """
-    return {"CUDA_LAUNCH_BLOCKING": "1"}
 
 
 def _initialised():

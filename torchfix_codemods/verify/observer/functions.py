@@ -145,23 +145,22 @@ class Functions:
     def _dropping(self, original, args, kwargs):
         given = _argument(args, kwargs, 2, "training")
         alpha = original.__name__.startswith(("alpha", "feature"))  # off unless told
-        probability = _argument(args, kwargs, 1, "p")
-        active = (not alpha if given is None else bool(given)) and probability != 0
-        self._dropped(active)
+        self._dropped((not alpha if given is None else bool(given)), _argument(args, kwargs, 1, "p"))
         return original(*args, **kwargs)
 
     def _dropping_natively(self, original, args, kwargs):
-        self._dropped(bool(_argument(args, kwargs, 2, "train")) and _argument(args, kwargs, 1, "p") != 0)
+        self._dropped(bool(_argument(args, kwargs, 2, "train")), _argument(args, kwargs, 1, "p"))
         return original(*args, **kwargs)
 
     def _attending(self, original, args, kwargs):
         probability = _argument(args, kwargs, 4, "dropout_p")
         if probability:
-            self._dropped(True)
+            self._dropped(True, probability)
         return original(*args, **kwargs)
 
-    def _dropped(self, active):
-        """Whether the mode of the module around agrees is what the rules ask."""
+    def _dropped(self, asked, probability):
+        """Whether the mode of the module around agrees is what the rules ask; with a probability of 0 it is unknown."""
+        active = None if probability == 0 else asked
         current = self.recorder.current
         if active and current is not None:
             current["drop"] += 1

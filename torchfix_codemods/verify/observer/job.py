@@ -24,6 +24,7 @@ class Job:
         self.fixed_seeds = bool(given.get("fixed_seeds", False))
         self.inner = int(limits.get("inner", 4))
         self.outer = int(limits.get("outer", 2))
+        self.evaluating = int(limits.get("evaluating", 0))  # at least so far goes a loop in which nothing is trained
         self.steps = int(limits.get("steps", 64))
         self.forwards = int(limits.get("forwards", 2000))
         self.seconds = float(limits.get("seconds", 60))

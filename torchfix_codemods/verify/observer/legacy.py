@@ -122,7 +122,8 @@ def _subtract_masks(used):
 
 
 def _match_targets(used):
-    """`nn.BCELoss` of (N, 1) and a target of N: as many values, taken in their order."""
+    """`nn.BCELoss` of (N, 1) and a target of N: as many values, taken in their order. And `criterion(scores, y[i])`
+    of the scores of one item: a vector's element was a vector of one."""
     functional = torch.nn.functional
     genuine = functional.binary_cross_entropy
 
@@ -132,6 +133,19 @@ def _match_targets(used):
     retry(
         functional, "binary_cross_entropy", "different to the input size", matched, used, "BCE target of another shape"
     )
+
+    _match_one_target(used, "cross_entropy")
+    _match_one_target(used, "nll_loss")
+
+
+def _match_one_target(used, name):
+    genuine = getattr(torch.nn.functional, name)
+
+    def matched(input, target, *args, **kwargs):
+        return genuine(input, target.reshape(1), *args, **kwargs)
+
+    message = "Expected input batch_size (1) to match target batch_size (0)"
+    retry(torch.nn.functional, name, message, matched, used, "target without dimensions")
 
 
 def _load_objects(used):

@@ -112,6 +112,9 @@ class Bounds:
         loop.trains |= self.recorder.trained - loop.trained > loop.inner
         if loop.worked < (job.outer if loop.holds_loop and not loop.trains else job.inner):
             return False
+        if loop.worked < job.evaluating and self.recorder.trained == loop.started:
+            self.recorder.notes("loop", f"up to {job.evaluating} iterations where nothing is trained")
+            return False
         if loop.name not in self._cut:
             self._cut.add(loop.name)
             self.recorder.stream.event("cut", loop=loop.name, n=loop.worked)
@@ -152,6 +155,7 @@ class Rewriter:
         """The code of a file. Raises `SyntaxError` as its own text does."""
         tree = ast.parse(self._prepare(raw), filename)
         path = (self._recorder.relative(filename) or "").replace(os.sep, "/")
+        self._recorder.stream.event("file", path=path)
         marks = self._recorder.job.marks.get(path)
         if marks:
             _mark(tree, marks)

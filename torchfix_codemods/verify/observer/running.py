@@ -37,18 +37,18 @@ class Run:
         self.recorder = Recorder(job, stream, self.notes)
         self.backwards = Backwards(self.recorder)
         self.functions = Functions(self.recorder)
-        self.device = "cpu"
+        self.device = ""  # not chosen yet
         self._warned = {}
         self._cause = None  # where the value was computed on which a backward failed, when anomalies are looked for
         self._told = False
 
     def execute(self):
         """Run the program, and tell how it ended. Exceptions of the program end here."""
-        os.environ.update(self.job.env)
-        os.chdir(self.job.cwd)
-        rewriter = self._prepare()
         status, why, error = "finished", None, None
         try:
+            os.environ.update(self.job.env)
+            os.chdir(self.job.cwd)
+            rewriter = self._prepare()
             with torch.autograd.set_detect_anomaly(self.job.anomaly, **self._check_nan()):
                 self._program(rewriter)
         except StopRun as stop:
@@ -88,7 +88,7 @@ class Run:
             rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
             warnings=[[*key, count] for key, count in self._warned.items()],
             notes=self.notes.told(),
-            device=devices.told(self.device, self.notes.told()),
+            device=devices.told(self.device, self.notes.told()) if self.device else "",
         )
         for output in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):

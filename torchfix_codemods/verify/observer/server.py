@@ -83,14 +83,14 @@ def _child(job, descriptor, reading, writing):
 
 def _drained(child, reading, deadline):
     """The end of what a child prints, until it ends or its time is over; and whether it had to be killed."""
-    output, killed = b"", False
+    output, killed, sources = b"", False, [reading]
     while True:
-        ready, _, _ = select.select([reading], [], [], 0.05)
+        ready, _, _ = select.select(sources, [], [], 0.05)
         if ready:
             piece = os.read(reading, 65536)
             output = (output + piece)[-_TAIL:]
-            if not piece:
-                return output, killed
+            if not piece:  # it may have closed its output, and go on
+                sources = []
         elif _has_ended(child):
             return output, killed
         if time.monotonic() > deadline and not killed:

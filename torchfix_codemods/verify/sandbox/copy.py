@@ -6,6 +6,7 @@ symbolic links to the original, which is read-only in the sandbox.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -26,6 +27,7 @@ _LARGE_FILE = 20 * _MIB
 _LARGE_FOLDER = 200 * _MIB
 _MANY_FILES = 2000  # a folder of so many files without a program among them is data, whatever its size
 _MOST_FILES, _MOST_BYTES = 20_000, 2048 * _MIB
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _CODE = (".py", ".pyi", ".ipynb")
 
 
@@ -173,7 +175,9 @@ def _copy_file(source: str, goal: str) -> None:
     try:
         shutil.copyfile(source, goal)
         status = os.stat(source)
-    except OSError:
+    except OSError as error:
+        if error.errno in _NO_ROOM:  # the rest would be missing for no reason that a run could tell
+            raise
         return
     os.utime(goal, ns=(status.st_atime_ns, status.st_mtime_ns))
     os.chmod(goal, stat.S_IMODE(status.st_mode) | 0o600)

@@ -65,21 +65,11 @@ def environment(base: Mapping[str, str], sandbox_folder: Path, extra: Mapping[st
     """The environment of a run: the allowed part of `base`, the sandbox's own, and over both what the user sets.
 
     Names that sound secret are left out even where their kind is allowed (CONDA_TOKEN). PYTHONPATH stays, because
-    without it a program may not find its packages: see `moved_path` for the part that points into the project.
+    without it a program may not find its packages; the observer leads its part in the project to the copy.
     """
     kept = {name: value for name, value in base.items() if _is_allowed(name)}
     folders = {name: str(sandbox_folder / below) for name, below in _FOLDERS.items()}
     return {**_found_below_home(base), **kept, **folders, **_QUIET, **extra}
-
-
-def moved_path(value: str, project: Path, variant: Path) -> str:
-    """A search path (as in PYTHONPATH) with its entries in `project` moved to `variant`: a run must import the copy."""
-    real = os.path.realpath(project)
-    moved = []
-    for entry in value.split(os.pathsep):
-        below = os.path.relpath(os.path.realpath(entry), real) if os.path.isabs(entry) else os.pardir
-        moved.append(entry if below.split(os.sep)[0] == os.pardir else os.path.normpath(os.path.join(variant, below)))
-    return os.pathsep.join(moved)
 
 
 def _is_allowed(name: str) -> bool:

@@ -107,6 +107,10 @@ class Sandbox:
         put(variant, texts)
         return variant
 
+    def discard(self, variant: Path) -> None:
+        """Delete a copy whose run is over, with what the run left beside it: many copies would fill the disk."""
+        _delete(variant.parent.parent)
+
     def start(
         self,
         argv: Sequence[str],
