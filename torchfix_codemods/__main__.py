@@ -13,10 +13,11 @@ def main() -> None:
         sys.exit(print_version())
     try:
         from torchfix_codemods.cli.main import run
-    except KeyboardInterrupt:  # the imports take long enough for a Ctrl-C
+
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:  # during the imports, which take long enough, or a second one while the first is told
         sys.stderr.write("interrupted\n")
         sys.exit(130)
-    sys.exit(run(sys.argv[1:]))
 
 
 if __name__ == "__main__":

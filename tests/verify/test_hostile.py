@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -165,3 +167,22 @@ def test_each_program_is_judged(judged: dict[str, Any], name: str):
 
 def test_each_fix_is_run_by_the_program_that_reaches_it(judged: dict[str, Any]):
     assert {run["script"]: run["runs"] for run in judged["runs"]} == {f"{n}.py": 3 for n in (*OUTSIDE, "zharmless")}
+
+
+def test_a_second_interrupt_leaves_nothing_behind(tmp_path: Path):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "main.py").write_text(PROGRAM.format(original="", attack="", end="time.sleep(30)"))
+    (tmp_path / "temporary").mkdir()
+    env = {**os.environ, "TMPDIR": str(tmp_path / "temporary"), "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "torchfix_codemods", "verify", "main.py"]
+    with subprocess.Popen(command, cwd=tmp_path / "project", env=env, stderr=subprocess.PIPE, text=True) as program:
+        limit = time.monotonic() + 60
+        while not list((tmp_path / "temporary").glob("*/inside/*/some/work/project/main.py")):
+            assert time.monotonic() < limit and program.poll() is None
+            time.sleep(0.05)
+        for _ in range(3):
+            program.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        _, errors = program.communicate(timeout=60)
+    assert (program.returncode, errors.strip().splitlines()[-1]) == (130, "interrupted")
+    assert not list((tmp_path / "temporary").iterdir())

@@ -209,3 +209,28 @@ told["same"] = bool((torch.load("old.pt") == x).all())
     assert {name for name, what in told.items() if what == "Blocked"} == {"outside", "path", "script"}
     assert told["inside"] == told["buffer"] == told["over a link"] == "done" and told["same"] is True
     assert guarded.outside_is_as_it_was()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_descriptors_and_proc_lead_nowhere(tmp_path: Path):
+    guarded = Guarded(tmp_path)
+    told, _ = guarded.run("""
+old = os.open(os.path.join(outside, "old"), os.O_RDONLY)
+folder = os.open(outside, os.O_RDONLY)
+own = os.open(inside, os.O_RDONLY)
+reading, writing = os.pipe()
+for name in ("/proc/self/fd/%d", "/dev/fd/%d"):
+    attempt(name, lambda: write(name % old))
+    attempt("own " + name, lambda: write(name % writing))
+attempt("root", lambda: write("/proc/self/root" + os.path.join(outside, "old")))
+attempt("folder", lambda: os.open("old", os.O_WRONLY | os.O_TRUNC, dir_fd=folder))
+attempt("own folder", lambda: os.open("new", os.O_WRONLY | os.O_CREAT, dir_fd=own))
+attempt("mode", lambda: os.fchmod(old, 0o777))
+attempt("own mode", lambda: os.fchmod(os.open("new", os.O_RDWR), 0o600))
+attempt("pipe mode", lambda: os.fchmod(writing, 0o600))
+attempt("null", lambda: write("/dev/null"))
+attempt("name", lambda: write("/proc/self/comm"))
+""")
+    done = {name for name, what in told.items() if what == "done"}
+    assert done == {"own /proc/self/fd/%d", "own /dev/fd/%d", "own folder", "own mode", "pipe mode", "null", "name"}
+    assert guarded.outside_is_as_it_was()

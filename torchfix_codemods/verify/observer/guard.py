@@ -77,6 +77,7 @@ def arm(writable, note, contained=False, homes=()):
     """
     guard = _Guard(writable, note, contained, homes)
     guard.watch_torch()
+    guard.watch_folders()
     sys.addaudithook(guard.look)
 
 
@@ -140,6 +141,19 @@ class _Guard:
             if original is not None:
                 owner.save = self.checked(original)
 
+    def watch_folders(self):
+        """The event of `os.open` does not tell the folder that a path is relative to."""
+        original = os.open
+
+        @functools.wraps(original)
+        def checked_open(path, flags, mode=0o777, *, dir_fd=None):
+            if dir_fd is not None and flags & _WRITE:
+                self.content(path, "write", dir_fd, keep=not flags & os.O_TRUNC)
+            return original(path, flags, mode, dir_fd=dir_fd)
+
+        os.supports_dir_fd.add(checked_open)
+        os.open = checked_open
+
     def checked(self, save):
         @functools.wraps(save)
         def checked_save(obj, f, *args, **kwargs):
@@ -178,17 +192,15 @@ class _Guard:
 
     def contents(self, event, arguments):
         folder = _CONTENTS[event]
-        if not isinstance(arguments[0], int):
-            self.content(arguments[0], event[3:], -1 if folder is None else arguments[folder])
+        path = _path_of(arguments[0]) if isinstance(arguments[0], int) else arguments[0]  # `pipe:[1]`: no file of ours
+        self.content(path, event[3:], -1 if folder is None else arguments[folder])
 
     def content(self, path, what, folder=-1, keep=True):
         """Refuse to change what `path` leads to, if that is outside."""
         full = _absolute(path, folder)
-        if _is_below_any(full, _DEVICES):
-            return
         self.detach(full, keep)
-        place = os.path.realpath(full)
-        if not self.allows(place):
+        place = os.path.realpath(full)  # /proc/self/fd and /proc/self/root lead anywhere
+        if not self.allows(place) and not _is_below(place, f"/proc/{os.getpid()}"):
             self.refuse(what, place)
 
     def detach(self, path, keep=True):
