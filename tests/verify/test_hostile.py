@@ -103,7 +103,7 @@ def test_what_a_run_left_is_gone_before_the_next(programs: Programs):
 
 
 def test_the_death_of_a_run_is_told(programs: Programs):
-    assert programs.run(text("dies")).why == "signal 9"
+    assert programs.run(text("dies")).signal_number == 9
 
 
 # --- by the command line, in the strongest sandbox of this machine ----------------------------------------------------

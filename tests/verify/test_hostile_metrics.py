@@ -49,7 +49,7 @@ def judged(programs: Programs, fix: object, after: str, rows: str = "torch.arang
 @pytest.mark.parametrize("after", [SCHEDULE, "for g in optimizer.param_groups: g['weight_decay'] = value"])
 def test_a_schedule_that_follows_the_evaluation(programs: Programs, after: str):
     name, reason = judged(programs, RIGHT, after)
-    assert name == "INCONCLUSIVE" and "steers the training" in reason
+    assert name == "CHANGED_AS_INTENDED" and "steer the training" in reason
 
 
 def test_an_early_stop_that_follows_the_evaluation(programs: Programs):
@@ -76,4 +76,4 @@ def test_a_call_that_is_not_seen_is_no_proof_of_absence(programs: Programs):
     fix = change("TFC301", ("def evaluate():\n", "def evaluate():\n    net.eval()\n"))
     quiet = text.replace("+ 0.1 * (net(x[rows]) - targets(x[rows])).square().mean()", "")
     (found,) = judge_all(programs, quiet, [fix])
-    assert (found.judgement.name.value, found.judgement.reason) == ("INCONCLUSIVE", "no evaluation was seen in the run")
+    assert (found.judgement.name.value, found.judgement.reason) == ("NOT_EXERCISED", "nothing is evaluated in the run")

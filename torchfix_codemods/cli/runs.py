@@ -59,7 +59,7 @@ def program_arguments() -> tuple[str, ...] | None:
 def _interruptible() -> Iterator[None]:
     """What ends us politely (a closed terminal, a cancelled job) ends as Ctrl-C does: the sandbox is cleared away.
 
-    Once: who presses twice would have half of it left.
+    Once, until we end: who presses twice would have half of it left.
     """
     names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows lacks the last
     numbers = [number for name in names if (number := getattr(signal, name, None)) is not None]
@@ -73,8 +73,9 @@ def _interruptible() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            for number, handler in former.items():
+                signal.signal(number, handler)
 
 
 def verified(

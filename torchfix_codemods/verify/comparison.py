@@ -61,6 +61,23 @@ class Comparison:
         return distance if distance <= _GPU_NOISE else 0.0
 
     @property
+    def steered(self) -> bool:
+        """Whether training differs only in how its optimizers are set, or in when it ends.
+
+        The same losses and gradients lead to other parameters, or to no further step: a schedule or an early stop that
+        follows what evaluations give.
+        """
+        pairs = list(zip(self.before.steps, self.after.steps, strict=False))
+        first = next((number for number, (a, b) in enumerate(pairs) if a.crc != b.crc), len(pairs))
+        if first == len(pairs) and len(self.before.steps) == len(self.after.steps):
+            return False
+        used = sum(step.backwards for step, _ in pairs[: first + 1])
+        losses = ([backward.loss for backward in run.backwards[:used]] for run in (self.before, self.after))
+        return all(a.norm == b.norm for a, b in pairs[: first + 1]) and not any(
+            a != b for a, b in zip(*losses, strict=False)
+        )
+
+    @property
     def countable(self) -> bool:
         """Whether how much was seen is the program's doing, and not that of a time limit."""
         return not (self.before.timed_out or self.again.timed_out or self.after.timed_out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torchfix_codemods.verify.comparison import Comparison, has_nan
 from torchfix_codemods.verify.model import Evidence, VerdictName
@@ -39,6 +39,14 @@ def changed_training(comparison: Comparison, evidence: tuple[Evidence, ...]) -> 
     if more[1] > more[0]:
         return Judgement(VerdictName.REGRESSED, "other evaluations build graphs that built none", evidence)
     return None
+
+
+def doubted(comparison: Comparison, broken: Judgement) -> Judgement:
+    """A change of training after which evaluations give something else, as they should: it may follow from that."""
+    if not comparison.steered:
+        return broken
+    reason = f"what is evaluated steers the training (a schedule, an early stop): {broken.reason}"
+    return replace(broken, name=VerdictName.INCONCLUSIVE, reason=reason)
 
 
 def changed_results(comparison: Comparison, evidence: tuple[Evidence, ...]) -> Judgement | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torchfix_codemods.verify.comparison import Comparison, share
-from torchfix_codemods.verify.invariants import Judgement, both, changed_training, less_training, not_seen
+from torchfix_codemods.verify.invariants import Judgement, both, changed_training, doubted, less_training, not_seen
 from torchfix_codemods.verify.model import Evidence, VerdictName
 from torchfix_codemods.verify.runs import Call, Forward, RunReport
 
@@ -24,7 +24,8 @@ def evaluation_mode(comparison: Comparison) -> Judgement:
         return Judgement(VerdictName.REGRESSED, "training runs in evaluation mode now", evidence)
     steered = _is_steered(comparison)
     if broken := (less_training if steered else changed_training)(comparison, evidence):
-        return broken
+        # First it is asked whether training is the same while the parameters are held.
+        return broken if comparison.held is None else doubted(comparison, broken)
     if not before:
         return not_seen("nothing is evaluated in the run", evidence)
     if not _training(before):

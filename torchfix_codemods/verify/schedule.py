@@ -212,7 +212,7 @@ class Schedule:
         if after.ended_well and (has_nan(base.first) or not has_nan(after)):
             return found
         evidence = (Evidence("ends", base.first.status, after.status),)
-        if after.status == "killed":
+        if after.status == "killed" and not after.died:
             judgement = Judgement(VerdictName.INCONCLUSIVE, "the run with all fixes together was killed", evidence)
         else:
             reason = f"together the fixes make it worse: {after.failure or after.status}"

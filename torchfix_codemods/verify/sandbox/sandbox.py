@@ -7,11 +7,9 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from glob import glob
 from pathlib import Path
@@ -80,10 +78,9 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with _uninterrupted():
-            for program in self._programs:
-                self.kill(program)
-            _delete(self.apart)
+        for program in self._programs:
+            self.kill(program)
+        _delete(self.apart)
 
     def variant(self, name: str, texts: Mapping[str, bytes]) -> Path:
         """A fresh copy of the project with the files of `texts` (posix paths relative to the project) replaced.
@@ -180,19 +177,6 @@ class Sandbox:
             hide=tuple(path for path in _hidden() if not Path(path).is_relative_to(self.folder)),
             devices=self._devices,
         )
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """No Ctrl-C while we tidy up: people press it twice."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, former)
 
 
 def _is_caps(path: str) -> bool:
