@@ -79,7 +79,7 @@ def test_probe(layer: str, guard: str, outside: Path):
 @pytest.mark.parametrize("layer", NAMES)
 def test_probe_as_an_ordinary_user(layer: str, tmp_path_factory: pytest.TempPathFactory):
     """With a Python and a folder that this user can read; the layers are probed again for this user."""
-    folder = Path("/var/tmp/torchfix-probe-nobody")
+    folder = Path(f"/var/tmp/torchfix-probe-nobody-{layer}-{os.getpid()}")
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(HOST.parents[2] / "torchfix_codemods", folder / "torchfix_codemods")
     shutil.copytree(HOST.parent, folder / "tests" / "verify")
