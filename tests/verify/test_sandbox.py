@@ -292,7 +292,7 @@ def test_nothing_runs_on_when_the_host_is_killed(layer: str, project: Path):
     line = [sys.executable, "-c", HOST_THAT_DIES, str(project), layer]
     run = subprocess.run(line, capture_output=True, text=True, cwd=HOST.parents[2])
     folder, *family = run.stdout.split()
-    shutil.rmtree(folder)
+    shutil.rmtree(Path(folder).parent)
     limit = time.monotonic() + 10
     while (left := [pid for pid in family if is_alive(int(pid))]) and time.monotonic() < limit:
         time.sleep(0.05)
@@ -317,7 +317,7 @@ def test_descriptors_and_the_next_run_survive_a_program_that_deletes_everything(
             0,
             "['main.py'] True\n",
         )
-    assert not sandbox.folder.exists()
+    assert not sandbox.apart.exists()
     assert (project / "main.py").read_text() == "print('original')\n"
 
 
@@ -330,7 +330,7 @@ def test_the_folder_goes_even_if_it_is_locked(project: Path):
         (variant / "folder" / "file").write_text("x")
         for path in (variant / "folder" / "file", variant / "folder", variant):
             path.chmod(0)
-    assert not sandbox.folder.exists()
+    assert not sandbox.apart.exists()
     assert (project.parent / "data").stat().st_mode & 0o777 == 0o755
 
 
