@@ -139,7 +139,7 @@ def _is_same_failure(one: Failure | None, other: Failure | None) -> bool:
 
 
 def _before_the_same_crash(unit: Unit, contract: Contract, comparison: Comparison) -> Judgement | None:
-    """What is seen until a program ends with one and the same error before and after, where that is enough.
+    """What is seen until a program ends with one and the same error before and after: told, and never a success.
 
     Old programs train, evaluate, and raise when they save a picture. What isn't seen by then might have come later.
     """
@@ -151,7 +151,9 @@ def _before_the_same_crash(unit: Unit, contract: Contract, comparison: Compariso
     seen = _undoubted(contract.judge(comparison), comparison)
     if seen.name not in VERIFIED and seen.name is not VerdictName.REGRESSED:
         return None
-    return replace(seen, reason=f"{seen.reason} (until it ends, before and after, with {before.failure})")
+    name = VerdictName.INCONCLUSIVE if seen.name in VERIFIED else seen.name
+    reason = f"it ends with an error before and after, {before.failure}; until there: {seen.reason}"
+    return replace(seen, name=name, reason=reason)
 
 
 def _crashes(contract: Contract, comparison: Comparison) -> Judgement | None:
@@ -257,6 +259,7 @@ _TOLD = {
     "blocked": "the sandbox refused {}",
     "seed": "overridden: {}",
     "terminal": "a terminal was pretended",
+    "program": "it started {}",
 }
 
 
