@@ -2,6 +2,8 @@
 
     python scripts/bench.py [--packages timm fairseq transformers] [--archives DIR] [--rounds 3] [--output FILE.json]
 
+With `--archives` every archive of that folder is read, whatever `--packages` says.
+
 Prints ratios of medians (with the smallest and the largest ratio of a round): processor time, wall time, peak memory of
 the largest process; the share of each stage of our own run; and growth, which is processor time per megabyte against
 that of half of the files. Ratios of processor time hold on a busy machine, those of wall time do not.
