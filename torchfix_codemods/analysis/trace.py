@@ -123,11 +123,21 @@ class ModeSet:
 
 @dataclass(frozen=True, eq=False)
 class OptimizerStep:
-    """`optimizer.step()`."""
+    """`optimizer.step()`, or the `step` of anything else (a scaler, a scheduler); `given` are its arguments."""
 
     place: Place
     context: Context
     optimizer: Value
+    given: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class GradientsCleared:
+    """`owner.zero_grad()`, or a write to `.grad` of the owner's parameters (or of the owner itself, a tensor)."""
+
+    place: Place
+    context: Context
+    owner: Value
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +200,19 @@ class Construction:
     value: Value
 
 
-Event = ModelCall | Backward | ModeSet | OptimizerStep | LossCall | Use | ApiCall | Escape | Construction | VolatileFlag
+Event = (
+    ModelCall
+    | Backward
+    | ModeSet
+    | OptimizerStep
+    | GradientsCleared
+    | LossCall
+    | Use
+    | ApiCall
+    | Escape
+    | Construction
+    | VolatileFlag
+)
 
 
 @dataclass(eq=False)

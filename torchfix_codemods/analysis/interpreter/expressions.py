@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchfix_codemods.analysis.interpreter import tensors
+from torchfix_codemods.analysis.interpreter import clearing, tensors
 from torchfix_codemods.analysis.interpreter.state import Frame, super_of
 from torchfix_codemods.analysis.trace import Use, place_of
 from torchfix_codemods.analysis.values import (
@@ -119,6 +119,7 @@ def call(m: Machine, node: ast.Call, frame: Frame) -> Value:
         elif isinstance(spread := force(value), Mapping):
             kwargs |= {str(k): v for k, v in spread.items}
     if isinstance(callee, FunctionRef | ClassRef | Bound) or not isinstance(force(callee), Const):
+        clearing.note_call(m, callee, receiver, node, frame)
         frame.receiver = (node, receiver) if receiver is not None else None
         return m.call(callee, tuple(args), kwargs, node, frame)
     return Unknown("call of a constant")

@@ -18,9 +18,11 @@ from torchfix_codemods.analysis.values import (
     ClassRef,
     Const,
     External,
+    FunctionRef,
     Instance,
     ListOf,
     Mapping,
+    Partial,
     Sequence,
     Site,
     Tensor,
@@ -337,7 +339,7 @@ def call_module_method(
     """A method that torch gives to modules and optimizers. None where it isn't one of those."""
     if isinstance(instance.cls, External) and is_optimizer(instance.cls.name):
         if name == "step":
-            m.emit(OptimizerStep(place_of(frame.file.path, node), frame.context, instance), frame)
+            step(m, instance, args, kwargs, node, frame)
         return Unknown(f"optimizer.{name}()")
     if not m.is_module_instance(instance):
         return None
@@ -360,6 +362,15 @@ def call_module_method(
     if name == "forward" and isinstance(instance.cls, External):
         return call_external_instance(m, instance, args, kwargs, node, frame)
     return Unknown(f"module.{name}()")
+
+
+def step(m: Machine, optimizer: Value, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame) -> None:
+    """`optimizer.step()`. One that gets a closure runs it: the backward pass is in there."""
+    given = (*args, *kwargs.values())
+    for value in given:
+        if isinstance(value, FunctionRef | Partial):
+            m.call(value, (), {}, node, frame)
+    m.emit(OptimizerStep(place_of(frame.file.path, node), frame.context, optimizer, given), frame)
 
 
 def copied(m: Machine, value: Value, node: ast.Call, frame: Frame) -> Value:

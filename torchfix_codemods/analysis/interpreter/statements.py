@@ -12,7 +12,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis.facts import TryStar, imported
-from torchfix_codemods.analysis.interpreter import containers, expressions, grad_modes, loops, modules, stores, tensors
+from torchfix_codemods.analysis.interpreter import (
+    clearing,
+    containers,
+    expressions,
+    grad_modes,
+    loops,
+    modules,
+    stores,
+    tensors,
+)
 from torchfix_codemods.analysis.interpreter.state import Frame, State, merge_envs, merge_states
 from torchfix_codemods.analysis.trace import Context, Escape, place_of
 from torchfix_codemods.analysis.values import (
@@ -97,6 +106,7 @@ def run(m: Machine, node: ast.stmt, frame: Frame) -> bool:
             frame.globals = frame.globals | set(node.names)
         case ast.Delete():
             for target in node.targets:
+                clearing.note_target(m, target, frame)
                 if isinstance(target, ast.Subscript):
                     _delete_item(m, target, frame)
         case ast.Assert():
@@ -166,6 +176,7 @@ def _bind_name(m: Machine, name: str, value: Value, frame: Frame) -> None:
 
 def _assign_attribute(m: Machine, target: ast.Attribute, value: Value, frame: Frame) -> None:
     receiver = force(expressions.evaluate(m, target.value, frame))
+    clearing.note_target(m, target, frame)
     m.set_attribute(receiver, target.attr, value, frame)
     stores.attribute_stored(m, receiver, target, value, frame)
     escape(m, value, target, frame, "attribute", target.attr)
@@ -176,6 +187,7 @@ def _assign_attribute(m: Machine, target: ast.Attribute, value: Value, frame: Fr
 def _assign_item(m: Machine, target: ast.Subscript, value: Value, frame: Frame) -> None:
     container = expressions.evaluate(m, target.value, frame)
     expressions.evaluate(m, target.slice, frame)
+    clearing.note_target(m, target, frame)
     key = target.slice.value if isinstance(target.slice, ast.Constant) else None
     for option in options(container):
         match option:

@@ -30,7 +30,7 @@ from torchfix_codemods.analysis.interpreter.tensors import (
     item_of,
     volatile_in,
 )
-from torchfix_codemods.analysis.trace import Backward, Escape, OptimizerStep, place_of
+from torchfix_codemods.analysis.trace import Backward, Escape, place_of
 from torchfix_codemods.analysis.values import (
     NO_CALLS,
     NONE,
@@ -452,7 +452,7 @@ def _duck_method(
         grad_modes.enter_context(m, args[0], node.args[0], frame)
         return args[0]
     if name == "step":
-        m.emit(OptimizerStep(place_of(frame.file.path, node), frame.context, receiver), frame)
+        modules.step(m, receiver, args, kwargs, node, frame)
         return Unknown("step()")
     if name in api.SAME_OBJECT and identities(receiver):
         return receiver
