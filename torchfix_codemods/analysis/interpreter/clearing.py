@@ -1,4 +1,4 @@
-"""Where gradients are cleared: `optimizer.zero_grad()`, `model.zero_grad()`, and writing to the `.grad` of parameters."""
+"""Where gradients are cleared: `optimizer.zero_grad()`, `model.zero_grad()`, writes to the `.grad` of parameters."""
 
 from __future__ import annotations
 
