@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from torchfix_codemods.analysis.facts import Imported
 from torchfix_codemods.analysis.outline import imports_of, without_comments
-from torchfix_codemods.analysis.project import MODULE_CLASSES, Project
-from torchfix_codemods.analysis.torch_api import STAR_NAMES, canonical
+from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.torch_api import STAR_NAMES, canonical, is_module_base
 
 MAX_DEPTH = 8
 KEPT_TEXTS = 64
@@ -221,8 +221,7 @@ def _split(bases: str) -> list[str]:
 
 def is_module_name(name: str) -> bool:
     """Whether a dotted name from outside is a class of modules, as `Project.is_module` has it."""
-    name = canonical(name)
-    return name in MODULE_CLASSES or name.startswith(("torch.nn.", "torchvision.models."))
+    return is_module_base(canonical(name))
 
 
 def bare_names(project: Project) -> BareNames:

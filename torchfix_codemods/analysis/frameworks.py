@@ -145,6 +145,38 @@ TOOLS = {
     "Fabric": ((*_LIGHTNING, "lightning_fabric", "lightning_lite"), ("Fabric", "LightningLite")),
 }
 
+
+@dataclass(frozen=True)
+class Trainer:
+    """A class or function of a framework that trains the models it gets: when made (or called), or by a method.
+
+    `reads` says that somebody gets the numbers that a model puts out, other than through methods of the user's class.
+    `leaves_eval` are the methods after which a model may be in evaluation mode although it was in training mode; None
+    where that may be at any time.
+    """
+
+    framework: str
+    packages: tuple[str, ...]
+    names: re.Pattern[str]
+    reads: bool = True
+    leaves_eval: frozenset[str] | None = None
+
+    def is_named(self, name: str) -> bool:
+        """Whether a dotted name is one of these classes or functions."""
+        return name.partition(".")[0] in self.packages and self.names.fullmatch(name.rpartition(".")[2]) is not None
+
+
+TRAINERS = (
+    # fit, validate and test end with a call of train() on the module, predict doesn't.
+    Trainer("Lightning", _LIGHTNING, re.compile("Trainer"), reads=False, leaves_eval=frozenset(["predict"])),
+    Trainer("transformers", ("transformers",), re.compile(r"(?:Seq2Seq)?Trainer")),
+    Trainer("fastai", ("fastai", "fastai2"), re.compile(r"Learner|\w+_learner")),
+    Trainer("composer", ("composer",), re.compile("Trainer")),
+    Trainer("ignite", ("ignite",), re.compile(r"create_supervised_(?:trainer|evaluator)|supervised_\w+_step\w*")),
+    Trainer("skorch", ("skorch",), re.compile(r"NeuralNet\w*")),
+    Trainer("catalyst", ("catalyst",), re.compile(r"I?(?:\w*Supervised)?Runner")),
+)
+
 _MANUAL = re.compile(
     r"\bautomatic_optimization\b[^\n=]*=[ \t]*False|def automatic_optimization\(self\)[^:]*:\s+return False"
     r"|\.manual_backward\("
@@ -211,6 +243,13 @@ def tool_of(project: Project, cls: ClassRef | External) -> str:
         if any(n.partition(".")[0] in packages and n.rpartition(".")[2] in classes for n in names):
             return tool
     return ""
+
+
+def trainer_of(project: Project, cls: ClassRef | External) -> Trainer | None:
+    """The trainer of a framework that a class (or function) is or derives from."""
+    lineage = project.lineage(cls) if isinstance(cls, ClassRef) else (cls,)
+    names = [base.name for base in lineage if isinstance(base, External)]
+    return next((trainer for trainer in TRAINERS for name in names if trainer.is_named(name)), None)
 
 
 def frameworks_in(text: str) -> frozenset[str]:

@@ -17,6 +17,7 @@ from torchfix_codemods.analysis.trace import (
     Backward,
     Construction,
     Context,
+    Entrusted,
     Escape,
     ModelCall,
     ModeSet,
@@ -27,6 +28,7 @@ from torchfix_codemods.analysis.trace import (
 from torchfix_codemods.analysis.values import (
     Bound,
     Choice,
+    ClassRef,
     Const,
     External,
     Instance,
@@ -116,7 +118,11 @@ class Phases:
     def optimised(self, model: Value) -> bool | None:
         """Whether an optimizer of the program holds parameters of the model; None where that is not clear."""
         held, clear = self._held
-        if any(self._related(identity, other) for identity in identities(model) for other in held):
+        if any(
+            self._related(identity, other) or _is_some(other, identity)
+            for identity in identities(model)
+            for other in held
+        ):
             return True
         return False if clear else None
 
@@ -132,6 +138,8 @@ class Phases:
                 owners = set(_owners_of_parameters(given)) if given is not None else set()
                 understood.append(bool(owners))
                 held |= owners
+        for _, entrusted in self.program.events(Entrusted):
+            held |= set(identities(entrusted.model))
         return held, bool(understood) and all(understood)
 
     def _related(self, one: Value | str, other: Value | str) -> bool:
@@ -159,6 +167,17 @@ class Phases:
             found = identities(event.model)
             if any(i == j or self.holds(i, j) for i in found for j in identities(model)):
                 yield trace, event
+
+
+def _is_some(held: Value | str, model: Value | str) -> bool:
+    """Whether an optimizer holds `self.parameters()` of some object of the model's class."""
+    return (
+        isinstance(held, Instance)
+        and isinstance(model, Instance)
+        and held.site is None
+        and isinstance(held.cls, ClassRef)
+        and held.cls == model.cls
+    )
 
 
 def phases_of(program: Program) -> Phases:

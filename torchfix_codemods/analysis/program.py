@@ -28,6 +28,7 @@ KEPT_WEIGHT = 20_000  # of the traces that are kept; neighbours in a folder shar
 _INTERESTING = re.compile(
     r"oftmax|igmoid|ross_?[eE]ntropy|nll_loss|NLLLoss|volatile|\.eval\(|\.train\(|\.backward\(|[lL]oader|load_state_dict"
     r"|no_grad|interpolate|[uU]psample"
+    r"|(?:training|validation|test|predict|prediction|eval)_step|compute_loss|handle_batch|\.prepare\(|\.setup\("
 )
 
 

@@ -25,12 +25,11 @@ from torchfix_codemods.analysis.facts import (
     top_level,
 )
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
-from torchfix_codemods.analysis.torch_api import STAR_NAMES
+from torchfix_codemods.analysis.torch_api import STAR_NAMES, is_module_base
 from torchfix_codemods.analysis.values import ClassRef, External, FileModule, FunctionRef
 from torchfix_codemods.findings import Skipped
 
 Definition = External | FileModule | ClassRef | FunctionRef
-MODULE_CLASSES = ("torch.nn.Module", "pytorch_lightning.LightningModule", "lightning.LightningModule")
 KEPT_TEXT = 1_500_000  # parsed characters of the trees that are kept; trees are thirty times the size of their text
 MAX_DEPTH = 20  # re-exports and bases are followed this far; deeper is a cycle
 _IMPORT_LINE = re.compile(r"\n[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+([\w., \t]+))")
@@ -432,11 +431,7 @@ class Project:
 
     def is_module(self, ref: ClassRef) -> bool:
         """Whether the class certainly derives from `torch.nn.Module`."""
-        return any(
-            isinstance(base, External)
-            and (base.name in MODULE_CLASSES or base.name.startswith(("torch.nn.", "torchvision.models.")))
-            for base in self.lineage(ref)
-        )
+        return any(isinstance(base, External) and is_module_base(base.name) for base in self.lineage(ref))
 
     def method(self, ref: ClassRef, name: str, after: ClassRef | None = None) -> FunctionRef | None:
         """The method that `name` finds on an instance (`after`: as `super()` in that class finds it)."""

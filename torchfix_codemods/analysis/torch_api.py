@@ -5,6 +5,8 @@ Names are dotted and canonical: `canonical` maps the several names of one thing 
 
 from __future__ import annotations
 
+import re
+
 _FUNCTIONAL = "torch.nn.functional."
 _NN = "torch.nn."
 
@@ -411,3 +413,26 @@ TRAINING_NAMES = (
     "attack",
     "perturb",
 )
+
+# Classes of other libraries that derive from torch.nn.Module, by the package and the pattern of their names. Whichever
+# module of the package a class is imported from, it is the same.
+_MODULE_BASES = {
+    "pytorch_lightning": re.compile(r"LightningModule"),
+    "lightning": re.compile(r"LightningModule"),
+    "transformers": re.compile(r"(?!TF|Flax|DataCollator)(?:\w*PreTrainedModel|\w+Model|\w+For[A-Z]\w+)"),
+    "torch_geometric": re.compile(r"MessagePassing"),
+    "mmcv": re.compile(r"BaseModule"),
+    "mmengine": re.compile(r"BaseModule|BaseModel"),
+    "fastai": re.compile(r"Module"),
+    "composer": re.compile(r"ComposerModel|ComposerClassifier|HuggingFaceModel"),
+    "tianshou": re.compile(r"BasePolicy"),
+    "allennlp": re.compile(r"Model"),
+}
+
+
+def is_module_base(name: str) -> bool:
+    """Whether a dotted name from outside is a class that certainly derives from `torch.nn.Module`."""
+    if name.startswith((_NN, "torchvision.models.", "torch.jit.ScriptModule")):
+        return True
+    known = _MODULE_BASES.get(name.partition(".")[0])
+    return known is not None and known.fullmatch(name.rpartition(".")[2]) is not None

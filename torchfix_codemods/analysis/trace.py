@@ -141,6 +141,15 @@ class GradientsCleared:
 
 
 @dataclass(frozen=True, eq=False)
+class Entrusted:
+    """A `model` is given to a framework, which trains it: Lightning's `trainer.fit(model)`, `Trainer(model=model)`."""
+
+    place: Place
+    context: Context
+    model: Value
+
+
+@dataclass(frozen=True, eq=False)
 class LossCall:
     """A loss that contains an activation gets `argument` with `activations` applied to it."""
 
@@ -206,6 +215,7 @@ Event = (
     | ModeSet
     | OptimizerStep
     | GradientsCleared
+    | Entrusted
     | LossCall
     | Use
     | ApiCall

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from torchfix_codemods.analysis.frameworks import Care, care_around
 from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.analysis.phases import Execution, Phases
@@ -69,18 +70,26 @@ class Regions:
         self.stepping = _stepping_places(phases)
         self.branches = {(c.place, c.detail) for c in _training_contexts(phases) if c.kind == "branch"}
 
-    def evaluation(self) -> Iterator[Region]:
-        """Every region of the file in which models are called and nothing trains, in its outermost form, in order."""
+    def evaluation(self, care: Care) -> Iterator[Region]:
+        """Every region of the file in which models are called and nothing trains, in its outermost form, in order.
+
+        Where a framework takes care of `care`, it is no business of ours.
+        """
         found: dict[int, Region] = {}
         for site in sorted(self.phases.sites.values(), key=lambda s: s.place):
             for execution in site.executions:
-                region = self.around(execution) if execution.evaluation else None
+                ours = execution.evaluation and not self.is_cared_for(execution.event.context, care)
+                region = self.around(execution) if ours else None
                 if region is not None:
                     found.setdefault(id(region.node), region).executions.append(execution)
         regions = sorted(found.values(), key=lambda r: r.node.lineno)
         for region in self._merged(regions):
             if not self._graph_leaves(region):
                 yield region
+
+    def is_cared_for(self, context: Context, care: Care) -> bool:
+        """Whether a framework that runs the code at a place takes care of `care` there."""
+        return bool(care_around(self.phases.program.project, context) & care)
 
     def around(self, execution: Execution) -> Region | None:
         """The region of one call, in this file: its function, else its outermost loop without training, else itself.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from torchfix_codemods.analysis.frameworks import Care, care_around
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS, may_have_phases
 from torchfix_codemods.analysis.phases import Execution, Phases, phases_of
@@ -36,7 +37,7 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
         return
     phases = phases_of(program_for(project, file.path))
     regions = Regions(file, phases)
-    for region in regions.evaluation():
+    for region in regions.evaluation(Care.GRADIENTS):
         if _is_reported(region, file, regions):
             yield _finding(region, file, project, regions)
     yield from _phase_loops(file, project, phases)
@@ -139,6 +140,8 @@ def _phase_loops(file: ParsedFile, project: Project, phases: Phases) -> Iterator
     """One loop body that trains in one phase and evaluates in another, with gradients on in both."""
     seen: set[int] = set()
     for found in phase_loops(file, phases):
+        if care_around(project, found.evaluated.context) & Care.GRADIENTS:
+            continue
         if found.evaluated.grad is True and id(found.loop) not in seen:
             seen.add(id(found.loop))
             yield _phase_finding(file, project, found)

@@ -19,12 +19,6 @@ from torchfix_codemods.rules._shared import is_test_code, propose
 from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC303", "functional-dropout-training")
-#: Classes of other libraries that certainly derive from `torch.nn.Module`.
-_MODULES_ELSEWHERE = (
-    *("torch.jit.ScriptModule", "torch_geometric.nn.MessagePassing", "torch_geometric.nn.conv.MessagePassing"),
-    *("transformers.PreTrainedModel", "transformers.modeling_utils.PreTrainedModel"),
-    *("mmcv.runner.BaseModule", "mmengine.model.BaseModule"),
-)
 _WRITTEN_FOR_OLD_TORCH = re.compile(r"\bvolatile\s*=\s*True|\.data\[0\]|\bVariable\(")
 _OLD_TORCH = " (this code is from before torch 1.0, when the flag was False by default: it was never trained with it)"
 
@@ -114,8 +108,6 @@ def _is_module(project: Project, ref: ClassRef, cls: ast.ClassDef) -> bool | Non
     if project.is_module(ref):
         return True
     lineage = list(project.lineage(ref))
-    if any(isinstance(base, External) and base.name in _MODULES_ELSEWHERE for base in lineage):
-        return True
     unknown = any(base is None or (isinstance(base, External) and base.name != "builtins.object") for base in lineage)
     words = {node.name for node in cls.body if isinstance(node, ast.FunctionDef)}
     words |= {node.attr for node in ast.walk(cls) if isinstance(node, ast.Attribute)}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from torchfix_codemods.analysis.frameworks import Care, care_around
 from torchfix_codemods.analysis.modes import ModeDependence, mode_dependence
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS, may_have_phases
@@ -45,7 +46,7 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     yield from (finding_of_misspelt(IDENTITY, file, program, change) for change in misspelt)
     regions = Regions(file, phases)
     done = {change.receiver for change in misspelt}
-    for region in regions.evaluation():
+    for region in regions.evaluation(Care.MODES):
         if not is_test_code(file, region.function):
             wrong = [w for w in _in_training_mode(region, regions, file, phases) if w.receiver not in done]
             if wrong:
@@ -159,7 +160,7 @@ def _phase_loops(file: ParsedFile, project: Project, phases: Phases) -> Iterator
             continue
         if any(change.mode != "train" for _, change in phases.mode_changes(event.model)):
             continue
-        if overrides_mode(project, event.model):
+        if overrides_mode(project, event.model) or care_around(project, event.context) & Care.MODES:
             continue
         seen.add(id(found.loop))
         dependence = mode_dependence(phases.program.machine, event.model)

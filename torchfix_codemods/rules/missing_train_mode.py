@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from torchfix_codemods.analysis.frameworks import Care, care_around
 from torchfix_codemods.analysis.modes import mode_dependence
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phase_gate import may_have_phases
@@ -73,6 +74,8 @@ def _stuck(phases: Phases) -> Iterator[Stuck]:
                 continue
             if phases.optimised(call.model) is False:
                 continue  # a frozen part of the loss: features, a teacher
+            if care_around(phases.program.project, call.context) & Care.MODES:
+                continue
             found = _eval_in_shared_loop(phases, execution.trace, call)
             if found is not None:
                 yield Stuck(call, *found)

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence as Seq
 
 from torchfix_codemods.analysis.facts import top_level
+from torchfix_codemods.analysis.frameworks import tool_of
 from torchfix_codemods.analysis.interpreter import expressions, grad_modes, statements
 from torchfix_codemods.analysis.interpreter.core import MAX_DEPTH, Core, Kwargs, Remembered
 from torchfix_codemods.analysis.interpreter.state import (
@@ -243,6 +244,8 @@ class Functions(Core):
         if not isinstance(annotation, ast.Name | ast.Attribute):
             return None
         cls = expressions.evaluate(self.whole, annotation, frame)
+        if isinstance(cls, External) and tool_of(self.project, cls):
+            return Instance(cls)
         return self.unknown_instance(cls) if isinstance(cls, ClassRef) and self.project.is_module(cls) else None
 
     @staticmethod

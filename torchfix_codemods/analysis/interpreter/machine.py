@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence as Seq
 
+from torchfix_codemods.analysis.frameworks import trained_result
 from torchfix_codemods.analysis.interpreter import expressions, modules, statements, tensors, torch_calls
 from torchfix_codemods.analysis.interpreter.core import Kwargs
 from torchfix_codemods.analysis.interpreter.objects import Objects
@@ -19,6 +20,7 @@ from torchfix_codemods.analysis.interpreter.state import (
 )
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.trace import (
+    Backward,
     Context,
     ModelCall,
     Trace,
@@ -34,7 +36,9 @@ from torchfix_codemods.analysis.values import (
     FunctionRef,
     Instance,
     Lazy,
+    Mapping,
     Partial,
+    Sequence,
     Super,
     Tensor,
     Unknown,
@@ -42,6 +46,7 @@ from torchfix_codemods.analysis.values import (
     calls_of,
     force,
     join,
+    options,
     with_calls,
 )
 
@@ -70,10 +75,22 @@ class Machine(Objects):
         silent = ref.name == "forward" and ref.owner is not None and self.project.is_module(ref.owner)
         frame.silent = silent
         result = self.call_function(ref, (), {}, receiver, None, frame, unknown_rest=True)
+        if trained_result(self.project, ref) and not silent:
+            self._train_on(result, ref, frame)
         if not silent:
             statements.escape(self, result, self.node_of(ref), frame, "return")
         expressions.look(self, result, self.node_of(ref), frame, "escape", f"returned by {ref.name}()")
         return self.trace
+
+    def _train_on(self, result: Value, ref: FunctionRef, frame: Frame) -> None:
+        """A framework runs `backward()` on what a step returns: the loss alone, first in a tuple, or under "loss"."""
+        for option in options(result):
+            loss = option.get("loss") if isinstance(option, Mapping) else None
+            if isinstance(option, Sequence) and option.items:
+                loss = option.items[0]
+            place = place_of(ref.path, self.node_of(ref))
+            context = Context("function", place, frame.context, function=ref)
+            self.emit(Backward(place, context, calls_of(option if loss is None else loss)), frame)
 
     def call(self, callee: Value, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame) -> Value:
         """Call any value."""

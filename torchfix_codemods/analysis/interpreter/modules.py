@@ -281,7 +281,7 @@ def set_mode(
         frame.state.modes[identity] = mode
         m.trace.module_keys.add(identity)
         for other in list(frame.state.modes):
-            if _held_by(m, other, identity):
+            if is_held_by(m, other, identity):
                 frame.state.modes[other] = mode
     overridden = any(
         isinstance(i, Instance)
@@ -293,7 +293,8 @@ def set_mode(
         m.emit(ModeSet(place_of(frame.file.path, node), frame.context, model, mode, overridden), frame)
 
 
-def _held_by(m: Machine, inner: Value | str, outer: Value | str) -> bool:
+def is_held_by(m: Machine, inner: Value | str, outer: Value | str) -> bool:
+    """Whether a module is part of another."""
     current: Value | str | None = m.owners.get(inner)
     for _ in range(10):
         if current is None:

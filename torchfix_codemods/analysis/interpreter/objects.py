@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence as Seq
 from dataclasses import replace
 
-from torchfix_codemods.analysis.interpreter import modules, statements, tensors
+from torchfix_codemods.analysis.interpreter import framework_calls, modules, statements, tensors
 from torchfix_codemods.analysis.interpreter.core import MAX_DEPTH, Kwargs
 from torchfix_codemods.analysis.interpreter.functions import Functions
 from torchfix_codemods.analysis.interpreter.state import (
@@ -65,6 +65,7 @@ class Objects(Functions):
         if module:
             frame.state.modes[instance] = "train"
         self.emit(Construction(place_of(frame.file.path, node), frame.context, instance), frame)
+        framework_calls.constructed(self.whole, instance, node, frame)
         if not module and instance not in self.attributes:
             self.attributes[instance] = {}
             method = self.project.method(cls, "__init__")
@@ -186,6 +187,8 @@ class Objects(Functions):
             return self._method_value(instance, name, method)
         else:
             missing = self._class_level(instance.cls, name)
+            if missing is None and framework_calls.passes(self.whole, instance.cls, name):
+                return Bound(instance, name)
             if missing is None and self.is_module_instance(instance):
                 return modules.module_attribute(self.whole, instance, name)
             found = missing or Unknown("attribute set elsewhere", key=f"{self.label(instance)}.{name}")

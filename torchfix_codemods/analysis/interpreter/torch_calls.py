@@ -12,6 +12,7 @@ from torchfix_codemods.analysis.interpreter import (
     builtin_calls,
     containers,
     expressions,
+    framework_calls,
     grad_modes,
     losses,
     modules,
@@ -111,7 +112,8 @@ def call_external(m: Machine, dotted: str, args: Seq[Value], kwargs: Kwargs, nod
         if name in _IMAGE_READERS:
             return _image(name, args, kwargs)
         return modules.make(m, name, args, kwargs, node, frame)
-    return _other(m, name, first, args, kwargs, node, frame)
+    found = framework_calls.made(m, name, args, kwargs, node, frame)
+    return _other(m, name, first, args, kwargs, node, frame) if found is None else found
 
 
 def _image(name: str, args: Seq[Value], kwargs: Kwargs) -> Tensor:
@@ -359,7 +361,11 @@ def call_method(m: Machine, bound: Bound, args: Seq[Value], kwargs: Kwargs, node
                 return _backward(m, receiver.calls, node, frame, _attribute_of(node), receiver.volatile, blind)
             return tensors.call_tensor_method(m, receiver, bound.name, args, kwargs, node, frame)
         case Instance():
-            found = modules.call_module_method(m, receiver, bound.name, args, kwargs, node, frame)
+            if bound.name == "backward":  # of a model that a framework wraps, of the object of a framework
+                return _backward(m, all_calls(args, kwargs), node, frame, _attribute_of(node))
+            found = framework_calls.call_method(m, receiver, bound.name, args, kwargs, node, frame)
+            if found is None:
+                found = modules.call_module_method(m, receiver, bound.name, args, kwargs, node, frame)
             if found is not None:
                 return found
             unread(m, bound.name, args, kwargs, node, frame)
@@ -436,7 +442,7 @@ def _duck_method(
     m: Machine, receiver: Value, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame
 ) -> Value | None:
     """Methods whose name says what the receiver is."""
-    if name == "backward":
+    if name in ("backward", "manual_backward"):
         attribute = _attribute_of(node)
         calls = calls_of(receiver) | all_calls(args, kwargs)
         return _backward(m, calls, node, frame, attribute)
