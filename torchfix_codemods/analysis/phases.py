@@ -6,6 +6,8 @@ A call of a model is *trained* when its output reaches a backward pass, *loose* 
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -103,8 +105,9 @@ class Phases:
         self.program = program
         keys = {key for trace in program.traces for key in trace.module_keys}
         self.sites: dict[Place, CallSite] = {}
+        training = _where_training(program)
         for trace in program.traces:
-            trained, loose = trained_ids(trace), loose_calls(trace)
+            trained, loose = trained_ids(trace), _kept_for_training(trace, training) | loose_calls(trace)
             for event in trace.events:
                 if isinstance(event, ModelCall) and self._is_model(event, keys):
                     site = self.sites.setdefault(event.place, CallSite(event.place))
@@ -250,6 +253,31 @@ def loose_calls(trace: Trace) -> dict[int, str]:
             reason = f"its output is given to {event.name}, which was not read"
         if reason:
             found |= dict.fromkeys(event.calls, reason)
+    return found
+
+
+def _where_training(program: Program) -> str:
+    """The code of the functions with a backward pass on what nobody saw coming: it may have been kept in attributes."""
+    places = {e.context.frame().place for _, e in program.events(Backward) if not e.calls and not e.attribute}
+    return "\n".join(_source_at(program, place) for place in sorted(places))
+
+
+def _source_at(program: Program, place: Place) -> str:
+    """The code of a function; for the top level of a file, the whole file."""
+    file = program.project.parse(place.path)
+    if file is None:
+        return ""
+    node = file.node_at(place[1:])
+    return file.source(node) if isinstance(node, ast.stmt | ast.expr) else file.text
+
+
+def _kept_for_training(trace: Trace, training: str) -> dict[int, str]:
+    """Model calls whose graph is put into an attribute that is used where something trains."""
+    found: dict[int, str] = {}
+    for event in trace.events:
+        kept = event.name if isinstance(event, Escape) and event.kind == "attribute" else ""
+        if kept and isinstance(event, Escape) and re.search(rf"\.{re.escape(kept)}\b", training):
+            found |= dict.fromkeys(event.calls, f"{KEPT} .{kept}, which training uses")
     return found
 
 
