@@ -139,6 +139,9 @@ HOSTS = (
     Host("allennlp", ("allennlp",), ("Model",), _cares((r"\w+", EVERYTHING)), ("forward",)),
 )
 
+#: What runs a function of the user's for each batch, and takes care of nothing in it: ignite's engine.
+_ENGINES = ("Engine", "DeterministicEngine")
+
 #: Objects whose `setup`, `prepare` or `backward` a user calls in a loop of their own: every phase is the user's.
 TOOLS = {
     "accelerate": (("accelerate",), ("Accelerator",)),
@@ -181,6 +184,10 @@ _MANUAL = re.compile(
     r"\bautomatic_optimization\b[^\n=]*=[ \t]*False|def automatic_optimization\(self\)[^:]*:\s+return False"
     r"|\.manual_backward\("
 )
+_HOOK = re.compile(
+    r"(?:training|validation|test|predict|prediction|eval|train)_|on_|before_|after_|begin_|compute_loss|create_|get_loss"
+    r"|_?handle_batch|infer|learn|forward|loss|eval_forward|one_batch|update_metric"
+)
 _IMPORTED = re.compile(r"^[ \t]*(?:from|import)[ \t]+(\w+)", re.M)
 _PACKAGES = {package: host.framework for host in HOSTS for package in host.packages} | {
     "accelerate": "accelerate",
@@ -204,6 +211,11 @@ def care_of(project: Project, function: FunctionRef) -> Care:
         return Care.NOTHING
     care = host.care_in(function.name)
     return care & ~OPTIMISATION if _is_manual(project, host, function.owner) else care
+
+
+def is_hook(project: Project, function: FunctionRef) -> bool:
+    """Whether a framework calls a function, by its name and class: then what it calls runs under the framework too."""
+    return _HOOK.match(function.name) is not None and bool(care_of(project, function))
 
 
 def care_around(project: Project, context: Context) -> Care:
@@ -233,6 +245,11 @@ def _sources(project: Project, cls: ClassRef) -> Iterator[str]:
         found = project.class_node(base) if isinstance(base, ClassRef) else None
         if found is not None:
             yield found[0].source(found[1])
+
+
+def is_engine(name: str) -> bool:
+    """Whether a dotted name is ignite's engine: what its process function returns is never trained on."""
+    return name.partition(".")[0] == "ignite" and name.rpartition(".")[2] in _ENGINES
 
 
 def tool_of(project: Project, cls: ClassRef | External) -> str:

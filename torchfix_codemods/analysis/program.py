@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from torchfix_codemods.analysis.facts import top_level
+from torchfix_codemods.analysis.frameworks import is_hook
 from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.importers import users_of
 from torchfix_codemods.analysis.interpreter.machine import Machine
@@ -28,7 +29,7 @@ KEPT_WEIGHT = 20_000  # of the traces that are kept; neighbours in a folder shar
 _INTERESTING = re.compile(
     r"oftmax|igmoid|ross_?[eE]ntropy|nll_loss|NLLLoss|volatile|\.eval\(|\.train\(|\.backward\(|[lL]oader|load_state_dict"
     r"|no_grad|interpolate|[uU]psample"
-    r"|(?:training|validation|test|predict|prediction|eval)_step|compute_loss|handle_batch|\.prepare\(|\.setup\("
+    r"|\.prepare\(|\.setup\("
 )
 
 
@@ -91,7 +92,8 @@ class Program:
         volatile = _volatile_names(text)
         for ref, node in _functions(file):
             source = file.source(node)
-            if not _INTERESTING.search(source) and not (volatile and volatile.search(source)):
+            said = _INTERESTING.search(source) or (volatile and volatile.search(source))
+            if not said and not is_hook(self.project, ref):
                 continue
             if names is not None and not names.search(source) and not (ref.owner and names.search(text)):
                 continue

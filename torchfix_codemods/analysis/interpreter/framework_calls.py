@@ -7,14 +7,15 @@ from collections.abc import Sequence as Seq
 from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis import frameworks
-from torchfix_codemods.analysis.interpreter import modules
-from torchfix_codemods.analysis.interpreter.grad_modes import HIDDEN
+from torchfix_codemods.analysis.interpreter import grad_modes, modules
 from torchfix_codemods.analysis.interpreter.state import Frame, identities
 from torchfix_codemods.analysis.trace import Entrusted, place_of
 from torchfix_codemods.analysis.values import (
     NONE,
+    Bound,
     ClassRef,
     External,
+    FunctionRef,
     Instance,
     ListOf,
     Sequence,
@@ -52,6 +53,9 @@ def made(m: Machine, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call
         return args[0]
     if frameworks.tool_of(m.project, External(name)):
         return modules.make(m, name, args, kwargs, node, frame)
+    if frameworks.is_engine(name) and args:
+        _process(m, args[0], node, frame)
+        return None
     trainer = frameworks.trainer_of(m.project, External(name))
     if trainer is None:
         return None
@@ -107,16 +111,29 @@ def entrust(m: Machine, values: Seq[Value], node: ast.Call, frame: Frame) -> Non
         _hide(m, model, frame)
 
 
+def _process(m: Machine, function: Value, node: ast.Call, frame: Frame) -> None:
+    """`Engine(step)` runs `step(engine, batch)` later, in between other engines: nobody knows in which mode."""
+    where = f"{frame.file.path}:{node.lineno}:{node.col_offset}"
+    if not any(isinstance(option, FunctionRef | Bound) for option in options(function)):
+        return
+    before = grad_modes.forget_modes(frame)
+    engine, batch = (Unknown(name, key=f"{where}:{name}") for name in ("engine", "batch"))
+    m.call(function, (engine, batch), {}, node, frame)
+    grad_modes.recall_modes(frame.state, before)
+    changed = {identity for identity, mode in frame.state.modes.items() if before.get(identity) != mode}
+    frame.state.modes |= dict.fromkeys(changed, grad_modes.HIDDEN)
+
+
 def _models(m: Machine, values: Seq[Value]) -> list[Value]:
     return [option for value in values for option in options(value) if m.is_module_instance(option)]
 
 
 def _hide(m: Machine, model: Value, frame: Frame) -> None:
     for identity in identities(model):
-        frame.state.modes[identity] = HIDDEN
+        frame.state.modes[identity] = grad_modes.HIDDEN
         for other in list(frame.state.modes):
             if modules.is_held_by(m, other, identity):
-                frame.state.modes[other] = HIDDEN
+                frame.state.modes[other] = grad_modes.HIDDEN
 
 
 def _all(given: tuple[Value, ...], node: ast.Call) -> Value:

@@ -406,7 +406,8 @@ def call_unknown(m: Machine, callee: Value, args: Seq[Value], kwargs: Kwargs, no
             return found
     key = callee.key if isinstance(callee, Unknown) else ""
     calls = all_calls(args, kwargs) | calls_of(callee)
-    if key and not all(isinstance(a, Const | External | FunctionRef) for a in (*args, *kwargs.values())):
+    spread = any(keyword.arg is None for keyword in node.keywords)  # model(**batch)
+    if key and (spread or not all(isinstance(a, Const | External | FunctionRef) for a in (*args, *kwargs.values()))):
         name = ast.unparse(node.func)[:60]
         model_handed(m, name, args, kwargs, node, frame)
         modules.look_all(m, args, node, frame, "escape", f"given to {name}, which was not read", kwargs)
