@@ -61,7 +61,8 @@ def made(m: Machine, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call
         return None
     if trainer.framework != "Lightning":
         entrust(m, [*args, *kwargs.values()], node, frame)
-    return modules.make(m, name, args, kwargs, node, frame) if trainer.leaves_eval is not None else None
+    is_class = name.rpartition(".")[2][:1].isupper()
+    return modules.make(m, name, args, kwargs, node, frame) if is_class else None
 
 
 def constructed(m: Machine, instance: Instance, node: ast.Call, frame: Frame) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis import torch_api as api
+from torchfix_codemods.analysis.frameworks import trainer_of
 from torchfix_codemods.analysis.interpreter import losses, resizing, shapes, tensors
 from torchfix_codemods.analysis.interpreter.state import Frame, identities
 from torchfix_codemods.analysis.trace import Construction, ModeSet, OptimizerStep, Use, place_of
@@ -316,11 +317,20 @@ def external_attribute(m: Machine, instance: Instance, name: str) -> Value:
     known = m.attributes.get(instance, {})
     if name in known:
         return known[name]
+    if name in ("model", "module_") and trainer_of(m.project, instance.cls) is not None:
+        return _trained_model(m, instance)
     if name in ("weight", "bias", "data", "grad"):
         return Tensor()
     if name == "module" and is_module_class(instance.cls.name):
         return instance  # a wrapper stands for what it wraps
     return Bound(instance, name)
+
+
+def _trained_model(m: Machine, trainer: Instance) -> Value:
+    """`trainer.model`, `learn.model`: what the trainer of a framework was given."""
+    given = [value for value in (*trainer.args, *(v for _, v in trainer.kwargs)) if m.is_module_instance(value)]
+    unknown = Unknown("the model of a trainer", key=f"{trainer.site}.model")
+    return dict(trainer.kwargs).get("model", given[0] if given else unknown)
 
 
 def module_attribute(m: Machine, instance: Instance, name: str) -> Value:
