@@ -155,7 +155,7 @@ def _balanced(text: bytes) -> bytes:
 
 def speaks_of_torch(raw: bytes) -> bool:
     """Whether a file names torch, or a library through which star imports give it; one in a project is enough."""
-    return b"torch" in raw or b"fastai" in raw or b"lightning" in raw
+    return any(word in raw for word in (b"torch", b"fastai", b"lightning", b"transformers", b"skorch", b"catalyst"))
 
 
 def is_candidate(raw: bytes) -> bool:
