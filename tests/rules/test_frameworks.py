@@ -581,6 +581,58 @@ print(evaluate())
     assert found(findings, text) == []
 
 
+SAMPLING = """
+import torch, torch.nn as nn
+import pytorch_lightning as pl
+
+class Model(pl.LightningModule):
+    {decorator}
+    def adapt(self, x):
+        {body}
+
+def complete(model, image):
+    model.eval()
+    for part in image:
+        print(model.adapt(part))
+
+complete(load(), torch.rand(3, 4))
+"""
+
+
+@pytest.mark.parametrize(
+    ("decorator", "body", "expected"),
+    [
+        ("", "return self.net(x)", 1),
+        ("@torch.no_grad()", "return self.net(x)", 0),
+        ("", "self.net(x).sum().backward(); return 1", 0),
+        ("", "with torch.no_grad():\n            return self.net(x)", 0),
+    ],
+)
+def test_a_method_of_a_loaded_module_is_looked_up_by_its_name(
+    decorator: str, body: str, expected: int, findings: Find
+) -> None:
+    text = SAMPLING.format(decorator=decorator, body=body).replace("    \n", "")
+    assert len(findings({"main.py": text}, eval_without_no_grad.RULE)) == expected
+
+
+def test_helpers_of_a_test_case_are_test_code(findings: Find) -> None:
+    text = """
+import unittest
+import torch, torch.nn as nn
+
+class EndToEnd({base}):
+    def run_with(self, size):
+        model = nn.Linear(4, 2)
+        model.eval()
+        total = 0
+        for x in torch.rand(3, size, 4):
+            total += model(x).sum().item()
+        assert total
+"""
+    assert found(findings, text.format(base="unittest.TestCase")) == []
+    assert [f[:6] for f in found(findings, text.format(base="object"))] == ["TFC202"]
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_bad_uses_of_frameworks_crash_nothing(rule: Rule, findings: Find) -> None:
     text = """

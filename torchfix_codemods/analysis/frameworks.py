@@ -136,6 +136,14 @@ HOSTS = (
         ("BasePolicy", "Policy", "Algorithm"),
         _cares((r"learn|_update_with_batch", Care.MODES), (r"\w+", PHASES)),
     ),
+    # AutoUnit clears, runs backward on the loss that compute_loss() returns, and steps.
+    Host(
+        "TorchTNT",
+        ("torchtnt",),
+        ("TrainUnit", "EvalUnit", "PredictUnit", "AutoUnit"),
+        _cares((r"compute_loss", EVERYTHING), (r"\w+_step|on_\w+", PHASES)),
+        ("compute_loss",),
+    ),
     Host("allennlp", ("allennlp",), ("Model",), _cares((r"\w+", EVERYTHING)), ("forward",)),
 )
 

@@ -208,12 +208,28 @@ class Regions:
         """Whether the region, or a model that it calls, computes gradients by hand."""
         if any(DIFFERENTIATES.search(self.file.source(statement)) for statement in self.statements(region)):
             return True
-        if self._stores_what_trains(region):
+        if self._stores_what_trains(region) or any(map(self._method_differentiates, region.executions)):
             return True
         models = [option for e in region.executions for option in options(e.event.model)]
         classes = [m.cls for m in models if isinstance(m, Instance) and isinstance(m.cls, ClassRef)]
         seen: set[ClassRef | FunctionRef] = set()
         return any(self._code_differentiates(cls, seen) for cls in classes)
+
+    def _method_differentiates(self, execution: Execution) -> bool:
+        """Whether a method of an object that nobody knows may compute or switch off gradients: a class here has it."""
+        event = execution.event
+        call = node_of(self.file, event.place, ast.Call) if event.place.path == self.file.path else None
+        if is_resolved(event.model) or not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+            return False
+        name = call.func.attr
+        methods = (self._source_of_method(n, name) for n in self.file.tree.body if isinstance(n, ast.ClassDef))
+        return any(DIFFERENTIATES.search(text) or "no_grad" in text for text in methods)
+
+    def _source_of_method(self, cls: ast.ClassDef, name: str) -> str:
+        found = [n for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == name]
+        return "\n".join(
+            text for n in found for text in (*map(self.file.source, n.decorator_list), self.file.source(n))
+        )
 
     def _stores_what_trains(self, region: Region) -> bool:
         """Whether the region assigns an attribute on which somebody calls `backward()` later."""

@@ -94,4 +94,7 @@ def is_test_code(file: ParsedFile, function: FunctionNode | None) -> bool:
     framework = any(word in file.text for word in ("import pytest", "import unittest", "from pytest", "from unittest"))
     if function is None:
         return in_test_file and framework
+    cls = file.enclosing_class(function)
+    if cls is not None and framework and any(ast.unparse(base).endswith("TestCase") for base in cls.bases):
+        return True
     return function.name.startswith("test") and (framework or (in_test_file and function.name.startswith("test_")))
