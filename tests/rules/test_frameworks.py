@@ -590,12 +590,12 @@ class Model(pl.LightningModule):
     def adapt(self, x):
         {body}
 
-def complete(model, image):
+def evaluate(model, image):
     model.eval()
     for part in image:
         print(model.adapt(part))
 
-complete(load(), torch.rand(3, 4))
+evaluate(load(), torch.rand(3, 4))
 """
 
 
