@@ -147,7 +147,7 @@ def _division(file: ParsedFile, window: Window) -> list[Edit]:
     statement = file.enclosing_statement(window.call)
     if isinstance(loss, ast.Name) and not _is_read_later(window, loss.id, statement):
         return verbs.insert_before(file, statement, [f"{loss.id} = {loss.id} / {window.size}"])
-    return verbs.wrap_expression(file, loss, "({}) / " + window.size)
+    return verbs.wrap_expression(file, loss, "{} / " + window.size)
 
 
 def _is_read_later(window: Window, name: str, statement: ast.stmt) -> bool:
