@@ -48,6 +48,18 @@ def is_bound_in(loop: ast.stmt, receiver: str) -> bool:
     )
 
 
+def choice(file: ParsedFile, statement: ast.stmt, lines: list[int]) -> ast.stmt:
+    """The `if` around a statement whose branches hold all of these lines, where there is one; else the statement."""
+    found: ast.AST | None = statement
+    while isinstance(found, ast.stmt | ast.excepthandler):
+        if isinstance(found, ast.If) and all(found.lineno <= n <= (found.end_lineno or 0) for n in lines):
+            return found
+        if isinstance(found, _Loop | ast.FunctionDef | ast.AsyncFunctionDef):
+            break
+        found = file.parent(found)
+    return statement
+
+
 def target(file: ParsedFile, phases: Phases, update: Update, backward: Backward, statement: ast.stmt) -> ast.stmt:
     """The statement before which to clear: the forward where one step is the whole body, else the backward pass."""
     others = {s.place for s in update.steps} - {update.step.place}

@@ -18,7 +18,9 @@ from torchfix_codemods.rules._shared import function_node, is_test_code, locatio
 from torchfix_codemods.rules._updates import order_in
 
 # Calls between clearing and step that certainly do not put gradients back.
-_HARMLESS = re.compile(r"^(?:print|len|float|int|str|logging\.\w+|logger\.\w+|log\.\w+|time\.\w+|\w+\.(?:item|append)|tqdm\.write)$")
+_HARMLESS = re.compile(
+    r"^(?:print|len|float|int|str|logging\.\w+|logger\.\w+|log\.\w+|time\.\w+|\w+\.(?:item|append)|tqdm\.write)$"
+)
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,7 @@ class Lost:
     certain: bool
 
 
-def lost_gradients(
-    identity: tuple[str, str], file: ParsedFile, project: Project, phases: Phases
-) -> Iterator[Finding]:
+def lost_gradients(identity: tuple[str, str], file: ParsedFile, project: Project, phases: Phases) -> Iterator[Finding]:
     """A finding for each clearing between a backward pass and its step."""
     groups: dict[object, list[Lost | None]] = {}
     for trace, event in phases.program.events(GradientsCleared):
@@ -47,9 +47,7 @@ def lost_gradients(
             yield _finding(identity, file, project, known[0])
 
 
-def _lost(
-    file: ParsedFile, project: Project, phases: Phases, trace: Trace, cleared: GradientsCleared
-) -> Lost | None:
+def _lost(file: ParsedFile, project: Project, phases: Phases, trace: Trace, cleared: GradientsCleared) -> Lost | None:
     frame = cleared.context.frame()
     clearing = _statement(file, cleared)
     if clearing is None or not trace.complete or is_test_code(file, function_node(file, frame)):
@@ -69,7 +67,11 @@ def _lost(
 
 
 def _own_clears(trace: Trace, cleared: GradientsCleared) -> set[object]:
-    return {e.place for e in trace.events if isinstance(e, GradientsCleared) and e.context.frame().place == cleared.context.frame().place}
+    return {
+        e.place
+        for e in trace.events
+        if isinstance(e, GradientsCleared) and e.context.frame().place == cleared.context.frame().place
+    }
 
 
 def _statement(file: ParsedFile, cleared: GradientsCleared) -> ast.stmt | None:

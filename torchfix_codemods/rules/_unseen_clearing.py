@@ -21,7 +21,9 @@ _HOOKS = re.compile(
 )
 _CLEARS = re.compile(r"zero_?grad|clear_?grad|reset_?grad|\bzero_\(\)|\.zero_grad\b|_foreach_zero_", re.I)
 # To read a gradient, for its norm or to see whether there is one, leaves it as it is.
-_GRADIENT = re.compile(r"\.grad\b(?!\s*(?:\.data|\.detach\(\))?\s*(?:\.norm\(|\.abs\(|\.mean\(|is |\.item\())|\._grad\b")
+_GRADIENT = re.compile(
+    r"\.grad\b(?!\s*(?:\.data|\.detach\(\))?\s*(?:\.norm\(|\.abs\(|\.mean\(|is |\.item\())|\._grad\b"
+)
 _READS = re.compile(r"autograd\.grad\b")
 _SUSPECT = re.compile(r"zero|clear|reset|grad|step|optim|train|backward|update|init|prepare|begin|start|before", re.I)
 
@@ -36,9 +38,7 @@ def may_be_unseen(project: Project, file: ParsedFile, update: Update, loop: ast.
     return any(_may_clear(project, file, call, receiver) for call in walk(loop) if isinstance(call, ast.Call))
 
 
-def _code(
-    project: Project, file: ParsedFile, trace: Trace, loop: ast.stmt
-) -> Iterator[tuple[ParsedFile, ast.stmt]]:
+def _code(project: Project, file: ParsedFile, trace: Trace, loop: ast.stmt) -> Iterator[tuple[ParsedFile, ast.stmt]]:
     """The loop, and the functions that were run and that the loop names."""
     yield file, loop
     said = file.source(loop)

@@ -7,7 +7,7 @@ again in the next round of an outer loop.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torchfix_codemods.analysis.frameworks import Care, care_around
@@ -26,7 +26,17 @@ from torchfix_codemods.analysis.trace import (
     Place,
     Trace,
 )
-from torchfix_codemods.analysis.values import External, FunctionRef, Instance, Partial, Unknown, Value, options
+from torchfix_codemods.analysis.values import (
+    NONE,
+    External,
+    FunctionRef,
+    Instance,
+    Partial,
+    Unknown,
+    Value,
+    join,
+    options,
+)
 from torchfix_codemods.rules._shared import node_of
 
 Happening = Backward | GradientsCleared | OptimizerStep | ModelCall
@@ -37,11 +47,14 @@ _Loop = ast.For | ast.AsyncFor | ast.While
 
 @dataclass(frozen=True)
 class Update:
-    """One `step()` of a known optimizer in a loop. `backwards` and `clears` are those of the same loop, in order."""
+    """One `step()` of a known optimizer in a loop. `backwards` and `clears` are those of the same loop, in order.
+
+    `optimizer` is one of torch's, or one of several that the program chooses from.
+    """
 
     trace: Trace
     step: OptimizerStep
-    optimizer: Instance
+    optimizer: Value
     loop: Context
     backwards: tuple[Backward, ...]
     clears: tuple[GradientsCleared, ...]
@@ -58,6 +71,10 @@ class Update:
         start = max((self.order(s) for s in before), default=())
         segment = tuple(b for b in self.backwards if start < self.order(b) < here)
         return tuple(b for b in segment if self.feeds(phases, b)) or segment
+
+    def same_steps(self) -> tuple[OptimizerStep, ...]:
+        """The steps of the same optimizer in the loop: by a scaler, say, where there is one, and without it."""
+        return tuple(s for s in self.steps if optimizer_of(s) == self.optimizer)
 
     def _has_backward_between(self, one: OptimizerStep, other: OptimizerStep) -> bool:
         return any(self.order(one) < self.order(b) < self.order(other) for b in self.backwards)
@@ -103,19 +120,21 @@ def _update(phases: Phases, trace: Trace, step: OptimizerStep) -> Update | None:
     )
 
 
-def optimizer_of(step: OptimizerStep) -> Instance | None:
-    """The one optimizer of torch that certainly takes the step, itself or by a scaler."""
+def optimizer_of(step: OptimizerStep) -> Value | None:
+    """The optimizer of torch that certainly takes the step, itself or by a scaler; it may be one of several."""
     scaled = isinstance(step.optimizer, Unknown) and step.optimizer.key.endswith("GradScaler")
     value = step.given[0] if scaled and step.given else step.optimizer
-    found = list(options(value))
-    one = found[0] if len(found) == 1 else None
-    known = isinstance(one, Instance) and isinstance(one.cls, External) and is_optimizer(one.cls.name)
-    return one if known and isinstance(one, Instance) else None
+    found = [option for option in options(value) if option != NONE]
+    return join(found) if found and all(map(_is_optimizer, found)) else None
+
+
+def _is_optimizer(value: Value) -> bool:
+    return isinstance(value, Instance) and isinstance(value.cls, External) and is_optimizer(value.cls.name)
 
 
 def is_scaled(step: OptimizerStep) -> bool:
     """Whether a scaler takes the step: `scaler.step(optimizer)`."""
-    return not isinstance(step.optimizer, Instance) and bool(step.given)
+    return isinstance(step.optimizer, Unknown) and bool(step.given)
 
 
 def has_closure(step: OptimizerStep) -> bool:
@@ -132,8 +151,8 @@ def _in_loop(context: Context, place: Place) -> bool:
     return any(c.kind == "loop" and c.place == place for c in context.chain())
 
 
-def _makes(event: object, optimizer: Instance) -> bool:
-    return isinstance(event, Construction) and event.value == optimizer
+def _makes(event: object, optimizer: Value) -> bool:
+    return isinstance(event, Construction) and event.value in options(optimizer)
 
 
 def order_in(event: Happening, stop: Place) -> Order:
@@ -160,10 +179,16 @@ def is_method(project: Project, backward: Backward) -> bool:
     return node.func.attr == "backward" and not node.args
 
 
-def owners(optimizer: Instance) -> set[Value | str]:
+def owners(optimizer: Value) -> set[Value | str]:
     """The models whose parameters an optimizer holds; nothing where that was not understood."""
-    given = optimizer.argument(0, "params")
-    return set(owners_of_parameters(given)) if given is not None else set()
+    found: set[Value | str] = set()
+    for option in options(optimizer):
+        given = option.argument(0, "params") if isinstance(option, Instance) else None
+        held = set(owners_of_parameters(given)) if given is not None else set()
+        if not held:
+            return set()
+        found |= held
+    return found
 
 
 def related(phases: Phases, identity: Value | str, others: set[Value | str]) -> bool:
@@ -171,23 +196,23 @@ def related(phases: Phases, identity: Value | str, others: set[Value | str]) -> 
     return any(identity == o or phases.holds(o, identity) or phases.holds(identity, o) for o in others)
 
 
-def may_clear(phases: Phases, cleared: GradientsCleared, optimizer: Instance) -> bool:
+def may_clear(phases: Phases, cleared: GradientsCleared, optimizer: Value) -> bool:
     """Whether clearing may reach the optimizer's parameters: unless both are known, and apart."""
     mine = owners(optimizer)
     for option in options(cleared.owner):
         theirs = _cleared_models(phases, option)
-        if option == optimizer or not mine or not theirs:
+        if option in options(optimizer) or not mine or not theirs:
             return True
         if any(related(phases, identity, mine) for identity in theirs):
             return True
     return False
 
 
-def clears_all(phases: Phases, cleared: GradientsCleared, optimizer: Instance) -> bool:
+def clears_all(phases: Phases, cleared: GradientsCleared, optimizer: Value) -> bool:
     """Whether it certainly clears all parameters of the optimizer."""
     found = list(options(cleared.owner))
     if len(found) != 1:
-        return False
+        return cleared.owner == optimizer
     mine = owners(optimizer)
     theirs = _cleared_models(phases, found[0])
     is_whole = bool(mine) and all(any(o == t or phases.holds(t, o) for t in theirs) for o in mine)
@@ -196,7 +221,7 @@ def clears_all(phases: Phases, cleared: GradientsCleared, optimizer: Instance) -
 
 def _cleared_models(phases: Phases, owner: Value) -> set[Value | str]:
     """The models whose gradients are cleared; nothing where that is not known."""
-    if isinstance(owner, Instance) and isinstance(owner.cls, External) and is_optimizer(owner.cls.name):
+    if _is_optimizer(owner):
         return owners(owner)
     return {owner} if phases.program.machine.is_module_instance(owner) else set()
 
@@ -204,6 +229,15 @@ def _cleared_models(phases: Phases, owner: Value) -> set[Value | str]:
 def branches(event: Happening, stop: Place) -> frozenset[tuple[Place, str]]:
     """The branches between an event and the loop: what has to hold for it to happen."""
     return frozenset((c.place, c.detail) for c in _until(event.context, stop) if c.kind == "branch")
+
+
+def conditions(events: Sequence[Happening], stop: Place) -> frozenset[tuple[Place, str]] | None:
+    """What has to hold for one of the events to happen: both sides of an `if` are no condition. None if they differ."""
+    found = [branches(event, stop) for event in events]
+    sides = {pair for each in found for pair in each}
+    whole = {place for place, detail in sides if detail == "0" and (place, "1") in sides}
+    left = {frozenset(pair for pair in each if pair[0] not in whole) for each in found}
+    return left.pop() if len(left) == 1 else None
 
 
 def inner_loops(event: Happening, stop: Place) -> list[Context]:

@@ -27,6 +27,7 @@ class Window:
     modulo: ast.BinOp
     size: str
     backward: Backward
+    several: bool  # the backward pass stands in both branches of an `if`
     call: ast.Call  # of the backward pass
     step: ast.stmt
     name: str  # of the optimizer, "" where it has none
@@ -56,9 +57,10 @@ def _window(file: ParsedFile, project: Project, phases: Phases, update: Update) 
         return None
     condition = _condition(file, update)
     modulo = _modulo(condition.test) if condition is not None else None
-    step = _updates.statement_in(project, update.step, frame)
-    if condition is None or modulo is None or step is None or not _is_size(modulo.right):
+    if condition is None or modulo is None or not _is_size(modulo.right):
         return None
+    end = update.step.place.line
+    step = next(s for s in condition.body if s.lineno <= end <= (s.end_lineno or s.lineno))
     own = update.own(phases)
     backward = own[-1] if own else None
     call = node_of(file, backward.place, ast.Call) if backward is not None else None
@@ -67,22 +69,25 @@ def _window(file: ParsedFile, project: Project, phases: Phases, update: Update) 
     if _in(condition, [b.place.line for b in update.backwards if b.place.path == file.path]):
         return None  # a loss of its own in every n-th round: that of a generator
     name = _updates.optimizer_text(project, update, frame)
-    return Window(update, loop, condition, modulo, file.source(modulo.right), backward, call, step, name)
+    several = len({b.place for b in own}) > 1
+    return Window(update, loop, condition, modulo, file.source(modulo.right), backward, several, call, step, name)
 
 
 def _is_plain(update: Update, own: tuple[Backward, ...]) -> bool:
-    """Whether one backward pass runs in every round, in the function of the loop."""
+    """Whether a backward pass runs in every round, in the function of the loop."""
     stop, frame = update.loop.place, update.step.context.frame()
-    one = len({b.place for b in own}) == 1 and own[0].context.frame() is frame
-    around = _updates.branches(own[0], stop) < _updates.branches(update.step, stop)
-    return one and around and not _updates.inner_loops(own[0], stop)
+    here = all(b.context.frame().place == frame.place and not _updates.inner_loops(b, stop) for b in own)
+    around = _updates.conditions(own, stop)
+    return here and around is not None and around < _updates.branches(update.step, stop)
 
 
 def _condition(file: ParsedFile, update: Update) -> ast.If | None:
-    """The innermost `if` around the step, inside the loop, in whose body it stands."""
-    around = next((c for c in update.step.context.chain() if c.kind in ("branch", "loop", "function")), None)
-    node = node_of(file, around.place) if around is not None and around.kind == "branch" else None
-    return node if isinstance(node, ast.If) and around is not None and around.detail == "0" else None
+    """The `if` with a `%`, around the step and inside the loop, in whose body the step stands."""
+    for place, detail in _updates.branches(update.step, update.loop.place):
+        node = node_of(file, place)
+        if isinstance(node, ast.If) and detail == "0" and _modulo(node.test) is not None:
+            return node
+    return None
 
 
 def _modulo(test: ast.expr) -> ast.BinOp | None:

@@ -141,6 +141,8 @@ def _not_divided(file: ParsedFile, project: Project, window: Window) -> Finding:
 def _division(file: ParsedFile, window: Window) -> list[Edit]:
     """`loss = loss / n`; `(loss / n).backward()` where the loss is looked at afterwards, or has no name."""
     assert isinstance(window.call.func, ast.Attribute)
+    if window.several:
+        raise verbs.CannotRewrite("the backward pass stands in more than one place")
     loss = window.call.func.value
     if isinstance(loss, ast.Call) and isinstance(loss.func, ast.Attribute) and loss.func.attr == "scale" and loss.args:
         loss = loss.args[0]
@@ -164,14 +166,21 @@ def _loses_the_rest(file: ParsedFile, window: Window) -> bool:
     test = window.condition.test
     if not isinstance(window.loop, ast.For) or not isinstance(test, ast.Compare | ast.UnaryOp):
         return False  # `or i + 1 == len(loader)` takes care of it
-    if window.condition.orelse or len(window.update.steps) > 1 or _counter(window) is None:
+    others = [s for s in window.update.steps if not _is_inside(window.condition, s.place.line)]
+    if window.condition.orelse or others or _counter(window) is None:
         return False
     last = window.loop.end_lineno or window.loop.lineno
     return not any(
-        s.place.path == file.path and s.place.line > last and s.context.frame().place == window.update.loop.frame().place
+        s.place.path == file.path
+        and s.place.line > last
+        and s.context.frame().place == window.update.loop.frame().place
         for s in window.update.trace.events
         if type(s) is type(window.update.step)
     )
+
+
+def _is_inside(condition: ast.If, line: int) -> bool:
+    return condition.lineno <= line <= (condition.end_lineno or condition.lineno)
 
 
 def _counter(window: Window) -> tuple[str, ast.expr] | None:

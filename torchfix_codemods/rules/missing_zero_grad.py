@@ -46,6 +46,7 @@ class Missing:
 
     update: Update
     backward: Backward
+    seldom: bool  # the step is taken in some rounds only, or applies what an inner loop adds up
     statement: ast.stmt
     receiver: str
     outside: tuple[GradientsCleared, ...]  # what clears them between two rounds of an outer loop, or once
@@ -77,7 +78,10 @@ def _missing_in(file: ParsedFile, project: Project, phases: Phases, update: Upda
         return None
     outside = [c for c in _clears(update) if _updates.may_clear(phases, c, update.optimizer)]
     doubt = _doubt(project, phases, update, own, loop, bool(outside))
-    return Missing(update, own[0], statement, receiver, tuple(outside), update.clears, doubt)
+    if len({b.place for b in own}) > 1 and _updates.branches(own[0], update.loop.place):
+        statement = places.choice(file, statement, [b.place.line for b in own])
+    seldom = _steps_seldom(update, own)
+    return Missing(update, own[0], seldom, statement, receiver, tuple(outside), update.clears, doubt)
 
 
 def _in(loop: tuple[ParsedFile, ast.stmt], update: Update) -> tuple[ParsedFile, Update, ast.stmt]:
@@ -100,7 +104,7 @@ def _doubt(
     stop = update.loop.place
     if any(_updates.inner_loops(b, stop) for b in own):
         return "several backward passes are added up for each step"
-    if any(_updates.branches(b, stop) != _updates.branches(update.step, stop) for b in own):
+    if _updates.conditions(own, stop) != _updates.conditions(update.same_steps(), stop):
         return "the step and the backward pass depend on different conditions"
     if update.clears:
         return "other gradients are cleared in the loop"
@@ -138,16 +142,16 @@ def _finding(file: ParsedFile, project: Project, phases: Phases, found: Missing)
         _message(found, name),
         list(_steps(project, found)),
         TITLE,
-        None if _steps_seldom(found) else build,
+        None if found.seldom else build,
         "where the gradients have to be cleared depends on what is meant to be added up",
     )
 
 
-def _steps_seldom(found: Missing) -> bool:
-    """Whether the step is taken in some rounds only, or applies what an inner loop adds up."""
-    stop = found.update.loop.place
-    own = _updates.branches(found.backward, stop)
-    return own != _updates.branches(found.update.step, stop) or bool(_updates.inner_loops(found.backward, stop))
+def _steps_seldom(update: Update, own: tuple[Backward, ...]) -> bool:
+    stop = update.loop.place
+    found = _updates.conditions(own, stop)
+    differs = found is None or found != _updates.conditions(update.same_steps(), stop)
+    return differs or any(_updates.inner_loops(b, stop) for b in own)
 
 
 def _message(found: Missing, name: str) -> str:
