@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.trace import Backward, Context, GradientsCleared, OptimizerStep, Trace
+from torchfix_codemods.analysis.trace import Backward, Context, GradientsCleared, OptimizerStep, Place, Trace
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import _updates
@@ -66,21 +66,22 @@ def _lost(file: ParsedFile, project: Project, phases: Phases, trace: Trace, clea
     return Lost(backward, cleared, step, first, clearing, certain)
 
 
-def _own_clears(trace: Trace, cleared: GradientsCleared) -> set[object]:
-    return {
-        e.place
-        for e in trace.events
-        if isinstance(e, GradientsCleared) and e.context.frame().place == cleared.context.frame().place
-    }
+def _own_clears(trace: Trace, cleared: GradientsCleared) -> set[Place]:
+    """The places of the same function that clear."""
+    own = cleared.context.frame().place
+    events = (event for event in trace.events if isinstance(event, GradientsCleared))
+    return {event.place for event in events if event.context.frame().place == own}
 
 
 def _statement(file: ParsedFile, cleared: GradientsCleared) -> ast.stmt | None:
     """`x.zero_grad()` as a statement of its own."""
     node = node_of(file, cleared.place)
     statement = file.enclosing_statement(node) if node is not None else None
-    written = statement.value if isinstance(statement, ast.Expr) else None
-    is_call = isinstance(written, ast.Call) and isinstance(written.func, ast.Attribute)
-    return statement if is_call and file.source(written).rpartition("(")[0].endswith("zero_grad") else None
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="zero_grad"))):
+            return statement
+        case _:
+            return None
 
 
 def _next_step(
@@ -126,7 +127,7 @@ def _last_backward(
 
 
 def _conditions(event: Backward | GradientsCleared, frame: Context) -> list[tuple[object, str]]:
-    around = []
+    around: list[tuple[object, str]] = []
     for context in event.context.chain():
         if context.place == frame.place and context.kind == frame.kind:
             break

@@ -10,7 +10,7 @@ from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.trace import GradientsCleared
+from torchfix_codemods.analysis.trace import GradientsCleared, OptimizerStep
 from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
@@ -42,7 +42,7 @@ def _findings(file: ParsedFile, project: Project, phases: Phases, window: Window
     clears = list(window.clears(phases))
     every_round = [cleared for cleared, in_window in clears if not in_window]
     if every_round:
-        if len(every_round) == len(clears) == 1 and _is_every_round(window, every_round[0]):
+        if len({c.place for c, _ in clears}) == 1 and all(_is_every_round(window, c) for c in every_round):
             yield _cleared_too_often(file, project, window, every_round[0])
         return
     if not clears:
@@ -169,14 +169,9 @@ def _loses_the_rest(file: ParsedFile, window: Window) -> bool:
     others = [s for s in window.update.steps if not _is_inside(window.condition, s.place.line)]
     if window.condition.orelse or others or _counter(window) is None:
         return False
-    last = window.loop.end_lineno or window.loop.lineno
-    return not any(
-        s.place.path == file.path
-        and s.place.line > last
-        and s.context.frame().place == window.update.loop.frame().place
-        for s in window.update.trace.events
-        if type(s) is type(window.update.step)
-    )
+    last, frame = window.loop.end_lineno or window.loop.lineno, window.update.loop.frame().place
+    steps = (event for event in window.update.trace.events if isinstance(event, OptimizerStep))
+    return not any(s.context.frame().place == frame and s.place.line > last for s in steps)
 
 
 def _is_inside(condition: ast.If, line: int) -> bool:
