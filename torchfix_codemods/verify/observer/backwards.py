@@ -124,6 +124,7 @@ class Optimizers:
         kind.zero_grad = zero_grad
 
     def _before(self, optimizer, args, kwargs):
+        self._watch.begin_step(optimizer)
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         gradients = [p.grad.detach() for p in parameters if p.grad is not None]
         if self.recorder.job.hold:

@@ -28,20 +28,26 @@ class Gradients:
     def end(self, place):
         """A backward pass has ended; `place` is where the program called it."""
         for optimizer, account in self._watched():
-            if has_gradients(optimizer):
+            if not account.stepping and has_gradients(optimizer):
                 account.waiting.append(place)
+
+    def begin_step(self, optimizer):
+        """A step begins: what its closure computes is used at once."""
+        account = self._optimizers.get(optimizer)
+        if account is not None:
+            account.stepping = True
 
     def step(self, optimizer, empty):
         """What is told of a step: backward passes since the gradients were clear and since the step before, and how
         many were cleared unused (of those, how many at a place whose others are used)."""
         account = self._optimizers.get(optimizer)
-        if account is None or self.recorder.steps > _STEPS:
+        if account is None:
             return {}
         if empty:
             account.clear(self.recorder.backwards)
         facts = account.facts(self.recorder.backwards)
         account.settle(self.recorder.backwards)
-        return facts
+        return facts if self.recorder.steps <= _STEPS else {}
 
     def _watched(self):
         return list(self._optimizers.items()) if self.recorder.steps < _STEPS else []
@@ -55,6 +61,7 @@ class _Account:
         self.lost = []
         self.cleared = None
         self.stepped = 0
+        self.stepping = False
 
     def clear(self, backwards):
         """They are all clear now."""
@@ -72,7 +79,7 @@ class _Account:
 
     def settle(self, backwards):
         """A step has used them."""
-        self.waiting, self.lost, self.stepped = [], [], backwards
+        self.waiting, self.lost, self.stepped, self.stepping = [], [], backwards, False
 
 
 def has_gradients(optimizer):
