@@ -29,7 +29,7 @@ def cleared(comparison: Comparison) -> Judgement:
         return broken
     if comparison.countable and _lost(comparison.after) > _lost(comparison.before):
         return Judgement(VerdictName.REGRESSED, "gradients that were added up are thrown away now", evidence)
-    if wrong[1] >= wrong[0]:
+    if wrong[1] >= wrong[0] or comparison.same_training:
         return Judgement(VerdictName.NOT_FIXED, "steps use old gradients, or none, as before", evidence)
     if any(s.empty for s in comparison.before.steps):
         return Judgement(VerdictName.CHANGED_AS_INTENDED, "steps get the gradients that they lacked", evidence)
