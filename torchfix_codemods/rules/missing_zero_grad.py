@@ -77,6 +77,7 @@ def _missing_in(file: ParsedFile, project: Project, phases: Phases, update: Upda
     if is_test_code(file, function_node(file, frame)) or may_be_unseen(project, *_in(loop, update), receiver):
         return None
     outside = [c for c in _clears(update) if _updates.may_clear(phases, c, update.optimizer)]
+    outside.sort(key=lambda c: not _updates.clears_all(phases, c, update.optimizer))
     doubt = _doubt(project, phases, update, own, loop, bool(outside))
     if len({b.place for b in own}) > 1 and _updates.branches(own[0], update.loop.place):
         statement = places.choice(file, statement, [b.place.line for b in own])
