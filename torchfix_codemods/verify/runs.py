@@ -229,9 +229,18 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
 
 
 def _step(event: Mapping[str, Any]) -> Step:
-    watched = (event.get(name) for name in ("fresh", "since", "lost", "again"))
-    told = (event["crc"], event.get("norm"), event["cleared"], event["backs"], event.get("ng"))
-    return Step(*told, *watched, optimizer=event.get("opt", 0))
+    return Step(
+        event["crc"],
+        event.get("norm"),
+        event["cleared"],
+        event["backs"],
+        event.get("ng"),
+        event.get("fresh"),
+        event.get("since"),
+        event.get("lost"),
+        event.get("again"),
+        event.get("opt", 0),
+    )
 
 
 def _forward(event: Mapping[str, Any], stack: tuple[Place, ...]) -> Forward:

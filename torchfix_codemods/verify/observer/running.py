@@ -16,9 +16,9 @@ import torch
 
 from . import devices, legacy, loops, redirect, seeds, shadow, standins
 from .backwards import Backwards, Optimizers
-from .gradients import Gradients
 from .forwards import Forwards
 from .functions import Functions
+from .gradients import Gradients
 from .loaders import Loaders
 from .notes import Notes
 from .recorder import Recorder, StopRun
