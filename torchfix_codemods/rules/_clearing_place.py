@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases
@@ -48,22 +49,27 @@ def is_bound_in(loop: ast.stmt, receiver: str) -> bool:
     )
 
 
-def choice(file: ParsedFile, statement: ast.stmt, lines: list[int]) -> ast.stmt:
-    """The `if` around a statement whose branches hold all of these lines, where there is one; else the statement."""
+def choice(file: ParsedFile, statement: ast.stmt, lines: Sequence[int]) -> ast.stmt:
+    """The `if` around a statement that has some of these lines in its body, the others in its `else`; or itself."""
     found: ast.AST | None = statement
-    while isinstance(found, ast.stmt | ast.excepthandler):
-        if isinstance(found, ast.If) and all(found.lineno <= n <= (found.end_lineno or 0) for n in lines):
+    while isinstance(found, ast.stmt) and not isinstance(found, _Loop | ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(found, ast.If) and found.orelse and _has_both(found, lines):
             return found
-        if isinstance(found, _Loop | ast.FunctionDef | ast.AsyncFunctionDef):
-            break
         found = file.parent(found)
     return statement
 
 
+def _has_both(node: ast.If, lines: Sequence[int]) -> bool:
+    inside = [line for line in lines if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    first = [line for line in inside if line < node.orelse[0].lineno]
+    return 0 < len(first) < len(inside)
+
+
 def target(file: ParsedFile, phases: Phases, update: Update, backward: Backward, statement: ast.stmt) -> ast.stmt:
     """The statement before which to clear: the forward where one step is the whole body, else the backward pass."""
-    others = {s.place for s in update.steps} - {update.step.place}
-    if others or len({b.place for b in update.backwards}) > 1:
+    last = statement.end_lineno or statement.lineno
+    apart = [b for b in update.backwards if not statement.lineno <= b.place.line <= last]
+    if apart or len(update.same_steps()) < len(update.steps):
         return statement
     block = file.block_of(statement)
     index = block.index(statement)

@@ -20,10 +20,9 @@ _HOOKS = re.compile(
     re.I,
 )
 _CLEARS = re.compile(r"zero_?grad|clear_?grad|reset_?grad|\bzero_\(\)|\.zero_grad\b|_foreach_zero_", re.I)
-# To read a gradient, for its norm or to see whether there is one, leaves it as it is.
-_GRADIENT = re.compile(
-    r"\.grad\b(?!\s*(?:\.data|\.detach\(\))?\s*(?:\.norm\(|\.abs\(|\.mean\(|is |\.item\())|\._grad\b"
-)
+# A gradient may have another name where it is written to: reading one, for a norm or a histogram, is no clearing.
+_GRADIENT = re.compile(r"\.grad\b|\._grad\b")
+_WRITES = re.compile(r"\.(?:zero|fill|copy|set|detach|resize)_\(|\.mul_\(0|\*=[ \t]*0\b")
 _READS = re.compile(r"autograd\.grad\b")
 _SUSPECT = re.compile(r"zero|clear|reset|grad|step|optim|train|backward|update|init|prepare|begin|start|before", re.I)
 
@@ -57,12 +56,12 @@ def _around(function: ast.stmt, loop: ast.stmt, same: bool) -> bool:
 
 
 def _has_unseen(file: ParsedFile, node: ast.stmt, source: str, seen: set[tuple[str, int]]) -> bool:
-    for number, line in enumerate(source.splitlines(), node.lineno):
-        code = line.partition("#")[0]
-        handled = _CLEARS.search(code) or _GRADIENT.search(_READS.sub("", code))
-        if handled and (file.path, number) not in seen:
-            return True
-    return False
+    lines = [line.partition("#")[0] for line in source.splitlines()]
+    unseen = [line for number, line in enumerate(lines, node.lineno) if (file.path, number) not in seen]
+    if any(map(_CLEARS.search, unseen)):
+        return True
+    mentioned = any(_GRADIENT.search(_READS.sub("", line)) for line in unseen)
+    return mentioned and any(map(_WRITES.search, unseen))
 
 
 def _may_clear(project: Project, file: ParsedFile, call: ast.Call, receiver: str) -> bool:

@@ -76,6 +76,19 @@ class Update:
         """The steps of the same optimizer in the loop: by a scaler, say, where there is one, and without it."""
         return tuple(s for s in self.steps if optimizer_of(s) == self.optimizer)
 
+    def steps_whenever(self, own: tuple[Backward, ...]) -> bool:
+        """Whether the step is taken in every round in which the backward passes run, and in no other."""
+        stop = self.loop.place
+        if all(branches(b, stop) == branches(self.step, stop) for b in own):
+            return True
+        found = conditions(own, stop)
+        return found is not None and found == conditions(self.same_steps(), stop)
+
+    def is_new(self, backward: Backward) -> bool:
+        """Whether a model ran in the same round for the backward pass: its graph is not that of the round before."""
+        calls = (e for e in self.trace.events if isinstance(e, ModelCall) and e.id in backward.calls)
+        return any(_in_loop(call.context, self.loop.place) for call in calls)
+
     def _has_backward_between(self, one: OptimizerStep, other: OptimizerStep) -> bool:
         return any(self.order(one) < self.order(b) < self.order(other) for b in self.backwards)
 
@@ -122,8 +135,7 @@ def _update(phases: Phases, trace: Trace, step: OptimizerStep) -> Update | None:
 
 def optimizer_of(step: OptimizerStep) -> Value | None:
     """The optimizer of torch that certainly takes the step, itself or by a scaler; it may be one of several."""
-    scaled = isinstance(step.optimizer, Unknown) and step.optimizer.key.endswith("GradScaler")
-    value = step.given[0] if scaled and step.given else step.optimizer
+    value = step.given[0] if is_scaled(step) else step.optimizer
     found = [option for option in options(value) if option != NONE]
     return join(found) if found and all(map(_is_optimizer, found)) else None
 
@@ -134,7 +146,9 @@ def _is_optimizer(value: Value) -> bool:
 
 def is_scaled(step: OptimizerStep) -> bool:
     """Whether a scaler takes the step: `scaler.step(optimizer)`."""
-    return isinstance(step.optimizer, Unknown) and bool(step.given)
+    found = [option for option in options(step.optimizer) if option != NONE]
+    scalers = (isinstance(o, Unknown) and o.key.endswith("GradScaler") for o in found)
+    return bool(step.given and found) and all(scalers)
 
 
 def has_closure(step: OptimizerStep) -> bool:

@@ -17,7 +17,7 @@ from torchfix_codemods.rules import _clearing_place as places
 from torchfix_codemods.rules import _updates
 from torchfix_codemods.rules._lost_gradients import lost_gradients
 from torchfix_codemods.rules._regions import counts
-from torchfix_codemods.rules._shared import function_node, is_test_code, location_of, node_of, propose
+from torchfix_codemods.rules._shared import function_node, is_test_code, location_of, propose
 from torchfix_codemods.rules._unseen_clearing import may_be_unseen
 from torchfix_codemods.rules._updates import Update
 from torchfix_codemods.rules.rule import Rule
@@ -78,9 +78,9 @@ def _missing_in(file: ParsedFile, project: Project, phases: Phases, update: Upda
         return None
     outside = [c for c in _clears(update) if _updates.may_clear(phases, c, update.optimizer)]
     outside.sort(key=lambda c: not _updates.clears_all(phases, c, update.optimizer))
-    doubt = _doubt(project, phases, update, own, loop, bool(outside))
-    if len({b.place for b in own}) > 1 and _updates.branches(own[0], update.loop.place):
-        statement = places.choice(file, statement, [b.place.line for b in own])
+    doubt = _doubt(phases, update, own, loop, bool(outside))
+    lines = [step.place.line for step in update.same_steps()] + [b.place.line for b in update.backwards]
+    statement = places.choice(file, statement, lines)
     seldom = _steps_seldom(update, own)
     return Missing(update, own[0], seldom, statement, receiver, tuple(outside), update.clears, doubt)
 
@@ -94,7 +94,6 @@ def _clears(update: Update) -> list[GradientsCleared]:
 
 
 def _doubt(
-    project: Project,
     phases: Phases,
     update: Update,
     own: tuple[Backward, ...],
@@ -105,23 +104,17 @@ def _doubt(
     stop = update.loop.place
     if any(_updates.inner_loops(b, stop) for b in own):
         return "several backward passes are added up for each step"
-    if _updates.conditions(own, stop) != _updates.conditions(update.same_steps(), stop):
+    if not update.steps_whenever(own):
         return "the step and the backward pass depend on different conditions"
     if update.clears:
         return "other gradients are cleared in the loop"
     if not any(update.feeds(phases, b) for b in own):
         return "it was not seen that the backward pass goes through what the optimizer holds"
-    if any(_retains(project, b) for b in own):
-        return "the graph is kept for another backward pass"
+    if not any(update.is_new(b) for b in own):
+        return "the graph comes from outside of the loop"
     if outside and isinstance(loop[1], ast.For | ast.AsyncFor) and counts(loop[1]):
         return "the loop takes several steps for one clearing"
     return ""
-
-
-def _retains(project: Project, backward: Backward) -> bool:
-    file = project.parse(backward.place.path)
-    node = node_of(file, backward.place, ast.Call) if file is not None else None
-    return isinstance(node, ast.Call) and bool(node.keywords)
 
 
 def _finding(file: ParsedFile, project: Project, phases: Phases, found: Missing) -> Finding:
@@ -149,10 +142,7 @@ def _finding(file: ParsedFile, project: Project, phases: Phases, found: Missing)
 
 
 def _steps_seldom(update: Update, own: tuple[Backward, ...]) -> bool:
-    stop = update.loop.place
-    found = _updates.conditions(own, stop)
-    differs = found is None or found != _updates.conditions(update.same_steps(), stop)
-    return differs or any(_updates.inner_loops(b, stop) for b in own)
+    return not update.steps_whenever(own) or any(_updates.inner_loops(b, update.loop.place) for b in own)
 
 
 def _message(found: Missing, name: str) -> str:
