@@ -22,7 +22,7 @@ _HOOKS = re.compile(
 _CLEARS = re.compile(r"zero_?grad|clear_?grad|reset_?grad|\bzero_\(\)|\.zero_grad\b|_foreach_zero_", re.I)
 # A gradient may have another name where it is written to: reading one, for a norm or a histogram, is no clearing.
 _GRADIENT = re.compile(r"\.grad\b|\._grad\b")
-_WRITES = re.compile(r"\.(?:zero|fill|copy|set|detach|resize)_\(|\.mul_\(0|\*=[ \t]*0\b")
+_WRITES = re.compile(r"\.(?:zero|fill|copy|set|detach|resize)_\(|\.mul_\(0[.0]*\)|\*=[ \t]*0[.0]*(?![.\d])")
 _READS = re.compile(r"autograd\.grad\b")
 _SUSPECT = re.compile(r"zero|clear|reset|grad|step|optim|train|backward|update|init|prepare|begin|start|before", re.I)
 
