@@ -101,6 +101,51 @@ def training_stays_in_train_mode(before: Observed, after: Observed) -> None:
     assert after.training and all(forward.training for forward in after.training)
 
 
+def gradients_cleared(before: Observed, after: Observed) -> None:
+    """Steps used gradients that older steps had used already; afterwards none does, and there are as many steps."""
+    works(before, after)
+    assert any(step.stale for step in before.steps.found)
+    gradients_are_fresh(after, after)
+    assert len(after.steps.found) == len(before.steps.found)
+
+
+def gradients_are_fresh(before: Observed, after: Observed) -> None:
+    """Each step uses the gradients of all backward passes since the one before, and no others."""
+    works(before, after)
+    for run in (before, after):
+        assert run.steps.found and not any(step.stale for step in run.steps.found)
+        assert all(step.used for step in run.steps.found)
+
+
+def steps_move(before: Observed, after: Observed) -> None:
+    """No step changed a parameter; afterwards each does."""
+    works(before, after)
+    assert before.steps.found and not any(step.moved for step in before.steps.found)
+    assert len(after.steps.found) == len(before.steps.found) and all(step.moved for step in after.steps.found)
+
+
+def windows_whole(before: Observed, after: Observed) -> None:
+    """Steps used fewer backward passes than had run; afterwards each uses all."""
+    works(before, after)
+    assert any(step.used < step.ran for step in before.steps.found)
+    assert len(after.steps.found) == len(before.steps.found)
+    assert all(step.used == step.ran > 1 for step in after.steps.found)
+
+
+def first_step_divided(before: Observed, after: Observed) -> None:
+    """The first step's gradient is divided by the number of its backward passes."""
+    works(before, after)
+    first, other = before.steps.found[0], after.steps.found[0]
+    assert first.used == other.used > 1 and math.isclose(first.norm, other.norm * first.used, rel_tol=1e-3)
+
+
+def rest_used(before: Observed, after: Observed) -> None:
+    """The last backward passes were followed by no step; afterwards they are."""
+    works(before, after)
+    assert before.steps.left and not after.steps.left
+    assert len(after.steps.found) > len(before.steps.found)
+
+
 #: Claims that need each forward called twice.
 REPLAYING = {"two-evaluations-equal", "dropout-in-training"}
 
@@ -120,5 +165,11 @@ CLAIMS: dict[str, Callable[[Observed, Observed], None]] = {
         dropout_in_training,
         train_mode_at_backward,
         training_stays_in_train_mode,
+        gradients_cleared,
+        gradients_are_fresh,
+        steps_move,
+        windows_whole,
+        first_step_divided,
+        rest_used,
     )
 }

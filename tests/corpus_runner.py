@@ -20,6 +20,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -74,6 +75,7 @@ def _serve() -> None:
     """Answer every line of standard input (a job) with one line (what was seen)."""
     # All before the fork: each run would pay for them (an optimizer's first step imports _dynamo, 1.5 seconds).
     import numpy  # noqa: F401
+    import stepping  # noqa: F401
     import torch
     import torch._dynamo
 
@@ -141,6 +143,9 @@ class _Observer:
     """What a run did, in plain data (`seen`)."""
 
     def __init__(self, folder: Path, *, memory: bool) -> None:
+        from stepping import Steps
+
+        self.steps = Steps()
         self.folder = str(folder)
         self.memory = memory
         self.seen: dict[str, Any] = {
@@ -183,6 +188,7 @@ class _Observer:
         """At `backward` and `autograd.grad`, before it."""
         import torch
 
+        self.steps.note_backward()
         tensors = [roots] if isinstance(roots, torch.Tensor) else list(roots)
         self.seen["backwards"].append([float(tensor.detach().sum()) for tensor in tensors])
         for node in _nodes_below([tensor.grad_fn for tensor in tensors]):
@@ -273,9 +279,10 @@ class _Observer:
             else contextlib.nullcontext()
         )
         try:
-            with counting, _on_cpu(self):
+            with counting, self.steps.watched(), _on_cpu(self):
                 yield
         finally:
+            self.seen["steps"] = list(map(asdict, self.steps.found))
             torch.nn.Module.__call__ = original  # type: ignore[method-assign]
             torch.autograd.backward, torch.autograd.grad = backward, gradients
 

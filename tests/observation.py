@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from stepping import Steps
 from torch import nn
 from torch.nn.modules import module as module_hooks
 from torch.overrides import TorchFunctionMode
@@ -58,6 +59,7 @@ class Observed:
     forwards: list[Forward] = field(default_factory=list)
     losses: list[LossCall] = field(default_factory=list)
     backward_values: list[float] = field(default_factory=list)
+    steps: Steps = field(default_factory=Steps)
 
     @property
     def evaluation(self) -> list[Forward]:
@@ -81,6 +83,7 @@ def observe(folder: Path, program: str, *, replay: bool) -> Observed:
         stack.enter_context(_own_imports(folder))
         stack.enter_context(torch.enable_grad())
         stack.enter_context(_watch_forwards(observed, replay))
+        stack.enter_context(observed.steps.watched())
         stack.enter_context(_Watcher(observed))
         try:
             runpy.run_path(str(folder / program), run_name="__main__")
@@ -124,6 +127,7 @@ class _Watcher(TorchFunctionMode):
 
     def _note_backward(self, loss: torch.Tensor) -> None:
         self.observed.backward_values.append(float(loss.detach().sum()))
+        self.observed.steps.note_backward()
         reached = _nodes_below(loss.grad_fn)
         for forward in self.observed.forwards:
             forward.reached_by_backward |= not forward.nodes.isdisjoint(reached)

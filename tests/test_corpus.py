@@ -25,7 +25,7 @@ from corpus_runner import Runner
 REPOSITORY = Path(__file__).resolve().parents[1]
 CORPUS = REPOSITORY / "corpus"
 PROGRAMS = sorted(path.parent.name for path in CORPUS.glob("*/expected.json"))
-RULES = ("TFC101", "TFC201", "TFC202", "TFC301", "TFC302", "TFC303", "TFC401")
+RULES = ("TFC101", "TFC201", "TFC202", "TFC204", "TFC205", "TFC301", "TFC302", "TFC303", "TFC401")
 
 each_program = pytest.mark.parametrize("program", PROGRAMS)
 
@@ -82,6 +82,8 @@ def test_what_is_expected_fits_the_program(program: str) -> None:
         "TFC101": ("softmax(", "Softmax("),
         "TFC201": ("volatile",),
         **dict.fromkeys(("TFC202", "TFC301", "TFC302"), ("def ", "for ")),
+        "TFC204": ("backward(", "zero_grad("),
+        "TFC205": ("backward(", "zero_grad(", "%"),
         "TFC303": ("dropout(",),
         "TFC401": ("interpolate(",),
     }
@@ -311,6 +313,13 @@ def output_unchanged(runs: Runs) -> None:
     assert runs.before.raw["output"] == runs.after.raw["output"] != ""
 
 
+def gradients_cleared(runs: Runs) -> None:
+    """Steps used gradients of older steps, and no longer do."""
+    before, after = (run.raw["steps"] for run in (runs.before, runs.after))
+    assert any(step["stale"] for step in before) and len(after) == len(before)
+    assert not any(step["stale"] for step in after) and all(step["used"] for step in after)
+
+
 CLAIMS: dict[str, Callable[[Runs], None]] = {
     claim.__name__.replace("_", "-"): claim
     for claim in (
@@ -329,6 +338,7 @@ CLAIMS: dict[str, Callable[[Runs], None]] = {
         losses_unchanged,
         first_losses_unchanged,
         output_unchanged,
+        gradients_cleared,
     )
 }
 

@@ -42,7 +42,7 @@ def test_has_the_sections_in_their_order(page: Path) -> None:
     read = read_page(page.read_text(encoding="utf-8"))
     assert not read.missing
     assert [section for section in read.sections if section] == list(REQUIRED_SECTIONS)
-    assert re.search(r"[Ll]evel \*\*(equivalent|crash-fix|behavior)\*\*", read.sections["Safety"])
+    assert re.search(r"[Ll]evel \*\*(equivalent|crash-fix|behavior|suggestion)\*\*", read.sections["Safety"])
 
 
 @every_page

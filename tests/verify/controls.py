@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from fixes import Change
 from programs_noisy import NOISY
 from programs_other import OTHERS
+from programs_steps import STEPS
 from programs_supervised import SUPERVISED
 from programs_values import VALUES
 
-PROGRAMS: dict[str, str | dict[str, str]] = {**SUPERVISED, **OTHERS, **VALUES, **NOISY}
+PROGRAMS: dict[str, str | dict[str, str]] = {**SUPERVISED, **OTHERS, **VALUES, **NOISY, **STEPS}
 _HEADING = re.compile(r"^# (\w+) (TFC\d+) ([A-Z_/]+): (.+)\n", re.M)
 _HUNK = re.compile(r"^@@(.*)\n", re.M)
 

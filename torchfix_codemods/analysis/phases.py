@@ -138,7 +138,7 @@ class Phases:
             value = event.value
             if isinstance(value, Instance) and isinstance(value.cls, External) and _is_optimizer(value.cls.name):
                 given = value.argument(0, "params")
-                owners = set(_owners_of_parameters(given)) if given is not None else set()
+                owners = set(owners_of_parameters(given)) if given is not None else set()
                 understood.append(bool(owners))
                 held |= owners
         for _, entrusted in self.program.events(Entrusted):
@@ -285,20 +285,20 @@ def _is_optimizer(name: str) -> bool:
     return "optim" in name.lower() and "lr_scheduler" not in name
 
 
-def _owners_of_parameters(value: Value) -> Iterator[Value | str]:
+def owners_of_parameters(value: Value) -> Iterator[Value | str]:
     """The models whose `parameters()` are inside an optimizer's argument."""
     for option in options(value):
         match option:
             case Bound(receiver=receiver, name="parameters"):
                 yield from identities(receiver)
             case ListOf(item=item):
-                yield from _owners_of_parameters(item)
+                yield from owners_of_parameters(item)
             case Sequence(items=items):
                 for item in items:
-                    yield from _owners_of_parameters(item)
+                    yield from owners_of_parameters(item)
             case Mapping(items=pairs):
                 for _, item in pairs:
-                    yield from _owners_of_parameters(item)
+                    yield from owners_of_parameters(item)
             case _:
                 pass
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from torchfix_codemods.rules import (
     eval_without_no_grad,
     functional_dropout_training,
+    gradient_accumulation,
     interpolate_needs_batch,
     missing_eval_mode,
     missing_train_mode,
+    missing_zero_grad,
     softmax_before_cross_entropy,
     volatile_variable,
 )
@@ -17,6 +19,8 @@ RULES: tuple[Rule, ...] = (
     softmax_before_cross_entropy.RULE,
     volatile_variable.RULE,
     eval_without_no_grad.RULE,
+    missing_zero_grad.RULE,
+    gradient_accumulation.RULE,
     missing_eval_mode.RULE,
     missing_train_mode.RULE,
     functional_dropout_training.RULE,

@@ -57,7 +57,9 @@ class Backward:
 class Step:
     """An optimizer step: checksum of the parameters after it, norm of the gradients that it used.
 
-    `gradients` of its parameters had one, None where that was not seen.
+    `gradients` of its parameters had one, None where that was not seen. `fresh` backward passes ran since its gradients
+    were clear, `since` since the step before of the same optimizer, `backwards` since the last step of any. Of those,
+    `lost` were cleared unused, `again` of them at a place whose others are used. None where that was not looked at.
     """
 
     crc: int | None
@@ -65,6 +67,21 @@ class Step:
     cleared: bool
     backwards: int
     gradients: int | None = None
+    fresh: int | None = None
+    since: int | None = None
+    lost: int | None = None
+    again: int | None = None
+    optimizer: int = 0
+
+    @property
+    def stale(self) -> bool:
+        """Whether it used gradients that the step before had used already."""
+        return self.fresh is not None and self.since is not None and self.fresh > self.since
+
+    @property
+    def empty(self) -> bool:
+        """Whether it had no gradient to use, although backward passes ran."""
+        return self.fresh == 0 and bool(self.since)
 
 
 @dataclass(frozen=True)
@@ -212,7 +229,18 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
 
 
 def _step(event: Mapping[str, Any]) -> Step:
-    return Step(event["crc"], event.get("norm"), event["cleared"], event["backs"], event.get("ng"))
+    return Step(
+        event["crc"],
+        event.get("norm"),
+        event["cleared"],
+        event["backs"],
+        event.get("ng"),
+        event.get("fresh"),
+        event.get("since"),
+        event.get("lost"),
+        event.get("again"),
+        event.get("opt", 0),
+    )
 
 
 def _forward(event: Mapping[str, Any], stack: tuple[Place, ...]) -> Forward:

@@ -15,6 +15,7 @@ from torchfix_codemods.analysis.interpreter.tensors import (
 from torchfix_codemods.analysis.values import (
     NONE,
     Const,
+    External,
     ListOf,
     Mapping,
     Sequence,
@@ -66,6 +67,8 @@ def call_builtin(m: Machine, name: str, args: Seq[Value], kwargs: Kwargs, node: 
         case "getattr" if len(args) >= 2 and isinstance(constant(args[1]), str):
             attribute = ast.copy_location(ast.Attribute(node.args[0], str(constant(args[1])), ast.Load()), node)
             return m.attribute(args[0], str(constant(args[1])), attribute, frame)
+        case "getattr" if first == External("torch.optim"):
+            return External("torch.optim.Optimizer")  # `getattr(torch.optim, args.optim)`: one of torch's
         case "setattr" if len(args) == 3 and isinstance(constant(args[1]), str):
             m.set_attribute(args[0], str(constant(args[1])), args[2], frame)
             return NONE

@@ -13,8 +13,8 @@ from torchfix_codemods.analysis.values import Bound, Unknown, Value, force
 if TYPE_CHECKING:
     from torchfix_codemods.analysis.interpreter.machine import Machine
 
-# Methods that write to a gradient. Whoever writes there by hand takes care of it, so each counts as clearing.
-_WRITES = frozenset("zero_ detach_ fill_ copy_ mul_ div_ add_ sub_ set_ resize_ clamp_".split())
+# Methods after which a gradient is another one. To clip it, or to add to it, leaves what is there.
+_WRITES = frozenset("zero_ detach_ fill_ copy_ set_ resize_".split())
 
 
 def note_call(m: Machine, callee: Value, receiver: Value | None, node: ast.Call, frame: Frame) -> None:
@@ -22,8 +22,9 @@ def note_call(m: Machine, callee: Value, receiver: Value | None, node: ast.Call,
     match node.func:
         case ast.Attribute(attr="zero_grad") if receiver is not None:
             _emit(m, receiver, node, frame)
-        case ast.Attribute(attr=name, value=target) if name in _WRITES and (holder := _holder(target)) is not None:
-            _emit(m, _value_of(m, holder, frame), node, frame)
+        case ast.Attribute(attr=name, value=target) if (holder := _holder(target)) is not None:
+            if name in _WRITES or (name == "mul_" and any(_is_zero(argument) for argument in node.args)):
+                _emit(m, _value_of(m, holder, frame), node, frame)
         case ast.Name(id="setattr"):
             if len(node.args) == 3 and isinstance(node.args[1], ast.Constant) and node.args[1].value == "grad":
                 _emit(m, _value_of(m, node.args[0], frame), node, frame)
@@ -38,9 +39,21 @@ def note_call(m: Machine, callee: Value, receiver: Value | None, node: ast.Call,
 
 
 def note_target(m: Machine, target: ast.expr, frame: Frame) -> None:
-    """A store to `p.grad` or into it (`p.grad = None`, `p.grad.data[:] = 0`, `p.grad *= 0`), and `del p.grad`."""
+    """A store to `p.grad` or into it (`p.grad = None`, `p.grad.data[:] = 0`), and `del p.grad`."""
     if (holder := _holder(target)) is not None:
         _emit(m, _value_of(m, holder, frame), target, frame)
+
+
+def note_scaled(m: Machine, node: ast.AugAssign, frame: Frame) -> bool:
+    """Whether it is `p.grad *= factor` or the like, which clears where the factor is 0."""
+    holder = _holder(node.target)
+    if holder is not None and isinstance(node.op, ast.Mult) and _is_zero(node.value):
+        _emit(m, _value_of(m, holder, frame), node.target, frame)
+    return holder is not None
+
+
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value in (0, 0.0)
 
 
 def _holder(node: ast.expr) -> ast.expr | None:

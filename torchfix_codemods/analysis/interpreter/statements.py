@@ -271,6 +271,8 @@ def _numbered(part: Value, index: int) -> Value:
 
 
 def _augmented(m: Machine, node: ast.AugAssign, frame: Frame) -> None:
+    if clearing.note_scaled(m, node, frame):
+        return
     read = ast.copy_location(_as_load(node.target), node.target)
     before = expressions.evaluate(m, read, frame)
     added = expressions.evaluate(m, node.value, frame)

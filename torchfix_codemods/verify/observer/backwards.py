@@ -6,6 +6,7 @@ import importlib
 import torch
 
 from . import checksum
+from .gradients import has_gradients
 from .trees import number
 
 _CHECKSUMS = 64  # steps whose parameters are compared bit by bit
@@ -15,8 +16,9 @@ _WAITING = 16  # losses on a GPU that wait before they are read, since reading w
 class Backwards:
     """Replaces `torch.autograd.backward`, which `Tensor.backward` calls; `autograd.grad` counts as work only."""
 
-    def __init__(self, recorder):
+    def __init__(self, recorder, gradients):
         self.recorder = recorder
+        self._gradients = gradients
         self._waiting = []
 
     def install(self):
@@ -29,6 +31,7 @@ class Backwards:
                 return original(roots, *args, **kwargs)
             finally:
                 event["live"] = recorder.live
+                self._gradients.end(event.pop("place"))
                 self._tell(event)
 
         @functools.wraps(gradients)
@@ -44,6 +47,7 @@ class Backwards:
         recorder.check_stopped()
         recorder.work += 1
         recorder.trained += 1
+        self._gradients.begin()
         recorder.backwards += 1
         root = roots if isinstance(roots, torch.Tensor) else next(iter(roots))
         loss = root.detach()
@@ -52,6 +56,7 @@ class Backwards:
             "loss": loss if loss.numel() == 1 else loss.sum(),
             "retain": bool(kwargs.get("retain_graph", args[1] if len(args) > 1 else None)),
             "step": recorder.steps,
+            "place": tuple(recorder.site()[:2]),
         }
 
     def _tell(self, event):
@@ -75,12 +80,14 @@ def _norms(gradients):
 class Optimizers:
     """Steps, the gradients that they use, and whether these were cleared since the step before."""
 
-    def __init__(self, recorder):
+    def __init__(self, recorder, gradients):
         self.recorder = recorder
+        self._watch = gradients
         self._numbers = {}
         self._cleared = set()
         self._backwards = 0
         self._gradients = {}
+        self._empty = False
         self._held = []
 
     def install(self):
@@ -94,12 +101,13 @@ class Optimizers:
         self._watch_clearing(torch.nn.Module)
 
     def _watch_groups(self, kind):
-        original, learning = kind.add_param_group, self.recorder.learning
+        original, learning, watch = kind.add_param_group, self.recorder.learning, self._watch
 
         @functools.wraps(original)
         def add_param_group(self, group):
             original(self, group)
             learning.update(id(parameter) for parameter in self.param_groups[-1]["params"])
+            watch.add(self)
 
         kind.add_param_group = add_param_group
 
@@ -116,10 +124,12 @@ class Optimizers:
         kind.zero_grad = zero_grad
 
     def _before(self, optimizer, args, kwargs):
+        self._watch.begin_step(optimizer)
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         gradients = [p.grad.detach() for p in parameters if p.grad is not None]
         if self.recorder.job.hold:
             self._held = [(parameter, parameter.detach().clone()) for parameter in parameters]
+        self._empty = self.recorder.steps < _CHECKSUMS and not has_gradients(optimizer)
         self._gradients = {
             "ng": len(gradients),
             "np": len(parameters),
@@ -154,6 +164,7 @@ class Optimizers:
             cleared=cleared,
             backs=recorder.backwards - self._backwards,
             **self._gradients,
+            **self._watch.step(optimizer, self._empty and not has_gradients(optimizer)),
         )
         self._backwards = recorder.backwards
         recorder.anchor(f"step {recorder.steps}")

@@ -18,6 +18,7 @@ from . import devices, legacy, loops, redirect, seeds, shadow, standins
 from .backwards import Backwards, Optimizers
 from .forwards import Forwards
 from .functions import Functions
+from .gradients import Gradients
 from .loaders import Loaders
 from .notes import Notes
 from .recorder import Recorder, StopRun
@@ -35,7 +36,8 @@ class Run:
         self.stream = stream
         self.notes = Notes()
         self.recorder = Recorder(job, stream, self.notes)
-        self.backwards = Backwards(self.recorder)
+        self.gradients = Gradients(self.recorder)
+        self.backwards = Backwards(self.recorder, self.gradients)
         self.functions = Functions(self.recorder)
         self.device = ""  # not chosen yet
         self._warned = {}
@@ -115,7 +117,9 @@ class Run:
         self.device = devices.choose(job.device)
         if self.device == "cpu-redirect":
             (shadow if job.shadow else redirect).install(notes)
-        for part in (self.functions, self.backwards, *(p(self.recorder) for p in (Loaders, Optimizers, Forwards))):
+        optimizers = Optimizers(self.recorder, self.gradients)
+        parts = (self.functions, self.backwards, Loaders(self.recorder), optimizers, Forwards(self.recorder))
+        for part in parts:
             part.install()
         loops.Bounds(self.recorder).install()
         rewriter = loops.Rewriter(self.recorder, legacy.source if job.legacy else bytes)
