@@ -116,7 +116,7 @@ class Phases:
     def optimised(self, model: Value) -> bool | None:
         """Whether an optimizer of the program holds parameters of the model; None where that is not clear."""
         held, clear = self._held
-        if any(self._related(identity, other) for identity in identities(model) for other in held):
+        if any(self.related(identity, other) for identity in identities(model) for other in held):
             return True
         return False if clear else None
 
@@ -134,7 +134,8 @@ class Phases:
                 held |= owners
         return held, bool(understood) and all(understood)
 
-    def _related(self, one: Value | str, other: Value | str) -> bool:
+    def related(self, one: Value | str, other: Value | str) -> bool:
+        """Whether two identities are the same module, or one part of the other."""
         return one == other or self.holds(one, other) or self.holds(other, one)
 
     def holds(self, outer: Value | str, inner: Value | str) -> bool:
@@ -151,7 +152,7 @@ class Phases:
 
     def same(self, one: Value, other: Value) -> bool:
         """Whether two values may be the same model, or one part of the other."""
-        return any(self._related(a, b) for a in identities(one) for b in identities(other))
+        return any(self.related(a, b) for a in identities(one) for b in identities(other))
 
     def mode_changes(self, model: Value) -> Iterator[tuple[Trace, ModeSet]]:
         """Every `train()` and `eval()` on the model or on a module that holds it."""

@@ -6,6 +6,7 @@ from torchfix_codemods.rules import (
     eval_without_no_grad,
     functional_dropout_training,
     interpolate_needs_batch,
+    loss_target_requires_grad,
     missing_eval_mode,
     missing_train_mode,
     softmax_before_cross_entropy,
@@ -15,6 +16,7 @@ from torchfix_codemods.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
     softmax_before_cross_entropy.RULE,
+    loss_target_requires_grad.RULE,
     volatile_variable.RULE,
     eval_without_no_grad.RULE,
     missing_eval_mode.RULE,
