@@ -14,7 +14,7 @@ from torchfix_codemods.analysis.values import External
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules._shared import node_of, refuse_coroutine
-from torchfix_codemods.rules._target_cases import Cases, Sink
+from torchfix_codemods.rules._target_cases import Cases, Sink, written_out
 
 _ASKED = r"\.(?:grad|grad_fn|backward|retain_grad|register_hook|requires_grad|requires_grad_|is_leaf)\b"
 _NOT_CLEAR = "the target is computed together with something else, so the place to cut is not clear"
@@ -70,6 +70,9 @@ class TargetEdits:
         edits: list[Edit] = []
         for file, group in _groups(statements):
             refuse_coroutine(None, group)
+            if len(group) == 1 and isinstance(group[0], ast.Assign) and not _assigns_names(group[0]):
+                edits += verbs.suffix_expression(file, group[0].value, ".detach()")
+                continue
             torch, imports = verbs.ensure_import(file, "torch", visible_from=group[0])
             edits += [*imports, *verbs.wrap_in_with(file, group, f"{torch}.no_grad()")]
         return edits
@@ -86,7 +89,8 @@ class TargetEdits:
             file, statement = found
             if not self._is_pure(file, statement):
                 return None
-            if _assigns_names(statement) and self._only_teachers(file, statement) and not _is_asked(file, statement):
+            cuttable = _assigns_names(statement) or self._fills_a_tensor(file, statement)
+            if cuttable and self._only_teachers(file, statement) and not _is_asked(file, statement):
                 return found
             if not isinstance(statement, ast.Return):
                 return None
@@ -96,6 +100,15 @@ class TargetEdits:
         file = self.project.parse(place.path)
         node = node_of(file, place) if file is not None else None
         return (file, file.enclosing_statement(node)) if file is not None and node is not None else None
+
+    def _fills_a_tensor(self, file: ParsedFile, statement: ast.stmt) -> bool:
+        """`values[mask] = net(x)`, where `values` is made by torch: what is stored there is a tensor too."""
+        match statement:
+            case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))], value=value):
+                made = [v for v in written_out(file, ast.copy_location(ast.Name(name, ast.Load()), value), 1)][1:]
+                return bool(made) and all(isinstance(v, ast.Call) and self._is_torchs(file, v) for v in made)
+            case _:
+                return False
 
     def _only_teachers(self, file: ParsedFile, statement: ast.stmt) -> bool:
         """Whether every model that runs in a statement is one of these networks, on inputs without another graph."""
@@ -186,7 +199,12 @@ def _groups(statements: Sequence[tuple[ParsedFile, ast.stmt]]) -> Iterator[tuple
     group: list[ast.stmt] = []
     owner: ParsedFile | None = None
     for file, statement in sorted(statements, key=lambda pair: (pair[0].path, pair[1].lineno)):
-        if owner is file and group and _follows(file, group[-1], statement):
+        if (
+            owner is file
+            and _assigns_names(statement)
+            and _assigns_names(group[-1])
+            and _follows(file, group[-1], statement)
+        ):
             group.append(statement)
             continue
         if owner is not None:

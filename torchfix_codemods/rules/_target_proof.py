@@ -144,7 +144,7 @@ def _reads(file: ParsedFile, node: ast.AST, name: str) -> bool:
         case ast.For(iter=iterable) | ast.comprehension(iter=iterable) if "parameters()" in file.source(iterable):
             own = re.search(rf"(?<![\w.]){re.escape(name)}\.", file.source(iterable)) or not name
             body = node if isinstance(node, ast.For) else file.parents[node]
-            return own is not None and re.search(r"\._?grad\b", file.source(body)) is not None  # type: ignore[arg-type]
+            return bool(own) and re.search(r"\._?grad\b", file.source(body)) is not None  # type: ignore[arg-type]
         case _:
             return False
 

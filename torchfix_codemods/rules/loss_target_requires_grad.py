@@ -49,8 +49,8 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
 def _teacher(cases: Cases, sink: Sink, where: Location) -> Finding | None:
     proof, edits = Proof(cases), TargetEdits(cases, sink)
     calls = list(sink.teachers())
-    if any(proof.cuts_inside(call) for call in calls):
-        return None
+    if any(call.volatile or proof.cuts_inside(call) for call in calls):
+        return None  # `volatile=True` is another rule's business
     doubts = list(proof.doubts(sink))
     name = next(filter(None, map(proof.receiver, calls)), "")
     if doubts and not any(_SAYS_TEACHER.search(proof.receiver(call)) for call in calls):

@@ -13,6 +13,7 @@ from torchfix_codemods.verify.comparison import Comparison
 from torchfix_codemods.verify.invariants import Judgement, less_training
 from torchfix_codemods.verify.judge_gradients import no_graph, volatile
 from torchfix_codemods.verify.judge_modes import evaluation_mode, functional_dropout, training_mode
+from torchfix_codemods.verify.judge_targets import released
 from torchfix_codemods.verify.judge_values import batched, logits, resized
 from torchfix_codemods.verify.model import Evidence, VerdictName
 
@@ -54,6 +55,7 @@ _OVERWRITTEN = "TypeError: object is not callable"
 
 CONTRACTS: dict[str, Contract] = {
     "TFC101": Contract(logits, neutral=False, seeds=True, holds=True),
+    "TFC105": Contract(released, neutral=True),
     "TFC201": Contract(volatile, neutral=True, keeps=True, crashes=("ValueError", "TypeError", "RuntimeError")),
     "TFC202": Contract(no_graph, neutral=True, keeps=True, crashes=("RuntimeError", "OutOfMemoryError")),
     "TFC301": Contract(evaluation_mode, neutral=True, steers=True, crashes=("ValueError", _OVERWRITTEN)),
