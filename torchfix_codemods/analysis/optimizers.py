@@ -37,6 +37,7 @@ _MAKES_ONE = re.compile(
     r"|Ranger\w*|Lookahead)$",
     re.I,
 )
+_ADDS_MORE = re.compile(r"add_param_group|param_groups(?:\.(?:append|extend|insert)|\s*\+?=[^=])")
 _READS_ONE = re.compile(r"lr_scheduler|schedul|warm|load|save|step|zero|log|state|print|param_groups|prepare", re.I)
 _ENDS_A_STEP = re.compile(r"sched|scal(?:er|ar)|env|accelerator", re.I)
 
@@ -75,6 +76,8 @@ class Optimizers:
             return "what an optimizer was given is not clear"
         if any(map(self._is_another, self._program.events(OptimizerStep))):
             return "an optimizer makes a step that was not seen to be made"
+        if any(_ADDS_MORE.search(self._program.project.read(path) or "") for path in self.files):
+            return "more is given to an optimizer later"
         return "" if self._all_written_are_seen else "an optimizer may be made in a place that was not followed"
 
     def _is_another(self, found: tuple[object, OptimizerStep]) -> bool:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import cached_property
 
-from torchfix_codemods.analysis.interpreter.state import identities
+from torchfix_codemods.analysis.interpreter.state import Identity, identities
 from torchfix_codemods.analysis.optimizers import optimizers_of
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases, trained_ids
 from torchfix_codemods.analysis.trace import Frozen, GraphLeaf, ModelCall, Place, TargetCall, Trace
-from torchfix_codemods.analysis.values import Value
+from torchfix_codemods.analysis.values import Instance, ListOf, Mapping, Sequence, Unknown, Value, options
 from torchfix_codemods.rules._shared import node_of
 
 
@@ -113,10 +114,17 @@ class Cases:
         return Kind.BOOTSTRAPPED if self._is_bootstrapped(use) else Kind.LEARNING
 
     def learns(self, model: Value) -> bool:
-        """Whether an optimizer was seen to hold parameters of a model."""
-        return self.phases.optimised(model) is True or self.optimizers.holds(model)
+        """Whether an optimizer was seen to hold parameters of a model, or of a part that it was given."""
+        if self.phases.optimised(model) is True or self.optimizers.holds(model):
+            return True
+        return not parts_of(model).isdisjoint(self._lent)
 
-    def _is_another(self, call: ModelCall, targets: Sequence[ModelCall]) -> bool:
+    @cached_property
+    def _lent(self) -> set[Identity]:
+        """The modules that an optimizer holds, with the parts that they were given."""
+        return {part for held in self.optimizers.held if not isinstance(held, str) for part in parts_of(held)}
+
+    def _is_another(self, call: ModelCall, targets: Iterable[ModelCall]) -> bool:
         """Whether a call is of a model that the targets do not come from."""
         return not any(set(identities(call.model)) & set(identities(target.model)) for target in targets)
 
@@ -136,6 +144,27 @@ class Cases:
         learner = all(self.learns(call.model) for call in use.targets)
         ids = {call.id for call in use.inputs} & {call.id for call in use.targets}
         return same and learner and not ids and isinstance(target, ast.expr) and adds_discounted(self.file, target)
+
+
+def parts_of(value: Value, depth: int = 6) -> set[Identity]:
+    """A module and the objects that it, or what holds it in a list, was constructed with."""
+    found: set[Identity] = set()
+    for option in options(value) if depth else ():
+        match option:
+            case Instance(args=args, kwargs=kwargs):
+                inner = (*args, *(item for _, item in kwargs))
+                found |= {option}.union(*(parts_of(item, depth - 1) for item in inner))
+            case Sequence(items=items):
+                found |= set[Identity]().union(*(parts_of(item, depth - 1) for item in items))
+            case ListOf(item=item):
+                found |= parts_of(item, depth - 1)
+            case Mapping(items=pairs):
+                found |= set[Identity]().union(*(parts_of(item, depth - 1) for _, item in pairs))
+            case Unknown(key=key) if key:
+                found.add(key)
+            case _:
+                pass
+    return found
 
 
 _DISCOUNT = re.compile(r"gamma|discount|γ", re.I)

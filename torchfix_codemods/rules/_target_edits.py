@@ -104,8 +104,8 @@ class TargetEdits:
     def _fills_a_tensor(self, file: ParsedFile, statement: ast.stmt) -> bool:
         """`values[mask] = net(x)`, where `values` is made by torch: what is stored there is a tensor too."""
         match statement:
-            case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))], value=value):
-                made = [v for v in written_out(file, ast.copy_location(ast.Name(name, ast.Load()), value), 1)][1:]
+            case ast.Assign(targets=[ast.Subscript(value=ast.Name() as name)]):
+                made = list(written_out(file, name, 1))[1:]
                 return bool(made) and all(isinstance(v, ast.Call) and self._is_torchs(file, v) for v in made)
             case _:
                 return False

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import ModelCall, Place
@@ -84,7 +83,9 @@ class Proof:
             yield "something is differentiated by hand nearby"
         for call in sink.teachers():
             name = self.receiver(call)
-            if any(map(self._may_share, options(call.model))) or any(self._shares_by_hand(f, name) for f in self.files):
+            if any(map(self._is_shallow, options(call.model))) or any(
+                self._shares_by_hand(f, name) for f in self.files
+            ):
                 yield f"{name or 'the network'} may share parameters with one that is trained"
             if any(self._reads_gradients(f, name) for f in self.files):
                 yield f"the gradients of {name or 'the network'} may be read"
@@ -102,17 +103,13 @@ class Proof:
         function = file.enclosing_function(node) if file is not None and node is not None else None
         return "" if file is None else file.source(function) if function is not None else file.text
 
-    def _may_share(self, model: Value) -> bool:
-        """Whether the network was given parts of one that is trained, or the other way round; or is no deep copy."""
-        related, held = self.cases.phases.related, self.cases.optimizers.held
-        if isinstance(model, Instance) and model.site is not None:
-            file = self.project.parse(model.site.path)
-            made = file.text[model.site.start : model.site.end] if file is not None else ""
-            if "copy" in made.partition("(")[0] and "deepcopy" not in made.partition("(")[0]:
-                return True
-        given = [i for argument in _arguments(model) for i in identities(argument)]
-        lent = [i for h in held if isinstance(h, Instance) for a in _arguments(h) for i in identities(a)]
-        return any(related(i, h) for i in given for h in held) or any(related(i, model) for i in lent)
+    def _is_shallow(self, model: Value) -> bool:
+        """Whether the network is a copy that shares its parameters: no deep one."""
+        if not isinstance(model, Instance) or model.site is None:
+            return False
+        file = self.project.parse(model.site.path)
+        made = (file.text[model.site.start : model.site.end] if file is not None else "").partition("(")[0]
+        return "copy" in made and "deepcopy" not in made
 
     def _shares_by_hand(self, file: ParsedFile, name: str) -> bool:
         """Whether an attribute of the network, or one taken from it, is assigned: `teacher.head = student.head`."""
@@ -160,12 +157,6 @@ def _takes_part(file: ParsedFile, value: ast.expr, name: str) -> bool:
     return any(
         isinstance(n, ast.Attribute) and n not in called and file.source(n.value) == name for n in ast.walk(value)
     )
-
-
-def _arguments(model: Value) -> Iterator[Value]:
-    if isinstance(model, Instance):
-        yield from model.args
-        yield from (value for _, value in model.kwargs)
 
 
 __all__ = ["Proof"]

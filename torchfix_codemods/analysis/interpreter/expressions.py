@@ -290,6 +290,7 @@ def _conditional(m: Machine, node: ast.IfExp, frame: Frame) -> Value:
 
 def _literal(m: Machine, node: ast.Tuple | ast.List | ast.Set, frame: Frame) -> Value:
     items: list[Value] = []
+    counted = True
     for element in node.elts:
         value = evaluate(m, element, frame)
         if not isinstance(element, ast.Starred):
@@ -297,7 +298,10 @@ def _literal(m: Machine, node: ast.Tuple | ast.List | ast.Set, frame: Frame) -> 
         elif isinstance(spread := force(value), Sequence):
             items += spread.items
         else:
-            return ListOf(join((*items, tensors.item_of(m, value, element, frame))))
+            items.append(tensors.item_of(m, value, element, frame))
+            counted = False
+    if not counted:
+        return ListOf(join(items))
     return Sequence(tuple(items), "tuple" if isinstance(node, ast.Tuple) else "list")
 
 
