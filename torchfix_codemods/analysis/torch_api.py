@@ -162,6 +162,9 @@ TARGET_LOSSES = {
     )
     for name in names
 }
+SYMMETRIC_LOSSES = frozenset(
+    ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "cosine_similarity", "cosine_embedding_loss"]
+)
 
 # Tensor methods and torch functions that change the shape only; what went in comes out.
 SHAPE_ONLY = frozenset(

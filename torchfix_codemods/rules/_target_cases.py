@@ -14,7 +14,7 @@ from torchfix_codemods.analysis.optimizers import optimizers_of
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases, trained_ids
 from torchfix_codemods.analysis.trace import Frozen, GraphLeaf, ModelCall, Place, TargetCall, Trace
-from torchfix_codemods.analysis.values import Instance, ListOf, Mapping, Sequence, Unknown, Value, options
+from torchfix_codemods.analysis.values import Instance, ListOf, Mapping, Sequence, Value, options
 from torchfix_codemods.rules._shared import node_of
 
 
@@ -55,11 +55,13 @@ class Sink:
         return self.uses[0].event
 
     def teachers(self) -> Iterator[ModelCall]:
-        """The calls that the targets come from, each place once."""
+        """The calls that the targets come from, each place once; layers inside of such a call are a part of it."""
         seen: set[Place] = set()
         for use in self.uses:
+            places = {call.place for call in use.targets}
             for call in use.targets:
-                if call.place not in seen:
+                inner = any(context.call in places for context in call.context.chain())
+                if call.place not in seen and not inner:
                     seen.add(call.place)
                     yield call
 
@@ -117,12 +119,22 @@ class Cases:
         """Whether an optimizer was seen to hold parameters of a model, or of a part that it was given."""
         if self.phases.optimised(model) is True or self.optimizers.holds(model):
             return True
-        return not parts_of(model).isdisjoint(self._lent)
+        return not self._parts(model).isdisjoint(self._lent)
 
     @cached_property
     def _lent(self) -> set[Identity]:
         """The modules that an optimizer holds, with the parts that they were given."""
-        return {part for held in self.optimizers.held if not isinstance(held, str) for part in parts_of(held)}
+        return {part for held in self.optimizers.held if not isinstance(held, str) for part in self._parts(held)}
+
+    def _parts(self, model: Value) -> set[Identity]:
+        """A model and the models that it was constructed with."""
+        machine = self.phases.program.machine
+        found = [identity for part in handed_in(model) for identity in identities(part)]
+        return {i for i in found if i in self._keys or (not isinstance(i, str) and machine.is_module_instance(i))}
+
+    @cached_property
+    def _keys(self) -> set[Identity]:
+        return {key for trace in self.phases.program.traces for key in trace.module_keys}
 
     def _is_another(self, call: ModelCall, targets: Iterable[ModelCall]) -> bool:
         """Whether a call is of a model that the targets do not come from."""
@@ -146,25 +158,24 @@ class Cases:
         return same and learner and not ids and isinstance(target, ast.expr) and adds_discounted(self.file, target)
 
 
-def parts_of(value: Value, depth: int = 6) -> set[Identity]:
-    """A module and the objects that it, or what holds it in a list, was constructed with."""
-    found: set[Identity] = set()
+def handed_in(value: Value, depth: int = 6) -> Iterator[Value]:
+    """An object and what it, or a list that holds it, was constructed with."""
     for option in options(value) if depth else ():
         match option:
             case Instance(args=args, kwargs=kwargs):
-                inner = (*args, *(item for _, item in kwargs))
-                found |= {option}.union(*(parts_of(item, depth - 1) for item in inner))
+                yield option
+                inner: tuple[Value, ...] = (*args, *(item for _, item in kwargs))
             case Sequence(items=items):
-                found |= set[Identity]().union(*(parts_of(item, depth - 1) for item in items))
+                inner = items
             case ListOf(item=item):
-                found |= parts_of(item, depth - 1)
+                inner = (item,)
             case Mapping(items=pairs):
-                found |= set[Identity]().union(*(parts_of(item, depth - 1) for _, item in pairs))
-            case Unknown(key=key) if key:
-                found.add(key)
+                inner = tuple(item for _, item in pairs)
             case _:
-                pass
-    return found
+                inner = ()
+                yield option
+        for part in inner:
+            yield from handed_in(part, depth - 1)
 
 
 _DISCOUNT = re.compile(r"gamma|discount|γ", re.I)

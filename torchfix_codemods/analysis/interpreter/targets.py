@@ -41,12 +41,25 @@ def note_call(m: Machine, name: str, args: Seq[Value], kwargs: Kwargs, node: ast
     value = args[0] if args else kwargs.get(first)
     target = args[1] if len(args) > 1 else kwargs.get(second)
     operands = argument_node(node, 0, first), argument_node(node, 1, second)
-    if value is None or target is None or operands[0] is None or operands[1] is None or not calls_of(target):
+    if value is None or target is None or operands[0] is None or operands[1] is None:
         return
-    path = frame.file.path
-    places = place_of(path, node), place_of(path, operands[0]), place_of(path, operands[1])
-    calls = calls_of(value), calls_of(target)
-    m.emit(TargetCall(places[0], frame.context, loss.name, *places[1:], *calls, _is_data(value), frame.silent), frame)
+    sides = (value, operands[0]), (target, operands[1])
+    _note_target(m, loss.name, *sides, node, frame)
+    if loss.name in api.SYMMETRIC_LOSSES:  # people write the target first, too
+        _note_target(m, loss.name, *sides[::-1], node, frame)
+
+
+def _note_target(
+    m: Machine, loss: str, learner: tuple[Value, ast.expr], target: tuple[Value, ast.expr], node: ast.Call, frame: Frame
+) -> None:
+    if not calls_of(target[0]):
+        return
+    place, inner, outer = (place_of(frame.file.path, n) for n in (node, learner[1], target[1]))
+    calls = calls_of(learner[0]), calls_of(target[0])
+    m.emit(
+        TargetCall(place, frame.context, loss, inner, outer, *calls, _is_data(learner[0]), frame.silent),
+        frame,
+    )
 
 
 def _is_data(value: Value) -> bool:
