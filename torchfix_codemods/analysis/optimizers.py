@@ -27,6 +27,7 @@ from torchfix_codemods.analysis.values import (
     Mapping,
     Sequence,
     Site,
+    Tensor,
     Unknown,
     Value,
     options,
@@ -55,7 +56,7 @@ class Optimizers:
         """Every optimizer that is constructed, or that makes a step."""
         values = [event.value for _, event in self._program.events(Construction)]
         values += [option for _, event in self._program.events(OptimizerStep) for option in options(event.optimizer)]
-        return {v for v in values if isinstance(v, Instance) and _is_torchs(v)}
+        return {v for v in values if isinstance(v, Instance) and is_torch_optimizer(v)}
 
     @cached_property
     def held(self) -> set[Identity]:
@@ -82,7 +83,7 @@ class Optimizers:
 
     def _is_another(self, found: tuple[object, OptimizerStep]) -> bool:
         event = found[1]
-        if all(isinstance(o, Const) or (isinstance(o, Instance) and _is_torchs(o)) for o in options(event.optimizer)):
+        if all(isinstance(o, Const) or is_torch_optimizer(o) for o in options(event.optimizer)):
             return False
         call = self._call(event.place)
         if call is None or call.args or call.keywords:  # `env.step(action)`, `scaler.step(optimizer)`
@@ -112,13 +113,25 @@ class Optimizers:
             if not isinstance(node, ast.Call):
                 continue
             said = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
-            if not _MAKES_ONE.search(said) or _READS_ONE.search(said):
+            if not _MAKES_ONE.search(said) or _READS_ONE.search(said) or self._is_defined(said):
                 continue
             target = self._program.project.resolve(file, node.func)
             if isinstance(target, FunctionRef) or (isinstance(target, ClassRef) and not self._is_own(target)):
                 continue
             if not (isinstance(target, External) and "lr_scheduler" in target.name):
                 yield node
+
+    def _is_defined(self, name: str) -> bool:
+        """Whether a function or method of that name stands in the files: what it makes is written there."""
+        return name.isidentifier() and any(
+            f"def {name}(" in (self._program.project.read(path) or "") for path in self.files
+        )
+
+    @property
+    def moves_tensors(self) -> bool:
+        """Whether one of them was given tensors or parameters that belong to no model: the input may be learned."""
+        given = [part for one in self.made for part in _parts(one.argument(0, "params"))]
+        return any(isinstance(part, Tensor) or _is_parameter(part) for part in given)
 
     def _is_own(self, cls: ClassRef) -> bool:
         """Whether a class of the project is an optimizer."""
@@ -130,25 +143,35 @@ def _covers(site: Site, file: ParsedFile, call: ast.Call) -> bool:
     return site.path == file.path and site.start <= file.span(call)[0] and file.span(call)[1] <= site.end
 
 
-def _is_torchs(value: Instance) -> bool:
-    return isinstance(value.cls, External) and is_optimizer(value.cls.name)
+def is_torch_optimizer(value: Value) -> bool:
+    """Whether a value is an optimizer of torch."""
+    return isinstance(value, Instance) and isinstance(value.cls, External) and is_optimizer(value.cls.name)
 
 
 def _holders(given: Value | None) -> Iterator[Identity]:
     """The models whose `parameters()` are inside an optimizer's argument."""
+    for part in _parts(given):
+        if isinstance(part, Bound) and part.name == "parameters":
+            yield from identities(part.receiver)
+
+
+def _parts(given: Value | None) -> Iterator[Value]:
+    """Everything inside an optimizer's argument."""
     for option in options(given) if given is not None else ():
         match option:
-            case Bound(receiver=receiver, name="parameters"):
-                yield from identities(receiver)
             case ListOf(item=item):
-                yield from _holders(item)
+                yield from _parts(item)
             case Sequence(items=items):
                 for item in items:
-                    yield from _holders(item)
+                    yield from _parts(item)
             case Mapping(items=pairs):
-                yield from _holders(dict(pairs).get("params"))
+                yield from _parts(dict(pairs).get("params"))
             case _:
-                pass
+                yield option
+
+
+def _is_parameter(value: Value) -> bool:
+    return isinstance(value, Instance) and isinstance(value.cls, External) and value.cls.name == "torch.nn.Parameter"
 
 
 def _is_understood(given: Value | None) -> bool:
@@ -183,4 +206,4 @@ def optimizers_of(phases: Phases) -> Optimizers:
     return known
 
 
-__all__ = ["Optimizers", "optimizers_of"]
+__all__ = ["Optimizers", "is_torch_optimizer", "optimizers_of"]

@@ -10,11 +10,11 @@ from enum import Enum, auto
 from functools import cached_property
 
 from torchfix_codemods.analysis.interpreter.state import Identity, identities
-from torchfix_codemods.analysis.optimizers import optimizers_of
+from torchfix_codemods.analysis.optimizers import is_torch_optimizer, optimizers_of
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases, trained_ids
 from torchfix_codemods.analysis.trace import Frozen, GraphLeaf, ModelCall, Place, TargetCall, Trace
-from torchfix_codemods.analysis.values import Instance, ListOf, Mapping, Sequence, Value, options
+from torchfix_codemods.analysis.values import ClassRef, Instance, ListOf, Mapping, Sequence, Value, options
 from torchfix_codemods.rules._shared import node_of
 
 
@@ -55,14 +55,15 @@ class Sink:
         return self.uses[0].event
 
     def teachers(self) -> Iterator[ModelCall]:
-        """The calls that the targets come from, each place once; layers inside of such a call are a part of it."""
-        seen: set[Place] = set()
+        """The calls that the targets come from, each network at a place once; its layers are a part of it."""
+        seen: set[tuple[Place, frozenset[Identity]]] = set()
         for use in self.uses:
             places = {call.place for call in use.targets}
             for call in use.targets:
                 inner = any(context.call in places for context in call.context.chain())
-                if call.place not in seen and not inner:
-                    seen.add(call.place)
+                key = (call.place, frozenset(identities(call.model)))
+                if key not in seen and not inner:
+                    seen.add(key)
                     yield call
 
 
@@ -117,9 +118,17 @@ class Cases:
 
     def learns(self, model: Value) -> bool:
         """Whether an optimizer was seen to hold parameters of a model, or of a part that it was given."""
-        if self.phases.optimised(model) is True or self.optimizers.holds(model):
+        if self.phases.optimised(model) is True or self.optimizers.holds(model) or self._has_its_own(model):
             return True
-        return not self._parts(model).isdisjoint(self._lent)
+        return any(self.phases.related(part, lent) for part in self._parts(model) for lent in self._lent)
+
+    def _has_its_own(self, model: Value) -> bool:
+        """Whether a model keeps an optimizer in an attribute, for itself."""
+        machine = self.phases.program.machine
+        own = (
+            machine.attributes_of(o) for o in options(model) if isinstance(o, Instance) and isinstance(o.cls, ClassRef)
+        )
+        return any(is_torch_optimizer(o) for known in own for value in known.values() for o in options(value))
 
     @cached_property
     def _lent(self) -> set[Identity]:

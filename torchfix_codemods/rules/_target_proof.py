@@ -5,23 +5,22 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from itertools import chain
 
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import ModelCall, Place
-from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.analysis.values import ClassRef, FunctionRef, Instance, Value, options
 from torchfix_codemods.rules._modes import receiver_text
 from torchfix_codemods.rules._regions import is_resolved
 from torchfix_codemods.rules._shared import node_of
 from torchfix_codemods.rules._target_cases import Cases, Sink
+from torchfix_codemods.rules._target_text import reads_gradients, shares_by_hand
 
 _BY_HAND = re.compile(
     r"autograd\.grad\b|requires_grad_\(\)|requires_grad_\(True\)|\.requires_grad\s*=\s*True|enable_grad|register_\w*hook"
     r"|[aA]ttack|[aA]dversari|\.perturb\(|\b[pP][gG][dD]|[fF][gG][sS][mM]"
 )
-_CUTS = re.compile(r"no_grad|inference_mode|set_grad_enabled|\.detach\(|\.data\b|requires_grad|stop_grad")
+_CUTS = re.compile(r"_grad|grad_|autograd|inference_mode|detach|\.data\b|\.backward\(")
 _MAX_CODE = 60  # classes and functions of a model that are searched for these words
 
 
@@ -34,7 +33,7 @@ class Proof:
         self.files = [f for f in map(self.project.parse, cases.optimizers.files) if f is not None]
 
     def cuts_inside(self, call: ModelCall) -> bool:
-        """Whether the code of the model itself speaks of cutting graphs: then it may have none."""
+        """Whether the code of the model itself cuts graphs or asks for gradients: then it may have none, or need it."""
         seen: set[ClassRef | FunctionRef] = set()
         classes = [o.cls for o in options(call.model) if isinstance(o, Instance) and isinstance(o.cls, ClassRef)]
         return any(self._says(cls, seen) for cls in classes)
@@ -81,13 +80,12 @@ class Proof:
         places = [sink.place, *(call.place for call in sink.teachers())]
         if any(_BY_HAND.search(text) for text in map(self._around, places)):
             yield "something is differentiated by hand nearby"
+        learners = {self.receiver(call) for use in sink.uses for call in use.inputs if self.cases.learns(call.model)}
         for call in sink.teachers():
             name = self.receiver(call)
-            if any(map(self._is_shallow, options(call.model))) or any(
-                self._shares_by_hand(f, name) for f in self.files
-            ):
+            if any(map(self._is_shallow, options(call.model))) or any(shares_by_hand(f, name) for f in self.files):
                 yield f"{name or 'the network'} may share parameters with one that is trained"
-            if any(self._reads_gradients(f, name) for f in self.files):
+            if any(reads_gradients(f, name, learners - {name}) for f in self.files):
                 yield f"the gradients of {name or 'the network'} may be read"
 
     def receiver(self, call: ModelCall) -> str:
@@ -110,53 +108,6 @@ class Proof:
         file = self.project.parse(model.site.path)
         made = (file.text[model.site.start : model.site.end] if file is not None else "").partition("(")[0]
         return "copy" in made and "deepcopy" not in made
-
-    def _shares_by_hand(self, file: ParsedFile, name: str) -> bool:
-        """Whether an attribute of the network, or one taken from it, is assigned: `teacher.head = student.head`."""
-        if not name or f"{name}." not in file.text:
-            return False
-        return any(
-            _is_part(file, target, name) or _takes_part(file, node.value, name)
-            for node in walk(file.tree)
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Attribute)
-        )
-
-    def _reads_gradients(self, file: ParsedFile, name: str) -> bool:
-        """Whether gradients of the network's parameters are clipped, copied or used to move them."""
-        if ".grad" not in file.text and "clip_grad" not in file.text and "hook" not in file.text:
-            return False
-        return any(_reads(file, node, name) for node in walk(file.tree))
-
-
-def _reads(file: ParsedFile, node: ast.AST, name: str) -> bool:
-    match node:
-        case ast.Call(func=function, args=[first, *_]) if "clip_grad" in file.source(function):
-            given = file.source(first)
-            plain = re.fullmatch(r"([\w.]+)\.parameters\(\)", given)
-            return plain is None or plain[1] in (name, "self")
-        case ast.Call(func=ast.Attribute(attr=called)) if "hook" in called:
-            return name in file.source(node)
-        case ast.For(iter=iterable) | ast.comprehension(iter=iterable) if "parameters()" in file.source(iterable):
-            own = re.search(rf"(?<![\w.]){re.escape(name)}\.", file.source(iterable)) or not name
-            body = node if isinstance(node, ast.For) else file.parents[node]
-            return bool(own) and re.search(r"\._?grad\b", file.source(body)) is not None  # type: ignore[arg-type]
-        case _:
-            return False
-
-
-def _is_part(file: ParsedFile, target: ast.Attribute, name: str) -> bool:
-    """Whether something inside of the network is assigned: not a flag such as `training`."""
-    return file.source(target).startswith(f"{name}.") and target.attr not in ("training", "requires_grad")
-
-
-def _takes_part(file: ParsedFile, value: ast.expr, name: str) -> bool:
-    """Whether an attribute of the network is taken (and not called, as `name.eval()` is)."""
-    called = {n.func for n in chain([value], ast.walk(value)) if isinstance(n, ast.Call)}
-    return any(
-        isinstance(n, ast.Attribute) and n not in called and file.source(n.value) == name for n in ast.walk(value)
-    )
 
 
 __all__ = ["Proof"]

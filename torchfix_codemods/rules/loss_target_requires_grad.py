@@ -51,14 +51,17 @@ def _teacher(cases: Cases, sink: Sink, where: Location) -> Finding | None:
     calls = list(sink.teachers())
     if any(call.volatile or proof.cuts_inside(call) for call in calls):
         return None  # `volatile=True` is another rule's business
-    doubts = list(proof.doubts(sink))
+    if cases.optimizers.moves_tensors:
+        return None  # perhaps the input of both networks is what learns
+    doubts = list(dict.fromkeys(proof.doubts(sink)))
     name = next(filter(None, map(proof.receiver, calls)), "")
     if doubts and not any(_SAYS_TEACHER.search(proof.receiver(call)) for call in calls):
         return None
     if not edits.is_alone():
         doubts.append(TOGETHER)
     project = cases.phases.program.project
-    steps = [Step(location_of(project, c.place), "a network runs here with gradients on") for c in calls]
+    places = dict.fromkeys(call.place for call in calls)
+    steps = [Step(location_of(project, place), "a network runs here with gradients on") for place in places]
     steps += [Step(where, f"not certain: {doubt}") for doubt in doubts]
     return propose(
         IDENTITY,
