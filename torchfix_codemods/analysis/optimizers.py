@@ -34,11 +34,17 @@ from torchfix_codemods.analysis.values import (
 )
 
 _MAKES_ONE = re.compile(
-    r"optim(?!al)|^(?:Adam\w*|SGD\w*|RMS[pP]rop\w*|Ada[A-Z]\w*|Adadelta|Adagrad|L?BFGS|ASGD|NAdam|RAdam|Rprop|Lion|LARS|LAMB"
-    r"|Ranger\w*|Lookahead)$",
-    re.I,
+    r"[oO]ptim(?!al)|Adam|SGD|RMS[pP]rop|Ada(?:[A-Z]|delta|grad)|BFGS|Rprop|^(?:Lion|LARS|LAMB|Lamb|Ranger\w*|Lookahead)$"
 )
-_ADDS_MORE = re.compile(r"add_param_group|param_groups(?:\.(?:append|extend|insert)|\s*\+?=[^=])")
+_ADDS_MORE = re.compile(
+    r"add_param_group|param_groups(?:\.(?:append|extend|insert)|\s*\+?=[^=])"
+    r"|\[['\"]params['\"]\]\s*(?:\.(?:append|extend|insert)|\+?=[^=])"
+)
+# Whoever else gets `model.parameters()` may move them. Methods of lists, and of what counts, copies or clips, do not.
+_TAKES_PARAMETERS = frozenset(
+    "append extend update copy_to store restore clip_grad_norm_ clip_grad_value_ clip_grad_norm unscale_".split()
+)
+_HARMLESS = ("torch.", "builtins.", "itertools.", "math.", "functools.", "numpy.", "copy.")
 _READS_ONE = re.compile(r"lr_scheduler|schedul|warm|load|save|step|zero|log|state|print|param_groups|prepare", re.I)
 _ENDS_A_STEP = re.compile(r"sched|scal(?:er|ar)|env|accelerator", re.I)
 
@@ -108,18 +114,24 @@ class Optimizers:
         )
 
     def _made_in(self, file: ParsedFile) -> Iterator[ast.Call]:
-        """The calls of a file that make an optimizer, by what is written. A function of the project was followed."""
-        for node in walk(file.tree):
-            if not isinstance(node, ast.Call):
-                continue
-            said = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
-            if not _MAKES_ONE.search(said) or _READS_ONE.search(said) or self._is_defined(said):
-                continue
-            target = self._program.project.resolve(file, node.func)
-            if isinstance(target, FunctionRef) or (isinstance(target, ClassRef) and not self._is_own(target)):
-                continue
-            if not (isinstance(target, External) and "lr_scheduler" in target.name):
-                yield node
+        """The calls of a file that may make an optimizer, by what is written."""
+        if ".parameters(" in file.text or "optim" in file.text:
+            yield from (n for n in walk(file.tree) if isinstance(n, ast.Call) and self._may_make_one(file, n))
+
+    def _may_make_one(self, file: ParsedFile, call: ast.Call) -> bool:
+        """Whether a call has the name of an optimizer, or gets parameters. What the project defines was followed."""
+        said = call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+        target = self._program.project.resolve(file, call.func)
+        if isinstance(target, ClassRef):
+            return self._is_own(target)
+        if isinstance(target, FunctionRef) or self._is_defined(said):
+            return False
+        if isinstance(target, External) and "lr_scheduler" in target.name:
+            return False
+        if _MAKES_ONE.search(said) and not _READS_ONE.search(said):
+            return True
+        known = isinstance(target, External) and target.name.startswith(_HARMLESS)
+        return not known and said not in _TAKES_PARAMETERS and any(map(_are_parameters, call.args))
 
     def _is_defined(self, name: str) -> bool:
         """Whether a function or method of that name stands in the files: what it makes is written there."""
@@ -137,6 +149,12 @@ class Optimizers:
         """Whether a class of the project is an optimizer."""
         lineage = self._program.project.lineage(cls)
         return any(isinstance(base, External) and is_optimizer(base.name) for base in lineage)
+
+
+def _are_parameters(argument: ast.expr) -> bool:
+    """Whether `model.parameters()` is in an argument."""
+    calls = (n.func for n in ast.walk(argument) if isinstance(n, ast.Call))
+    return any(isinstance(f, ast.Attribute) and f.attr.endswith("parameters") for f in calls)
 
 
 def _covers(site: Site, file: ParsedFile, call: ast.Call) -> bool:
