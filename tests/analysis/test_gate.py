@@ -55,6 +55,13 @@ from torchfix_codemods.analysis.gate import OWN, Topic, is_candidate, topics
         ("myself.upsample_bilinear(x)", Topic.INTERPOLATE),
         ("itself.interpolate", Topic.INTERPOLATE),
         ("torch.special.expit(x)", Topic.ACTIVATION),
+        ("F.mse_loss(a, b)", Topic.TARGET),
+        ("nn.L1Loss()", Topic.TARGET),
+        ("self.criterion(a, b)", Topic.TARGET),
+        ("loss = model.loss(a, b)", Topic.TARGET),
+        ("F.kl_div(a, b)", Topic.TARGET),
+        ("F.binary_cross_entropy(a, b)", Topic.TARGET),
+        ("F.cosine_similarity(a, b)", Topic.TARGET),
     ],
 )
 def test_a_word_opens_the_gate(text: str, topic: Topic):
