@@ -1,4 +1,4 @@
-"""TFC105 beyond its page: gradients that somebody needs, in the ways in which an optimizer or a student may get them."""
+"""TFC105 beyond its page: gradients that somebody needs, in the ways in which an optimizer or student may get them."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -44,6 +45,7 @@ _ADDS_MORE = re.compile(
 _TAKES_PARAMETERS = frozenset(
     "append extend update copy_to store restore clip_grad_norm_ clip_grad_value_ clip_grad_norm unscale_".split()
 )
+_BUILTINS = frozenset(dir(builtins))
 _HARMLESS = ("torch.", "builtins.", "itertools.", "math.", "functools.", "numpy.", "copy.")
 _READS_ONE = re.compile(r"lr_scheduler|schedul|warm|load|save|step|zero|log|state|print|param_groups|prepare", re.I)
 _ENDS_A_STEP = re.compile(r"sched|scal(?:er|ar)|env|accelerator", re.I)
@@ -127,6 +129,8 @@ class Optimizers:
         if isinstance(target, FunctionRef) or self._is_defined(said):
             return False
         if isinstance(target, External) and "lr_scheduler" in target.name:
+            return False
+        if isinstance(call.func, ast.Name) and said in _BUILTINS:
             return False
         if _MAKES_ONE.search(said) and not _READS_ONE.search(said):
             return True

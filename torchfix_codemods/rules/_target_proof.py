@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cached_property
 
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
@@ -80,13 +81,20 @@ class Proof:
         places = [sink.place, *(call.place for call in sink.teachers())]
         if any(_BY_HAND.search(text) for text in map(self._around, places)):
             yield "something is differentiated by hand nearby"
-        learners = {self.receiver(call) for use in sink.uses for call in use.inputs if self.cases.learns(call.model)}
         for call in sink.teachers():
             name = self.receiver(call)
             if any(map(self._is_shallow, options(call.model))) or any(shares_by_hand(f, name) for f in self.files):
                 yield f"{name or 'the network'} may share parameters with one that is trained"
-            if any(reads_gradients(f, name, learners - {name}) for f in self.files):
+            if any(reads_gradients(f, name, self._learners - {name}) for f in self.files):
                 yield f"the gradients of {name or 'the network'} may be read"
+
+    @cached_property
+    def _learners(self) -> set[str]:
+        """The names under which only networks are called that an optimizer was seen to hold."""
+        found: dict[bool, set[str]] = {True: set(), False: set()}
+        for _, call in self.cases.phases.program.events(ModelCall):
+            found[self.cases.learns(call.model)].add(self.receiver(call))
+        return found[True] - found[False]
 
     def receiver(self, call: ModelCall) -> str:
         """How the network is called where it computes the target."""
