@@ -74,6 +74,19 @@ def training_loss_unchanged(before: Observed, after: Observed) -> None:
     )
 
 
+def target_released(before: Observed, after: Observed) -> None:
+    """The target of a loss needed gradients; afterwards none does."""
+    works(before, after)
+    assert any(before.targets)
+    assert after.targets and not any(after.targets)
+
+
+def fewer_gradients(before: Observed, after: Observed) -> None:
+    """Parameters that nobody trains got gradients; afterwards fewer have one."""
+    works(before, after)
+    assert 0 < after.gradients < before.gradients
+
+
 def two_evaluations_equal(before: Observed, after: Observed) -> None:
     """Evaluating a batch twice gave two answers or moved running statistics; afterwards neither."""
     works(before, after)
@@ -161,6 +174,8 @@ CLAIMS: dict[str, Callable[[Observed, Observed], None]] = {
         no_graph_in_eval,
         fewer_graphs,
         training_loss_unchanged,
+        target_released,
+        fewer_gradients,
         two_evaluations_equal,
         dropout_in_training,
         train_mode_at_backward,

@@ -28,6 +28,14 @@ _SHAPE_ONLY = (
     *("Clone", "ToCopy", "Cat", "Stack", "Expand", "LogSoftmax"),
 )
 
+_WITH_TARGET = [
+    getattr(nn.functional, name)
+    for name in (
+        *("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div", "binary_cross_entropy", "cross_entropy"),
+        *("binary_cross_entropy_with_logits", "cosine_similarity"),
+    )
+]
+
 
 @dataclass
 class Forward:
@@ -60,6 +68,9 @@ class Observed:
     losses: list[LossCall] = field(default_factory=list)
     backward_values: list[float] = field(default_factory=list)
     steps: Steps = field(default_factory=Steps)
+    targets: list[bool] = field(default_factory=list)  # whether the target of a loss needs gradients
+    modules: list[nn.Module] = field(default_factory=list)  # every outermost one that ran
+    gradients: int = 0  # the most parameters of them that have a gradient after a backward
 
     @property
     def evaluation(self) -> list[Forward]:
@@ -120,6 +131,11 @@ class _Watcher(TorchFunctionMode):
         if func is torch.Tensor.backward:
             self._note_backward(args[0])
         result = func(*args, **(kwargs or {}))
+        if func is torch.Tensor.backward:
+            parameters = {p for module in self.observed.modules for p in module.parameters()}
+            self.observed.gradients = max(self.observed.gradients, sum(p.grad is not None for p in parameters))
+        if func in _WITH_TARGET:
+            self.observed.targets.append((args[1] if len(args) > 1 else (kwargs or {})["target"]).requires_grad)
         if func in (nn.functional.cross_entropy, nn.functional.nll_loss):
             scores = args[0] if args else kwargs["input"]
             self.observed.losses.append(LossCall(float(result.sum()), scores.shape[1], _activated(scores.grad_fn)))
@@ -173,6 +189,7 @@ def _watch_forwards(observed: Observed, replay: bool) -> Iterator[None]:
             tensors = list(_tensors(output))
             nodes: set[object] = {tensor.grad_fn for tensor in tensors if tensor.grad_fn is not None}
             graph = any(tensor.requires_grad for tensor in tensors)
+            observed.modules += [] if module in observed.modules else [module]
             observed.forwards.append(Forward(module.training, graph, nodes, repeats))
         depth -= 1
 

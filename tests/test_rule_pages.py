@@ -21,6 +21,7 @@ CASES: dict[str, tuple[str, int]] = {
         "P1 P2 P3 P4 P5 P6 P7 P8 P9 P15 N1 N2 N3 N4 N5 N6 N7 N8 N9 N10 N11 N12 N13 N14",
         0,
     ),
+    "loss-target-requires-grad": ("P1 P2 P3 P4 P5 P6", 17),
     "volatile-variable": ("V1 V2 V3 V4 V5 V6 V7 V8", 2),
     "eval-without-no-grad": ("E1 E2 E3 E4 E5", 15),
     "missing-eval-mode": ("M1 M4 M6 M7", 12),

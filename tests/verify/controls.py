@@ -18,9 +18,10 @@ from programs_noisy import NOISY
 from programs_other import OTHERS
 from programs_steps import STEPS
 from programs_supervised import SUPERVISED
+from programs_targets import TARGETS
 from programs_values import VALUES
 
-PROGRAMS: dict[str, str | dict[str, str]] = {**SUPERVISED, **OTHERS, **VALUES, **NOISY, **STEPS}
+PROGRAMS: dict[str, str | dict[str, str]] = {**SUPERVISED, **OTHERS, **VALUES, **NOISY, **STEPS, **TARGETS}
 _HEADING = re.compile(r"^# (\w+) (TFC\d+) ([A-Z_/]+): (.+)\n", re.M)
 _HUNK = re.compile(r"^@@(.*)\n", re.M)
 

@@ -22,6 +22,7 @@ CODES = (*CONTRACTS, "TFC999")
 #: Programs whose mistake is really there, so that "not fixed" is right.
 MISTAKEN = {
     "TFC101": {"mlp", "argmax", "threshold", "entropy", "drawing"},
+    "TFC105": {"teacher", "mutual", "bootstrapped", "leaf", "dqn"},
     "TFC201": {"volatile", "dqn"},
     "TFC202": {
         *("mlp", "cnn", "autoencoder", "distillation", "features", "monitoring", "accumulation", "dictionary"),

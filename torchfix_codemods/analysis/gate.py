@@ -24,15 +24,17 @@ class Topic(Flag):
     PHASES = auto()  # trains or evaluates a model
     DROPOUT = auto()  # calls the functional form
     INTERPOLATE = auto()
+    TARGET = auto()  # gives a loss its target
 
 
 # The topics that can have a finding in the file itself; a loss matters only for files with activations.
-OWN = Topic.ACTIVATION | Topic.VOLATILE | Topic.PHASES | Topic.DROPOUT | Topic.INTERPOLATE
+OWN = Topic.ACTIVATION | Topic.VOLATILE | Topic.PHASES | Topic.DROPOUT | Topic.INTERPOLATE | Topic.TARGET
 
 _NEEDLES: tuple[tuple[Topic, tuple[bytes, ...]], ...] = (
     (Topic.ACTIVATION, (b"oftmax", b"igmoid", b"expit")),
     (Topic.LOSS, (b"ross_entropy", b"rossEntropyLoss", b"nll_loss", b"NLLLoss")),
     (Topic.VOLATILE, (b"volatile",)),
+    (Topic.TARGET, (b"oss(", b"_loss", b"Loss", b"riterion", b"kl_div", b"ross_entropy", b"cosine_", b".backward(")),
     (
         Topic.PHASES,
         (b".eval(", b".train(", b".backward(", b"oader", b"load_state_dict(", b".train =", b".training ="),

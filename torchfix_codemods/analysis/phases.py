@@ -122,7 +122,7 @@ class Phases:
         """Whether an optimizer of the program holds parameters of the model; None where that is not clear."""
         held, clear = self._held
         if any(
-            self._related(identity, other) or _is_some(other, identity)
+            self.related(identity, other) or _is_some(other, identity)
             for identity in identities(model)
             for other in held
         ):
@@ -145,7 +145,8 @@ class Phases:
             held |= set(identities(entrusted.model))
         return held, bool(understood) and all(understood)
 
-    def _related(self, one: Value | str, other: Value | str) -> bool:
+    def related(self, one: Value | str, other: Value | str) -> bool:
+        """Whether two identities are the same module, or one part of the other."""
         return one == other or self.holds(one, other) or self.holds(other, one)
 
     def holds(self, outer: Value | str, inner: Value | str) -> bool:
@@ -162,7 +163,7 @@ class Phases:
 
     def same(self, one: Value, other: Value) -> bool:
         """Whether two values may be the same model, or one part of the other."""
-        return any(self._related(a, b) for a in identities(one) for b in identities(other))
+        return any(self.related(a, b) for a in identities(one) for b in identities(other))
 
     def mode_changes(self, model: Value) -> Iterator[tuple[Trace, ModeSet]]:
         """Every `train()` and `eval()` on the model or on a module that holds it."""

@@ -6,6 +6,7 @@ Names are dotted and canonical: `canonical` maps the several names of one thing 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 _FUNCTIONAL = "torch.nn.functional."
 _NN = "torch.nn."
@@ -130,6 +131,41 @@ LOGIT_LOSSES = {
     _NN + "MultiLabelSoftMarginLoss": "bce_with_logits",
     _NN + "MultiMarginLoss": "margin",
 }
+
+
+@dataclass(frozen=True)
+class TargetLoss:
+    """A loss that computes a gradient for its target too, if that needs one: its name, its first two arguments."""
+
+    name: str
+    arguments: tuple[str, str]
+
+
+_AIMED = ("input", "target")
+TARGET_LOSSES = {
+    name: TargetLoss(loss, arguments)
+    for loss, arguments, names in (
+        ("mse_loss", _AIMED, (_FUNCTIONAL + "mse_loss", _NN + "MSELoss")),
+        ("l1_loss", _AIMED, (_FUNCTIONAL + "l1_loss", _NN + "L1Loss")),
+        ("smooth_l1_loss", _AIMED, (_FUNCTIONAL + "smooth_l1_loss", _NN + "SmoothL1Loss")),
+        ("huber_loss", _AIMED, (_FUNCTIONAL + "huber_loss", _NN + "HuberLoss")),
+        ("kl_div", _AIMED, (_FUNCTIONAL + "kl_div", _NN + "KLDivLoss")),
+        ("binary_cross_entropy", _AIMED, (_FUNCTIONAL + "binary_cross_entropy", _NN + "BCELoss")),
+        (
+            "binary_cross_entropy_with_logits",
+            _AIMED,
+            (_FUNCTIONAL + "binary_cross_entropy_with_logits", _NN + "BCEWithLogitsLoss"),
+        ),
+        ("cross_entropy", _AIMED, (_FUNCTIONAL + "cross_entropy", _NN + "CrossEntropyLoss")),
+        ("cosine_similarity", ("x1", "x2"), (_FUNCTIONAL + "cosine_similarity", _NN + "CosineSimilarity")),
+        ("cosine_embedding_loss", ("input1", "input2"), (_FUNCTIONAL + "cosine_embedding_loss",)),
+        ("cosine_embedding_loss", ("input1", "input2"), (_NN + "CosineEmbeddingLoss",)),
+    )
+    for name in names
+}
+SYMMETRIC_LOSSES = frozenset(
+    ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "cosine_similarity", "cosine_embedding_loss"]
+)
 
 # Tensor methods and torch functions that change the shape only; what went in comes out.
 SHAPE_ONLY = frozenset(

@@ -163,6 +163,43 @@ class LossCall:
 
 
 @dataclass(frozen=True, eq=False)
+class TargetCall:
+    """A loss gets a target that carries a graph. `data`: its input certainly carries none.
+
+    The calls are model calls (positive) and tensors that need gradients (negative, see `GraphLeaf`). `inside` a
+    module's own forward the modules that it holds are not among them.
+    """
+
+    place: Place
+    context: Context
+    loss: str
+    input: Place
+    target: Place
+    input_calls: frozenset[int]
+    target_calls: frozenset[int]
+    data: bool
+    inside: bool
+
+
+@dataclass(frozen=True, eq=False)
+class GraphLeaf:
+    """A tensor is told to need gradients here. Its id is negative, and is among the calls of what comes from it."""
+
+    id: int
+    place: Place
+    context: Context
+
+
+@dataclass(frozen=True, eq=False)
+class Frozen:
+    """Parameters of a model are told not to need gradients, or perhaps not to."""
+
+    place: Place
+    context: Context
+    model: Value
+
+
+@dataclass(frozen=True, eq=False)
 class Use:
     """Somebody looks at the output of an activation. `kind`: "invariant", "value", "escape", "index", "loss"."""
 
@@ -217,6 +254,9 @@ Event = (
     | GradientsCleared
     | Entrusted
     | LossCall
+    | TargetCall
+    | GraphLeaf
+    | Frozen
     | Use
     | ApiCall
     | Escape

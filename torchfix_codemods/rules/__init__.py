@@ -7,6 +7,7 @@ from torchfix_codemods.rules import (
     functional_dropout_training,
     gradient_accumulation,
     interpolate_needs_batch,
+    loss_target_requires_grad,
     missing_eval_mode,
     missing_train_mode,
     missing_zero_grad,
@@ -17,6 +18,7 @@ from torchfix_codemods.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
     softmax_before_cross_entropy.RULE,
+    loss_target_requires_grad.RULE,
     volatile_variable.RULE,
     eval_without_no_grad.RULE,
     missing_zero_grad.RULE,

@@ -14,6 +14,7 @@ from torchfix_codemods.verify.invariants import Judgement, less_training
 from torchfix_codemods.verify.judge_gradients import no_graph, volatile
 from torchfix_codemods.verify.judge_modes import evaluation_mode, functional_dropout, training_mode
 from torchfix_codemods.verify.judge_steps import accumulated, cleared
+from torchfix_codemods.verify.judge_targets import released
 from torchfix_codemods.verify.judge_values import batched, logits, resized
 from torchfix_codemods.verify.model import Evidence, VerdictName
 
@@ -55,6 +56,7 @@ _OVERWRITTEN = "TypeError: object is not callable"
 
 CONTRACTS: dict[str, Contract] = {
     "TFC101": Contract(logits, neutral=False, seeds=True, holds=True),
+    "TFC105": Contract(released, neutral=True),
     "TFC201": Contract(volatile, neutral=True, keeps=True, crashes=("ValueError", "TypeError", "RuntimeError")),
     "TFC202": Contract(no_graph, neutral=True, keeps=True, crashes=("RuntimeError", "OutOfMemoryError")),
     "TFC204": Contract(cleared, neutral=False),

@@ -21,8 +21,11 @@ from torchfix_codemods.analysis.trace import (
     ApiCall,
     Context,
     Event,
+    Frozen,
+    GraphLeaf,
     LossCall,
     Place,
+    TargetCall,
     Trace,
     Use,
     VolatileFlag,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 24
 MAX_STEPS = 20_000  # statements of one root; what lies beyond is unknown, and the trace says that it is incomplete
 Kwargs = dict[str, Value]
+_OF_VALUES = (LossCall, Use, ApiCall, VolatileFlag, TargetCall, GraphLeaf, Frozen)  # wherever they happen
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Core:
         self.steps = 0
         self._limit = MAX_STEPS
         self.next_call = 0
+        self.leaves: dict[Place, int] = {}  # tensors that are told to need gradients -> their ids, below zero
         self.graphless: set[FunctionRef] = set()
         self.replayed = 0  # remembered calls in which a model ran
         self.follows_activations = True
@@ -114,7 +119,7 @@ class Core:
 
     def emit(self, event: Event, frame: Frame) -> None:
         """Write an event down. Inside a model's forward only what concerns values is of interest."""
-        if frame.silent and not isinstance(event, LossCall | Use | ApiCall | VolatileFlag):
+        if frame.silent and not isinstance(event, _OF_VALUES):
             return
         self.trace.events.append(event)
 

@@ -6,10 +6,11 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchfix_codemods.analysis.interpreter import clearing, tensors
+from torchfix_codemods.analysis.interpreter import clearing, targets, tensors
 from torchfix_codemods.analysis.interpreter.state import Frame, super_of
 from torchfix_codemods.analysis.trace import Use, place_of
 from torchfix_codemods.analysis.values import (
+    NO_CALLS,
     Bound,
     Choice,
     ClassRef,
@@ -118,6 +119,9 @@ def call(m: Machine, node: ast.Call, frame: Frame) -> Value:
             kwargs[keyword.arg] = value
         elif isinstance(spread := force(value), Mapping):
             kwargs |= {str(k): v for k, v in spread.items}
+    if receiver is not None and isinstance(node.func, ast.Attribute) and node.func.attr == "requires_grad_":
+        receiver = targets.asked_for_gradients(m, receiver, args, kwargs, node, frame)
+        callee = m.attribute(receiver, "requires_grad_", node.func, frame)
     if isinstance(callee, FunctionRef | ClassRef | Bound) or not isinstance(force(callee), Const):
         clearing.note_call(m, callee, receiver, node, frame)
         frame.receiver = (node, receiver) if receiver is not None else None
@@ -182,7 +186,7 @@ def arithmetic(m: Machine, left: Value, right: Value, left_node: ast.expr, right
     left, right = force(left), force(right)
     look(m, left, left_node, frame, "value", "used in arithmetic")
     look(m, right, right_node, frame, "value", "used in arithmetic")
-    calls = calls_of(left) | calls_of(right)
+    calls = NO_CALLS if frame.state.grad is False else calls_of(left) | calls_of(right)
     tensors = [v for v in (left, right) if isinstance(v, Tensor)]
     if not tensors:
         return Unknown("arithmetic", calls=calls)
@@ -287,6 +291,7 @@ def _conditional(m: Machine, node: ast.IfExp, frame: Frame) -> Value:
 
 def _literal(m: Machine, node: ast.Tuple | ast.List | ast.Set, frame: Frame) -> Value:
     items: list[Value] = []
+    counted = True
     for element in node.elts:
         value = evaluate(m, element, frame)
         if not isinstance(element, ast.Starred):
@@ -294,7 +299,10 @@ def _literal(m: Machine, node: ast.Tuple | ast.List | ast.Set, frame: Frame) -> 
         elif isinstance(spread := force(value), Sequence):
             items += spread.items
         else:
-            return ListOf(join((*items, tensors.item_of(m, value, element, frame))))
+            items.append(tensors.item_of(m, value, element, frame))
+            counted = False
+    if not counted:
+        return ListOf(join(items))
     return Sequence(tuple(items), "tuple" if isinstance(node, ast.Tuple) else "list")
 
 

@@ -232,7 +232,7 @@ class Machine(Objects):
                 grad,
                 self.mode_of(model, frame.state),
                 volatile,
-                incoming,
+                frozenset(id_ for id_ in incoming if id_ > 0),
             ),
             frame,
         )

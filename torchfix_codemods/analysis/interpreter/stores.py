@@ -6,6 +6,7 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from torchfix_codemods.analysis.interpreter import targets
 from torchfix_codemods.analysis.interpreter.shapes import constant
 from torchfix_codemods.analysis.interpreter.state import Frame, identities
 from torchfix_codemods.analysis.interpreter.tensors import (
@@ -30,6 +31,8 @@ def attribute_stored(m: Machine, receiver: Value, target: ast.Attribute, value: 
     """`model.training = False` sets the mode of the receiver alone, `x.volatile = False` clears a flag."""
     if target.attr == "training":
         _training_flag_stored(m, receiver, value, frame)
+    if target.attr == "requires_grad":
+        targets.flag_stored(m, receiver, target, value, frame)
     if target.attr == "volatile":
         _volatile_stored(m, receiver, target, value, frame)
 

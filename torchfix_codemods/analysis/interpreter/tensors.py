@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis import torch_api as api
-from torchfix_codemods.analysis.interpreter import expressions, shapes
+from torchfix_codemods.analysis.interpreter import expressions, shapes, targets
 from torchfix_codemods.analysis.interpreter.shapes import constant
 from torchfix_codemods.analysis.interpreter.state import Frame
 from torchfix_codemods.analysis.trace import Place, VolatileFlag, place_of
@@ -93,7 +93,7 @@ def activated(m: Machine, value: Value, activation: Activation, node: ast.AST, f
         rank=first.rank,
         shape=first.shape,
         layout=first.layout,
-        calls=calls_of(value),
+        calls=NO_CALLS if frame.state.grad is False else calls_of(value),
         volatile=first.volatile,
         activations=frozenset([activation]),
     )
@@ -156,7 +156,7 @@ def call_tensor_method(
         site = Site(frame.file.path, *frame.file.span(node))
         dim = constant(args[0] if args else kwargs.get("dim"))
         return log_softmax_of(m, tensor, Activation(kind, site, "method", dim), receiver, node, frame)
-    result = operate(m, name, tensor, args, kwargs, receiver, node, frame)
+    result = targets.without_graph(operate(m, name, tensor, args, kwargs, receiver, node, frame), name, frame)
     if name in api.IN_PLACE_SHAPES:
         from torchfix_codemods.analysis.interpreter.statements import update
 

@@ -18,6 +18,7 @@ from torchfix_codemods.analysis.interpreter import (
     modules,
     resizing,
     shapes,
+    targets,
     tensors,
 )
 from torchfix_codemods.analysis.interpreter.modules import (
@@ -88,6 +89,7 @@ def call_external(m: Machine, dotted: str, args: Seq[Value], kwargs: Kwargs, nod
     """Call a function or class from outside the project."""
     name = api.canonical(dotted)
     first = args[0] if args else kwargs.get("input")
+    targets.note_call(m, name, args, kwargs, node, frame)
     if name in api.ACTIVATION_FUNCTIONS and first is not None:
         return _activation(m, name, first, args, kwargs, node, frame)
     if name in api.LOGIT_LOSSES and ".functional." in name:
@@ -101,13 +103,16 @@ def call_external(m: Machine, dotted: str, args: Seq[Value], kwargs: Kwargs, nod
             return first
         return first if first is not None else Unknown("wrapped")
     if name == "torch.autograd.Variable":
-        return _variable(m, first, args, kwargs, node, frame)
+        made = _variable(m, first, args, kwargs, node, frame)
+        return targets.needing(m, made, kwargs.get("requires_grad", args[1] if len(args) > 1 else None), node, frame)
     if name.startswith("builtins."):
         return builtin_calls.call_builtin(m, name.removeprefix("builtins."), args, kwargs, node, frame)
     if name.startswith(("torch.func.", "torch.vmap", "torch.optim.swa_utils.", "torch.ao.", "torch.fx.", "functorch.")):
         model_handed(m, name, args, kwargs, node, frame)
     if name.startswith("torch.") and not is_class_name(name):
-        return _torch_function(m, name, first, args, kwargs, node, frame)
+        result = _torch_function(m, name, first, args, kwargs, node, frame)
+        result = targets.without_graph(result, name, frame)
+        return targets.needing(m, result, kwargs.get("requires_grad"), node, frame)
     if is_module_class(name) or modules.is_optimizer(name) or name.startswith(("torch.utils.data.", "torchvision.")):
         if name in _IMAGE_READERS:
             return _image(name, args, kwargs)
@@ -357,7 +362,7 @@ def call_method(m: Machine, bound: Bound, args: Seq[Value], kwargs: Kwargs, node
     match receiver:
         case Tensor():
             if bound.name == "backward":
-                blind = not receiver.calls
+                blind = not any(id_ > 0 for id_ in receiver.calls)
                 return _backward(m, receiver.calls, node, frame, _attribute_of(node), receiver.volatile, blind)
             return tensors.call_tensor_method(m, receiver, bound.name, args, kwargs, node, frame)
         case Instance():
@@ -389,6 +394,7 @@ def _backward(
     volatile: frozenset[Site] = frozenset(),
     blind: bool | None = None,
 ) -> Value:
+    calls = frozenset(id_ for id_ in calls if id_ > 0)
     blind = not calls and not attribute if blind is None else blind
     m.emit(Backward(place_of(frame.file.path, node), frame.context, calls, attribute, blind, volatile), frame)
     return NONE

@@ -14,6 +14,7 @@ from .trees import number
 
 _FIRST = 8  # calls of a site that are looked at; later every sixteenth
 _TARGETED = "mse_loss l1_loss smooth_l1_loss huber_loss kl_div binary_cross_entropy binary_cross_entropy_with_logits"
+_PAIRED = {"cosine_similarity": "x2", "cosine_embedding_loss": "input2"}  # by the names of their second arguments
 _VALUED = "gt ge lt le __gt__ __ge__ __lt__ __le__ log round multinomial"
 _NATIVE_DROPOUTS = "dropout dropout_ alpha_dropout alpha_dropout_ feature_dropout feature_alpha_dropout"
 _DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout"
@@ -32,7 +33,9 @@ class Functions:
         for name in ("cross_entropy", "nll_loss"):
             self._replace(F, name, self._classifying(name))
         for name in _TARGETED.split():
-            self._replace(F, name, self._with_target(name))
+            self._replace(F, name, self._with_target(name, "target"))
+        for name, second in _PAIRED.items():
+            self._replace(F, name, self._with_target(name, second))
         for name in _DROPOUTS.split():
             self._replace(F, name, self._dropping)
         for name in _NATIVE_DROPOUTS.split():
@@ -115,9 +118,9 @@ class Functions:
             loss = self._originals[kind](logits, *args[1:], **named)
         return number(loss if loss.numel() == 1 else loss.mean())
 
-    def _with_target(self, kind):
+    def _with_target(self, kind, second):
         def watched(original, args, kwargs):
-            target = _argument(args, kwargs, 1, "target")
+            target = _argument(args, kwargs, 1, second)
             if isinstance(target, torch.Tensor) and target.requires_grad:
                 self._tell("target", self.recorder.site(3), loss=kind, graph=target.grad_fn is not None)
             return original(*args, **kwargs)

@@ -1,0 +1,88 @@
+"""What is written about a network by its name: parts that are taken from it or put into it, gradients that are read.
+
+A network is recognised by the last part of its name: `self.teacher` in its class, `agent.teacher` elsewhere.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection
+
+from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.trees import walk
+
+_PUTS_IN = frozenset(["setattr", "add_module", "register_module", "register_parameter", "__setattr__"])
+_NO_PARTS = frozenset(["training", "device", "dtype", "config", "name", "__class__", "__name__"])
+_LISTS_PARTS = frozenset(["children", "modules", "named_children", "named_modules", "append", "extend", "insert"])
+
+
+def shares_by_hand(file: ParsedFile, name: str) -> bool:
+    """Whether a part of the network is assigned, taken or listed: `teacher.head = student.head`, `teacher.children()`.
+
+    A method of it that is called (`teacher.eval()`) is no part.
+    """
+    last = name.rpartition(".")[2]
+    if not last:
+        return True
+    if f"{last}." not in file.text and f"({last}," not in file.text:
+        return False
+    return any(_is_part(file, node, last) or _puts_in(file, node, last) for node in walk(file.tree))
+
+
+def _is_named(file: ParsedFile, node: ast.expr, last: str) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute) and file.source(node).rpartition(".")[2] == last
+
+
+def _is_part(file: ParsedFile, node: ast.AST, last: str) -> bool:
+    if not isinstance(node, ast.Attribute) or not _is_named(file, node.value, last) or node.attr in _NO_PARTS:
+        return False
+    parent = file.parents.get(node)
+    called = isinstance(parent, ast.Call) and parent.func is node
+    return node.attr in _LISTS_PARTS if called else True
+
+
+def _puts_in(file: ParsedFile, node: ast.AST, last: str) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id="setattr"), args=[first, *_]):
+            return _is_named(file, first, last)
+        case ast.Call(func=ast.Attribute(value=receiver, attr=called)) if called in _PUTS_IN:
+            return _is_named(file, receiver, last)
+        case _:
+            return False
+
+
+def reads_gradients(file: ParsedFile, name: str, learners: Collection[str]) -> bool:
+    """Whether gradients of the network's parameters may be clipped, copied or used to move them.
+
+    Those of the `learners` (by their names) may be.
+    """
+    if "grad" not in file.text and "hook" not in file.text:
+        return False
+    last = name.rpartition(".")[2]
+    if re.search(rf"\b{re.escape(last)}\b[\w.\[\]]*\.grad\b", file.text):
+        return True
+    return any(_reads(file, node, last, learners) for node in walk(file.tree))
+
+
+def _reads(file: ParsedFile, node: ast.AST, last: str, learners: Collection[str]) -> bool:
+    match node:
+        case ast.Call(func=function, args=[first, *_]) if "clip_grad" in file.source(function):
+            return not _is_of(file.source(first), learners)
+        case ast.Call(func=ast.Attribute(attr=called) | ast.Name(id=called)) if "hook" in called or called == "grad":
+            return re.search(rf"\b{re.escape(last)}\b", file.source(node)) is not None
+        case ast.For(iter=iterable) | ast.comprehension(iter=iterable) if "parameters()" in file.source(iterable):
+            body = node if isinstance(node, ast.For) else file.parents[node]
+            used = re.search(r"\._?grad\b", ast.unparse(body)) is not None
+            return used and not _is_of(file.source(iterable), learners)
+        case _:
+            return False
+
+
+def _is_of(code: str, learners: Collection[str]) -> bool:
+    """Whether code is `learner.parameters()` or the like."""
+    found = re.fullmatch(r"([\w.]+)\.(?:named_)?parameters\(\)", code)
+    return found is not None and found[1] in learners
+
+
+__all__ = ["reads_gradients", "shares_by_hand"]
