@@ -25,6 +25,7 @@ for i, (x, y) in enumerate(loader):
         optimizer.step()
         optimizer.zero_grad()
 """
+STEP = "        optimizer.step"
 OPEN = LOOP.replace(" or i + 1 == len(loader)", "")
 TOO_OFTEN = """\
 for i, (x, y) in enumerate(loader):
@@ -73,8 +74,8 @@ def test_windows_are_known_by_their_modulo(body, expected, findings):
         LOOP.replace("    loss.backward", "    loss = loss.div(window)\n    loss.backward"),
         LOOP.replace("    loss.backward", "    loss = loss * weight\n    loss.backward"),
         LOOP.replace("F.cross_entropy(net(x), y)", "loss_of(net, x, y, window)"),
-        LOOP.replace("        optimizer.step", "        for p in net.parameters(): p.grad /= window\n        optimizer.step"),
-        LOOP.replace("        optimizer.step", "        optimizer.param_groups[0]['lr'] = 0.1 / window\n        optimizer.step"),
+        LOOP.replace(STEP, "        for p in net.parameters(): p.grad /= window\n" + STEP),
+        LOOP.replace(STEP, "        optimizer.param_groups[0]['lr'] = 0.1 / window\n" + STEP),
         LOOP.replace("window", "1"),
         LOOP.replace("(i + 1) % window == 0", "full"),
         LOOP.replace("        optimizer.step", "        F.mse_loss(net(x), y).backward()\n        optimizer.step"),
