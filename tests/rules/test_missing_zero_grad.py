@@ -21,6 +21,7 @@ for x, y in loader:
     loss.backward()
     optimizer.step()
 """
+STEP = "    optimizer.step()"
 
 
 def test_the_plain_case(findings, applied):
@@ -150,8 +151,8 @@ for x, y in loader:
 
 def test_a_helper_that_clears_is_seen_in_every_round_of_an_outer_loop(findings):
     """It is run once, and remembered."""
-    body = "def fresh(o):\n    o.zero_grad()\nfor epoch in range(3):\n    for x, y in loader:\n        fresh(optimizer)\n"
-    body += "        F.cross_entropy(net(x), y).backward()\n        optimizer.step()\n"
+    body = "def fresh(o):\n    o.zero_grad()\nfor epoch in range(3):\n    for x, y in loader:\n"
+    body += "        fresh(optimizer)\n        F.cross_entropy(net(x), y).backward()\n        optimizer.step()\n"
     assert findings({"main.py": HEAD + body}, RULE) == []
 
 
@@ -194,7 +195,7 @@ def test_a_lost_gradient_behind_other_lines(applied):
 @pytest.mark.parametrize(
     "body",
     [
-        LOOP.replace("    optimizer.step()", "    optimizer.zero_grad()\n    other(net).backward()\n    optimizer.step()"),
+        LOOP.replace(STEP, "    optimizer.zero_grad()\n    other(net).backward()\n" + STEP),
         LOOP.replace("    optimizer.step()", "    optimizer.zero_grad()\n    restore(net)\n    optimizer.step()"),
         LOOP.replace("    optimizer.step()", "    if i:\n        optimizer.zero_grad()\n    optimizer.step()"),
         LOOP.replace(
@@ -202,7 +203,8 @@ def test_a_lost_gradient_behind_other_lines(applied):
             "    kept = [p.grad for p in net.parameters()]\n    optimizer.zero_grad()\n    optimizer.step()",
         ),
         LOOP.replace("    optimizer.step()", "    optimizer.zero_grad()\n    optimizer.step(closure)"),
-        "for x, y in loader:\n    optimizer.step()\n    optimizer.zero_grad()\n    F.cross_entropy(net(x), y).backward()\n",
+        "for x, y in loader:\n    optimizer.step()\n    optimizer.zero_grad()\n"
+        "    F.cross_entropy(net(x), y).backward()\n",
     ],
 )
 def test_clearing_that_loses_nothing_for_certain(body, findings):
