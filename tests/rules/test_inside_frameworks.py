@@ -181,6 +181,38 @@ Lite(devices=1).run()
     ]
 
 
+def test_a_trainer_class_that_prepares_its_own_attributes(findings: Find) -> None:
+    text = (
+        "from accelerate import Accelerator\n"
+        + HEAD
+        + """
+class Trainer:
+    def __init__(self):
+        self.accelerator = Accelerator()
+        self.model = Net()
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+        self.model, self.optimizer = self.accelerator.prepare(self.model, self.optimizer)
+
+    def train(self):
+        self.model.train()
+        for x, y in loader:
+            self.optimizer.zero_grad()
+            self.accelerator.backward(F.cross_entropy(self.model(x), y))
+            self.optimizer.step()
+
+    def evaluate(self):
+        for x, y in loader:
+            print(self.model(x).argmax(1))
+
+trainer = Trainer()
+for epoch in range(3):
+    trainer.train()
+    trainer.evaluate()
+"""
+    )
+    assert found(findings, text) == ["TFC202 EQUIVALENT evaluate", "TFC301 BEHAVIOR evaluate"]
+
+
 def test_a_tool_that_is_a_parameter_is_known_by_its_annotation(findings: Find) -> None:
     text = (
         "from accelerate import Accelerator\n"

@@ -194,7 +194,7 @@ _MANUAL = re.compile(
 )
 _HOOK = re.compile(
     r"(?:training|validation|test|predict|prediction|eval|train)_|on_|before_|after_|begin_|compute_loss|create_|get_loss"
-    r"|_?handle_batch|infer|learn|forward|loss|eval_forward|one_batch|update_metric"
+    r"|_?handle_batch|infer|learn|loss|eval_forward|one_batch|update_metric"
 )
 _IMPORTED = re.compile(r"^[ \t]*(?:from|import)[ \t]+(\w+)", re.M)
 _PACKAGES = {package: host.framework for host in HOSTS for package in host.packages} | {
