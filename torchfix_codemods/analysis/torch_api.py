@@ -129,6 +129,16 @@ LOGIT_LOSSES = {
     _NN + "MultiMarginLoss": "margin",
 }
 
+# Losses whose first argument is probabilities.
+PROBABILITY_LOSSES = {
+    _NN + "BCELoss": "bce",
+    _FUNCTIONAL + "binary_cross_entropy": "bce",
+}
+# Layers whose output has no bounds: neither probabilities nor their logarithms.
+SCORING_LAYERS = frozenset(
+    "Linear LazyLinear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d".split()
+)
+
 # Tensor methods and torch functions that change the shape only; what went in comes out.
 SHAPE_ONLY = frozenset(
     [
