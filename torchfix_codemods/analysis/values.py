@@ -134,8 +134,8 @@ class Activation:
     """softmax, log_softmax, sigmoid or gumbel_softmax, applied last to a tensor (shape-only operations aside).
 
     `site` is the expression that applies it (the element for a Sequential). `form` is `function`, `method`, `module`,
-    `sequential`, or `log` (the logarithm of a softmax); `made_at` is where the module was constructed. `moved` says that axes were permuted since.
-    `base` is the expression that last had the very output, before a view, an index or the like.
+    `sequential`, or `log` (the logarithm of a softmax); `made_at` is where the module was constructed, or the softmax
+    of a `log` is applied. `moved` says that axes were permuted since. `base` is the expression that last had the very output, before a view, an index or the like.
     """
 
     kind: str

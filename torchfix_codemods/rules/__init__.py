@@ -6,8 +6,11 @@ from torchfix_codemods.rules import (
     eval_without_no_grad,
     functional_dropout_training,
     interpolate_needs_batch,
+    log_softmax_before_cross_entropy,
     missing_eval_mode,
     missing_train_mode,
+    nll_loss_needs_log_softmax,
+    sigmoid_before_bce_with_logits,
     softmax_before_cross_entropy,
     volatile_variable,
 )
@@ -15,6 +18,9 @@ from torchfix_codemods.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
     softmax_before_cross_entropy.RULE,
+    log_softmax_before_cross_entropy.RULE,
+    sigmoid_before_bce_with_logits.RULE,
+    nll_loss_needs_log_softmax.RULE,
     volatile_variable.RULE,
     eval_without_no_grad.RULE,
     missing_eval_mode.RULE,

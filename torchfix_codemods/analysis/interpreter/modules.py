@@ -178,7 +178,9 @@ def layer(m: Machine, name: str, first: Value | None, node: ast.AST, frame: Fram
         rank = first.rank
     if bare == "Embedding" and isinstance(first, Tensor) and first.rank is not None:
         rank = first.rank + 1
-    raw = frozenset([Site(frame.file.path, *frame.file.span(node))]) if bare in api.SCORING_LAYERS else frozenset()
+    raw = frozenset[Site]()
+    if bare in api.SCORING_LAYERS and isinstance(node, ast.expr):
+        raw = frozenset([Site(frame.file.path, *frame.file.span(node))])
     return Tensor(rank=rank, shape=shapes.layered(first, rank, least), calls=calls, volatile=volatile, raw=raw)
 
 
