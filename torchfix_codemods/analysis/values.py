@@ -135,7 +135,8 @@ class Activation:
 
     `site` is the expression that applies it (the element for a Sequential). `form` is `function`, `method`, `module`,
     `sequential`, or `log` (the logarithm of a softmax); `made_at` is where the module was constructed, or the softmax
-    of a `log` is applied. `moved` says that axes were permuted since. `base` is the expression that last had the very output, before a view, an index or the like.
+    of a `log` is applied. `moved` says that axes were permuted since. `base` is the expression that last had the very
+    output, before a view, an index or the like.
     """
 
     kind: str
