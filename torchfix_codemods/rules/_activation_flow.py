@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from torchfix_codemods.analysis.activations import Flow
+from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Escape, LossCall
-from torchfix_codemods.analysis.values import ClassRef, Instance, options
+from torchfix_codemods.analysis.values import ClassRef, Instance, Site, options
 from torchfix_codemods.findings import Location, Step
 from torchfix_codemods.rules._shared import location_of
 
@@ -26,16 +28,21 @@ def texts_of(program: Program) -> Iterator[str]:
         yield program.project.read(path) or ""
 
 
-def doubt(flow: Flow, program: Program, wanted: Iterable[str], name: str) -> str | None:
-    """Why the fix is only a suggestion; None where everything was followed. `wanted`: the losses that it is for."""
+def doubt(flow: Flow, program: Program, wanted: Iterable[str], name: str, *, alone: bool = True) -> str | None:
+    """Why the fix is only a suggestion; None where everything was followed.
+
+    `wanted` are the losses that it is for; `alone`: it will not do for other outputs that a loss gets.
+    """
     if not program.followed:
         return "there is more code around it than could be followed"
     if any(loss.loss not in wanted for loss in flow.losses):
         return "the same output goes into a loss that wants something else"
     if flow.wrong_dimension:
         return "it runs over another dimension than the classes; it may be meant"
-    if flow.mixed_sources:
+    if alone and flow.mixed_sources:
         return f"the loss also gets outputs to which no {name} was applied"
+    if flow.conditional:
+        return "whether the loss gets it is decided at run time"
     for use in flow.uses:
         if use.kind == "escape" and "which was not read" not in use.why:
             return f"its output leaves what can be followed: {use.why}"
@@ -44,6 +51,26 @@ def doubt(flow: Flow, program: Program, wanted: Iterable[str], name: str) -> str
         if use.kind == "index":
             return "layers are taken by their position, which would change"
     return seen_from_outside(program) or _export(flow, program, name) or _looked_up(flow, program)
+
+
+def has_branches(flow: Flow, file: ParsedFile) -> bool:
+    """Whether the loss gets something else by a branch of the function that applies the activation (at its end, say).
+
+    A function without a branch always gives it: then it is another model whose output the loss gets too.
+    """
+    if not flow.conditional:
+        return False
+    site = flow.activation.site
+    function = next((file.enclosing_function(n) for n in ast.walk(file.tree) if stands_at(file, n, site)), None)
+    if flow.activation.form == "sequential" or function is None or function.name != "forward":
+        return True
+    branches = (ast.If, ast.IfExp, ast.Match, ast.Try, ast.For, ast.While, ast.BoolOp)
+    return any(isinstance(node, branches) for node in ast.walk(function))
+
+
+def stands_at(file: ParsedFile, node: ast.AST, site: Site) -> bool:
+    """Whether a call stands at a site of its file."""
+    return isinstance(node, ast.Call) and file.span(node) == (site.start, site.end)
 
 
 def seen_from_outside(program: Program) -> str | None:

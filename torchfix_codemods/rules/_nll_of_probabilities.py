@@ -15,7 +15,7 @@ from torchfix_codemods.analysis.trace import Use
 from torchfix_codemods.analysis.values import Activation, Site
 from torchfix_codemods.findings import Edit, Finding, Level, Location
 from torchfix_codemods.rewrite import verbs
-from torchfix_codemods.rules._activation_flow import doubt, seen_from_outside, steps
+from torchfix_codemods.rules._activation_flow import doubt, has_branches, seen_from_outside, stands_at, steps
 from torchfix_codemods.rules._other_name import other_name
 from torchfix_codemods.rules._shared import node_of, propose
 from torchfix_codemods.rules._unsoftmax import removal_edits, uses_of_module
@@ -42,12 +42,24 @@ def of_probabilities(program: Program, file: ParsedFile, project: Project) -> It
     """Softmaxes whose output NLL gets as it is."""
     for flow in flows_of(program, file.path):
         kinds = {loss.loss for loss in flow.losses}
-        if flow.activation.kind == "softmax" and "nll" in kinds and not flow.conditional and "log_softmax" not in kinds:
+        found = flow.activation.kind == "softmax" and "nll" in kinds and "log_softmax" not in kinds
+        if found and not has_branches(flow, file) and not _is_one_of_two(flow, file, project):
             yield _of_softmax(flow, program, file, project)
 
 
+def _is_one_of_two(flow: Flow, file: ParsedFile, project: Project) -> bool:
+    """Whether the function gives log-probabilities otherwise: `log_softmax` in training, `softmax` in evaluation."""
+    own = _function_at(file, flow.activation.site)
+    others = {a.site for loss in flow.losses for a in loss.activations if a.kind == "log_softmax"}
+    return any(site.path == file.path and _function_at(file, site) is own for site in others)
+
+
+def _function_at(file: ParsedFile, site: Site) -> ast.AST | None:
+    return next((file.enclosing_function(n) for n in ast.walk(file.tree) if stands_at(file, n, site)), None)
+
+
 def _of_softmax(flow: Flow, program: Program, file: ParsedFile, project: Project) -> Finding:
-    reason = doubt(flow, program, _NLL, "softmax") or _involved(flow)
+    reason = doubt(flow, program, _NLL, "softmax", alone=_are_read(flow)) or _involved(flow)
 
     def build() -> list[Edit]:
         if any(loss.loss != "nll" for loss in flow.losses):
@@ -93,9 +105,19 @@ def _logarithm_at_the_source(flow: Flow, file: ParsedFile, project: Project) -> 
     if made_at is None or maker is None:
         raise verbs.CannotRewrite("where the layer is built was not found")
     made = _call_at(maker, made_at)
+    name = _logarithm_of(made)
     if activation.form == "module" and uses_of_module(maker, project, made) != 1:
-        raise verbs.CannotRewrite("the layer is used elsewhere too")
-    return other_name(maker, made, _logarithm_of(made))
+        return _by_function(file, _call_at(file, activation.site), activation.dim)
+    return other_name(maker, made, name)
+
+
+def _by_function(file: ParsedFile, call: ast.Call, dim: object) -> list[Edit]:
+    """`self.softmax(x)` -> `F.log_softmax(x, dim=1)`, where the layer is used elsewhere too."""
+    if len(call.args) != 1 or call.keywords or isinstance(call.args[0], ast.Starred) or not isinstance(dim, int):
+        raise verbs.CannotRewrite("the layer is used elsewhere too, and its dimension is not clear")
+    functional, imports = verbs.ensure_import(file, "torch.nn.functional", visible_from=call)
+    code = f"{functional}.log_softmax({file.source(call.args[0])}, dim={dim})"
+    return [*imports, *verbs.replace_expression(file, call, code)]
 
 
 def _renamed(file: ParsedFile, call: ast.Call, form: str) -> list[Edit]:
@@ -114,7 +136,7 @@ def _logarithm_of(call: ast.Call) -> str:
 
 def _call_at(file: ParsedFile, site: Site) -> ast.Call:
     for node in ast.walk(file.tree):
-        if isinstance(node, ast.Call) and file.span(node) == (site.start, site.end):
+        if isinstance(node, ast.Call) and stands_at(file, node, site):
             return node
     raise verbs.CannotRewrite("the call was not found again in the text")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from torchfix_codemods.analysis.activations import Flow, flows_of
 from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.parsed import ParsedFile
-from torchfix_codemods.analysis.program import program_for
+from torchfix_codemods.analysis.program import Program, program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Edit, Finding, Level, Location
 from torchfix_codemods.rules._activation_flow import doubt, project_says, steps
@@ -28,20 +28,22 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
         return
     program = program_for(project, file.path)
     for flow in flows_of(program, file.path):
-        if _is_redundant(flow) and doubt(flow, program, _LOSSES, "log_softmax") is None:
-            yield _finding(flow, file, project)
+        if _is_redundant(flow):
+            yield _finding(flow, file, project, program)
 
 
 def _is_redundant(flow: Flow) -> bool:
     """Whether cross entropy gets it on every path, and everybody else asks for the order of the scores alone."""
     activation = flow.activation
-    if activation.kind != "log_softmax" or activation.form == "log" or flow.conditional or not flow.losses:
+    if activation.kind != "log_softmax" or activation.form == "log" or flow.conditional:
         return False
-    return all(use.kind == "invariant" for use in flow.uses)
+    alone = all(loss.loss in _LOSSES for loss in flow.losses)
+    return alone and all(use.kind == "invariant" for use in flow.uses)
 
 
-def _finding(flow: Flow, file: ParsedFile, project: Project) -> Finding:
+def _finding(flow: Flow, file: ParsedFile, project: Project, program: Program) -> Finding:
     site = flow.activation.site
+    reason = doubt(flow, program, _LOSSES, "log_softmax") or _REASON
 
     def build() -> list[Edit]:
         return removal_edits(flow, file, project)
@@ -50,11 +52,11 @@ def _finding(flow: Flow, file: ParsedFile, project: Project) -> Finding:
         IDENTITY,
         Level.SUGGESTION,
         Location(site.path, site.start, site.end),
-        f"log_softmax before a loss that applies it itself; {_REASON}",
+        f"log_softmax before a loss that applies it itself; {reason}",
         list(steps(flow, project, "log_softmax", _LOSSES, "the loss is built here; it applies log_softmax itself")),
         "Drop the log_softmax: the loss applies it",
         build,
-        _REASON,
+        reason,
     )
 
 

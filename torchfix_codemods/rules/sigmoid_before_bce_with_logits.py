@@ -11,7 +11,7 @@ from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program, program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Edit, Finding, Level, Location
-from torchfix_codemods.rules._activation_flow import doubt, steps, texts_of
+from torchfix_codemods.rules._activation_flow import doubt, has_branches, steps, texts_of
 from torchfix_codemods.rules._shared import propose
 from torchfix_codemods.rules._unsoftmax import removal_edits
 from torchfix_codemods.rules.rule import Rule
@@ -29,13 +29,13 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     if not any(map(_LOSS_WORD.search, texts_of(program))):
         return
     for flow in flows_of(program, file.path):
-        if _is_mistake(flow):
+        if _is_mistake(flow) and not has_branches(flow, file):
             yield _finding(flow, file, project, program)
 
 
 def _is_mistake(flow: Flow) -> bool:
     reaches = any(loss.loss == "bce_with_logits" for loss in flow.losses)
-    return flow.activation.kind == "sigmoid" and reaches and not flow.conditional
+    return flow.activation.kind == "sigmoid" and reaches
 
 
 def _finding(flow: Flow, file: ParsedFile, project: Project, program: Program) -> Finding:

@@ -207,7 +207,8 @@ def _torch_function(
         return Tensor(rank=0, calls=all_calls(args, kwargs), volatile=all_volatile(args, kwargs))
     value = None if first is None else force(first)
     if isinstance(value, Choice):
-        value = next((o for o in value.options if isinstance(o, Tensor)), value)
+        found = [option for option in options(value) if isinstance(option, Tensor)]
+        value = join(found) if found else value
     if isinstance(value, Tensor):
         operand = losses.argument_node(node, 0, "input") or node
         for position, other in enumerate(args[1:], 1):
