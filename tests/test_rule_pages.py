@@ -21,6 +21,9 @@ CASES: dict[str, tuple[str, int]] = {
         "P1 P2 P3 P4 P5 P6 P7 P8 P9 P15 N1 N2 N3 N4 N5 N6 N7 N8 N9 N10 N11 N12 N13 N14",
         0,
     ),
+    "log-softmax-before-cross-entropy": ("P13 N2 N4 N7 N8 N9 N11", 4),
+    "sigmoid-before-bce-with-logits": ("P14 N1 N2 N4 N5 N6 N7 N8 N9 N14", 3),
+    "nll-loss-needs-log-softmax": ("P10 P11 P12 P16 N1 N2 N3 N4 N5 N6 N7 N8 N9 N10 N11 N12 N14", 7),
     "volatile-variable": ("V1 V2 V3 V4 V5 V6 V7 V8", 2),
     "eval-without-no-grad": ("E1 E2 E3 E4 E5", 15),
     "missing-eval-mode": ("M1 M4 M6 M7", 12),
@@ -42,7 +45,7 @@ def test_has_the_sections_in_their_order(page: Path) -> None:
     read = read_page(page.read_text(encoding="utf-8"))
     assert not read.missing
     assert [section for section in read.sections if section] == list(REQUIRED_SECTIONS)
-    assert re.search(r"[Ll]evel \*\*(equivalent|crash-fix|behavior)\*\*", read.sections["Safety"])
+    assert re.search(r"[Ll]evel \*\*(equivalent|crash-fix|behavior|suggestion)\*\*", read.sections["Safety"])
 
 
 @every_page

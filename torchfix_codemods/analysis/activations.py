@@ -32,7 +32,7 @@ class Flow:
     def wrong_dimension(self) -> bool:
         """Whether the activation certainly runs over another dimension than the loss's classes."""
         dim = self.activation.dim
-        if not isinstance(dim, int) or self.activation.kind != "softmax":
+        if not isinstance(dim, int) or self.activation.kind not in ("softmax", "log_softmax"):
             return False
         for loss in self.losses:
             if any(a.moved or a.base for a in loss.activations if a.site == self.activation.site):

@@ -35,7 +35,7 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
 def _is_redundant(flow: Flow) -> bool:
     """Whether cross entropy gets it on every path, and everybody else asks for the order of the scores alone."""
     activation = flow.activation
-    if activation.kind != "log_softmax" or activation.form == "log" or flow.conditional:
+    if activation.kind != "log_softmax" or activation.form == "log" or flow.conditional or flow.wrong_dimension:
         return False
     alone = all(loss.loss in _LOSSES for loss in flow.losses)
     return alone and all(use.kind == "invariant" for use in flow.uses)
