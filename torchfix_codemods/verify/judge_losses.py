@@ -60,7 +60,7 @@ def _fitting(comparison: Comparison, kinds: Sequence[str]) -> Judgement:
     if broken := less_training(comparison, evidence):
         return broken
     if unfit[1] >= unfit[0]:
-        return Judgement(VerdictName.NOT_FIXED, "the loss gets the same as before", evidence)
+        return Judgement(VerdictName.NOT_FIXED, "the loss still gets something else", evidence)
     return _other_numbers(comparison, kinds, evidence) or Judgement(
         VerdictName.CHANGED_AS_INTENDED, "the loss gets what it wants", evidence
     )
