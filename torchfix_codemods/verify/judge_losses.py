@@ -34,7 +34,7 @@ def logits_for_two(comparison: Comparison) -> Judgement:
 
 def likelihoods(comparison: Comparison) -> Judgement:
     """TFC104: the loss gets what it wants; where that was so before, it gets the same in one step."""
-    if any(map(is_unfit, _calls(comparison.before, _LIKELIHOODS))):
+    if any(map(is_unfit, _calls(comparison.before, ("nll", "bce")))):
         return _fitting(comparison, _LIKELIHOODS)
     return _once(comparison, "log", VerdictName.EQUIVALENT, "log_softmax in one step gives the same losses")
 
@@ -116,7 +116,7 @@ def _once(
     if broken := less_training(comparison, evidence):
         return broken
     if counts[1] >= counts[0]:
-        return Judgement(VerdictName.NO_EFFECT, "it is applied as before", evidence)
+        return Judgement(VerdictName.NOT_FIXED, "it is applied as before", evidence)
     if shapes := comparison.other_shapes():
         return Judgement(VerdictName.REGRESSED, f"other shapes: {shapes}", evidence)
     if has_nan(comparison.before) and not has_nan(comparison.after):
