@@ -25,7 +25,7 @@ from corpus_runner import Runner
 REPOSITORY = Path(__file__).resolve().parents[1]
 CORPUS = REPOSITORY / "corpus"
 PROGRAMS = sorted(path.parent.name for path in CORPUS.glob("*/expected.json"))
-RULES = ("TFC101", "TFC201", "TFC202", "TFC301", "TFC302", "TFC303", "TFC401")
+RULES = ("TFC101", "TFC102", "TFC103", "TFC104", "TFC201", "TFC202", "TFC301", "TFC302", "TFC303", "TFC401")
 
 each_program = pytest.mark.parametrize("program", PROGRAMS)
 
@@ -80,6 +80,9 @@ def test_what_is_expected_fits_the_program(program: str) -> None:
         ast.parse(text)
     words = {
         "TFC101": ("softmax(", "Softmax("),
+        "TFC102": ("log_softmax(", "LogSoftmax("),
+        "TFC103": ("sigmoid(", "Sigmoid("),
+        "TFC104": ("softmax(", "Softmax(", "nll_loss(", "NLLLoss(", "BCELoss(", "binary_cross_entropy("),
         "TFC201": ("volatile",),
         **dict.fromkeys(("TFC202", "TFC301", "TFC302"), ("def ", "for ")),
         "TFC303": ("dropout(",),
