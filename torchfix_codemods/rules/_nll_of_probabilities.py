@@ -16,7 +16,7 @@ from torchfix_codemods.analysis.values import Activation, Site
 from torchfix_codemods.findings import Edit, Finding, Level, Location
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules._activation_flow import doubt, has_branches, seen_from_outside, stands_at, steps
-from torchfix_codemods.rules._other_name import other_name
+from torchfix_codemods.rules._other_name import name_in_torch, other_name
 from torchfix_codemods.rules._shared import node_of, propose
 from torchfix_codemods.rules._unsoftmax import removal_edits, uses_of_module
 
@@ -105,10 +105,17 @@ def _logarithm_at_the_source(flow: Flow, file: ParsedFile, project: Project) -> 
     if made_at is None or maker is None:
         raise verbs.CannotRewrite("where the layer is built was not found")
     made = _call_at(maker, made_at)
-    name = _logarithm_of(made)
-    if activation.form == "module" and uses_of_module(maker, project, made) != 1:
-        return _by_function(file, _call_at(file, activation.site), activation.dim)
+    name = _logarithm_of(maker, made)
+    if activation.form == "module":
+        call = _call_at(file, activation.site)
+        if not _is_called_at_once(file, call, made_at) and uses_of_module(maker, project, made) != 1:
+            return _by_function(file, call, activation.dim)
     return other_name(maker, made, name)
+
+
+def _is_called_at_once(file: ParsedFile, call: ast.Call, made_at: Site) -> bool:
+    """`nn.Softmax(dim=1)(x)`."""
+    return made_at.path == file.path and file.span(call.func) == (made_at.start, made_at.end)
 
 
 def _by_function(file: ParsedFile, call: ast.Call, dim: object) -> list[Edit]:
@@ -124,11 +131,11 @@ def _renamed(file: ParsedFile, call: ast.Call, form: str) -> list[Edit]:
     """A softmax becomes a log_softmax, by a function of torch or as a method."""
     if form == "method" and isinstance(call.func, ast.Attribute):
         return verbs.rename_method(file, call, "log_softmax")
-    return other_name(file, call, _logarithm_of(call))
+    return other_name(file, call, _logarithm_of(file, call))
 
 
-def _logarithm_of(call: ast.Call) -> str:
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+def _logarithm_of(file: ParsedFile, call: ast.Call) -> str:
+    name = name_in_torch(file, call)
     if name not in _LOGARITHMS:
         raise verbs.CannotRewrite("there is no logarithm of this softmax by another name")
     return _LOGARITHMS[name]
@@ -161,7 +168,7 @@ def better_loss(use: LossUse, project: Project) -> list[Edit]:
         call = _call_at(file, use.made_at) if use.made_at else node_of(file, use.calls[0].place, ast.Call)
     if file is None or not isinstance(call, ast.Call):
         raise verbs.CannotRewrite("the loss was not found again in the text")
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    name = name_in_torch(file, call)
     if name not in BETTER:
         raise verbs.CannotRewrite("the loss is not called by torch's name for it")
     return other_name(file, call, BETTER[name])

@@ -31,6 +31,29 @@ def other_name(file: ParsedFile, call: ast.Call, new: str) -> list[Edit]:
             raise verbs.CannotRewrite("it is not called by its name")
 
 
+def name_in_torch(file: ParsedFile, call: ast.Call) -> str:
+    """What torch calls the function or class that a call names; by an import, it may have another name here."""
+    match call.func:
+        case ast.Attribute(attr=name):
+            return name
+        case ast.Name(id=name):
+            aliases = _aliases(file, name)
+            return aliases[0][1].name if len(aliases) == 1 else name
+        case _:
+            return ""
+
+
+def _aliases(file: ParsedFile, name: str) -> list[tuple[ast.ImportFrom, ast.alias]]:
+    """The imports from other packages that bind a name."""
+    return [
+        (statement, alias)
+        for statement in ast.walk(file.tree)
+        if isinstance(statement, ast.ImportFrom) and not statement.level
+        for alias in statement.names
+        if (alias.asname or alias.name) == name
+    ]
+
+
 def _imported(file: ParsedFile, node: ast.expr) -> str:
     """What a dotted name means by the imports of the file; "" where that is not clear."""
     parts: list[str] = []
@@ -61,13 +84,7 @@ def _bound(statement: ast.Import | ast.ImportFrom) -> list[tuple[str, str]]:
 
 def _instead_of(file: ParsedFile, name: ast.Name, new: str) -> list[Edit]:
     """The new name for an imported one: it takes the old one's place in the import too, or comes by a module."""
-    aliases = [
-        (statement, alias)
-        for statement in ast.walk(file.tree)
-        if isinstance(statement, ast.ImportFrom) and not statement.level
-        for alias in statement.names
-        if (alias.asname or alias.name) == name.id
-    ]
+    aliases = _aliases(file, name.id)
     if len(aliases) != 1 or aliases[0][0].module not in _MODULES:
         raise verbs.CannotRewrite("it is not imported from torch by this file")
     statement, alias = aliases[0]
