@@ -138,6 +138,7 @@ SUGGESTED = {
     "another loss": "nn.NLLLoss = nn.CrossEntropyLoss",
     "in place": "torch.log_(output)",
     "the loss also gets something else": "print(criterion(torch.randn(2, 3), torch.tensor([0, 1])))",
+    "a call with a star": "pair = unread()\nprint(criterion(*pair))",
     "the loss goes to code that is not there": "import trainer\ntrainer.fit(net, criterion)",
 }
 
@@ -198,3 +199,12 @@ def test_bad_input_is_no_error(findings):
         except SyntaxError:
             continue
         assert findings({"main.py": text + "\n"}, RULE) == []
+
+
+@pytest.mark.parametrize(
+    "replaced", ["net.fc = nn.Sequential(nn.Linear(4, 3), nn.LogSoftmax(1))", "net.fc = unread()", "net = unread(net)"]
+)
+def test_a_part_of_the_model_that_is_replaced(findings, replaced: str):
+    files = program("return x")
+    text = files["main.py"].replace("criterion = ", f"{replaced}\ncriterion = ", 1)
+    assert not findings({"main.py": text}, RULE)

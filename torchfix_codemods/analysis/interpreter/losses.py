@@ -10,7 +10,7 @@ from torchfix_codemods.analysis.interpreter import expressions
 from torchfix_codemods.analysis.interpreter.state import Frame
 from torchfix_codemods.analysis.interpreter.tensors import all_volatile
 from torchfix_codemods.analysis.trace import LossCall, place_of
-from torchfix_codemods.analysis.values import NO_ACTIVATION, Site, Tensor, Value, calls_of, options, tensors_in
+from torchfix_codemods.analysis.values import NO_ACTIVATION, Site, Tensor, Unknown, Value, calls_of, options, tensors_in
 
 if TYPE_CHECKING:
     from torchfix_codemods.analysis.interpreter.core import Kwargs
@@ -27,10 +27,7 @@ def call_loss(
     frame: Frame,
 ) -> Value:
     """A call of a loss on logits. Its target position accepts probabilities, so only the first argument counts."""
-    value = args[0] if args else kwargs.get("input")
-    operand = argument_node(node, 0, "input")
-    if value is not None and operand is not None:
-        note_loss(m, kind, made_at, value, operand, node, frame)
+    note_first(m, kind, made_at, args, kwargs, node, frame)
     for position, other in enumerate(args[1:], 1):
         look_at_argument(m, other, node, position, "", frame, "loss", "target of a loss")
     calls = frozenset[int]().union(*map(calls_of, args), *map(calls_of, kwargs.values()))
@@ -89,14 +86,15 @@ def raw_in(value: Value) -> frozenset[Site]:
     return frozenset[Site]().union(*found) if all(found) else frozenset()
 
 
-def note_probability_loss(
+def note_first(
     m: Machine, kind: str, made_at: Site | None, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame
 ) -> None:
-    """Write down what a loss on probabilities gets."""
+    """Write down what a loss gets as its first argument; behind a star that is nobody knows what."""
     value = args[0] if args else kwargs.get("input")
     operand = argument_node(node, 0, "input")
-    if value is not None and operand is not None:
-        note_loss(m, kind, made_at, value, operand, node, frame)
+    if value is None or operand is None:
+        value, operand = Unknown("handed over by a star"), node
+    note_loss(m, kind, made_at, value, operand, node, frame)
 
 
-__all__ = ["argument_node", "call_loss", "look_at_argument", "note_loss", "note_probability_loss", "raw_in"]
+__all__ = ["argument_node", "call_loss", "look_at_argument", "note_first", "note_loss", "raw_in"]

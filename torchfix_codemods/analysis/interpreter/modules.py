@@ -128,7 +128,7 @@ def call_external_instance(
         return losses.call_loss(m, api.LOGIT_LOSSES[name], instance.site, args, kwargs, node, frame)
     calls = frozenset[int]().union(*map(calls_of, args), *map(calls_of, kwargs.values()))
     if name in api.PROBABILITY_LOSSES:
-        losses.note_probability_loss(m, api.PROBABILITY_LOSSES[name], instance.site, args, kwargs, node, frame)
+        losses.note_first(m, api.PROBABILITY_LOSSES[name], instance.site, args, kwargs, node, frame)
     if name.startswith("torch.nn.") and name.endswith("Loss"):
         look_all(m, args, node, frame, "loss", f"given to {name.rpartition('.')[2]}", kwargs)
         return Tensor(rank=0, calls=calls, volatile=tensors.all_volatile(args, kwargs))

@@ -201,7 +201,7 @@ def _torch_function(
     if bare in ("sum", "mean", "max", "min") and first is not None and isinstance(force(first), Sequence | ListOf):
         return Tensor(calls=calls_of(first))
     if name in api.PROBABILITY_LOSSES:
-        losses.note_probability_loss(m, api.PROBABILITY_LOSSES[name], None, args, kwargs, node, frame)
+        losses.note_first(m, api.PROBABILITY_LOSSES[name], None, args, kwargs, node, frame)
     if name.endswith("_loss") or bare in ("binary_cross_entropy", "kl_div"):
         modules.look_all(m, args, node, frame, "loss", f"given to {bare}", kwargs)
         return Tensor(rank=0, calls=all_calls(args, kwargs), volatile=all_volatile(args, kwargs))
