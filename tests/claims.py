@@ -36,6 +36,27 @@ def floor_gone(before: Observed, after: Observed) -> None:
     assert min(loss.value for loss in after.losses) < min(floors)
 
 
+def sigmoid_floor_gone(before: Observed, after: Observed) -> None:
+    """No loss on logits was under 0.313, its least of a sigmoid; afterwards training gets below it."""
+    works(before, after)
+    assert before.losses and min(loss.value for loss in before.losses) > 0.313
+    assert min(loss.value for loss in after.losses) < 0.313
+
+
+def no_negative_loss(before: Observed, after: Observed) -> None:
+    """The likelihood of classes was above 1, a loss under 0; afterwards none is."""
+    works(before, after)
+    assert min(loss.value for loss in before.losses) < 0
+    assert after.losses and min(loss.value for loss in after.losses) >= 0
+
+
+def finite_loss(before: Observed, after: Observed) -> None:
+    """A loss was infinite or no number; afterwards none is."""
+    works(before, after)
+    assert not all(math.isfinite(loss.value) for loss in before.losses)
+    assert after.losses and all(math.isfinite(loss.value) for loss in after.losses)
+
+
 def same_output(before: Observed, after: Observed) -> None:
     """Both print the same."""
     works(before, after)
@@ -169,6 +190,9 @@ CLAIMS: dict[str, Callable[[Observed, Observed], None]] = {
         raises_before,
         softmax_gone,
         floor_gone,
+        sigmoid_floor_gone,
+        no_negative_loss,
+        finite_loss,
         same_output,
         volatile_warning_gone,
         no_graph_in_eval,

@@ -27,6 +27,11 @@ _SHAPE_ONLY = (
     *("View", "UnsafeView", "Reshape", "Squeeze", "Unsqueeze", "Permute", "Transpose", "T", "Slice", "Select"),
     *("Clone", "ToCopy", "Cat", "Stack", "Expand", "LogSoftmax"),
 )
+_LOSSES = (
+    nn.functional.cross_entropy,
+    nn.functional.nll_loss,
+    nn.functional.binary_cross_entropy_with_logits,
+)
 
 _WITH_TARGET = [
     getattr(nn.functional, name)
@@ -50,7 +55,7 @@ class Forward:
 
 @dataclass(frozen=True)
 class LossCall:
-    """One call of cross entropy or NLL: its value and number of classes, and whether an activation came before."""
+    """One call of a loss on classes: its value, how many classes, and whether an activation came before."""
 
     value: float
     classes: int
@@ -136,9 +141,10 @@ class _Watcher(TorchFunctionMode):
             self.observed.gradients = max(self.observed.gradients, sum(p.grad is not None for p in parameters))
         if func in _WITH_TARGET:
             self.observed.targets.append((args[1] if len(args) > 1 else (kwargs or {})["target"]).requires_grad)
-        if func in (nn.functional.cross_entropy, nn.functional.nll_loss):
+        if func in _LOSSES:
             scores = args[0] if args else kwargs["input"]
-            self.observed.losses.append(LossCall(float(result.sum()), scores.shape[1], _activated(scores.grad_fn)))
+            classes = scores.shape[1] if scores.dim() > 1 else 1
+            self.observed.losses.append(LossCall(float(result.sum()), classes, _activated(scores.grad_fn)))
         return result
 
     def _note_backward(self, loss: torch.Tensor) -> None:

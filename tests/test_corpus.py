@@ -25,7 +25,21 @@ from corpus_runner import Runner
 REPOSITORY = Path(__file__).resolve().parents[1]
 CORPUS = REPOSITORY / "corpus"
 PROGRAMS = sorted(path.parent.name for path in CORPUS.glob("*/expected.json"))
-RULES = ("TFC101", "TFC105", "TFC201", "TFC202", "TFC204", "TFC205", "TFC301", "TFC302", "TFC303", "TFC401")
+RULES = (
+    "TFC101",
+    "TFC102",
+    "TFC103",
+    "TFC104",
+    "TFC105",
+    "TFC201",
+    "TFC202",
+    "TFC204",
+    "TFC205",
+    "TFC301",
+    "TFC302",
+    "TFC303",
+    "TFC401",
+)
 
 each_program = pytest.mark.parametrize("program", PROGRAMS)
 
@@ -81,6 +95,9 @@ def test_what_is_expected_fits_the_program(program: str) -> None:
     words = {
         "TFC101": ("softmax(", "Softmax("),
         "TFC105": ("oss(", "riterion("),
+        "TFC102": ("log_softmax(", "LogSoftmax("),
+        "TFC103": ("sigmoid(", "Sigmoid("),
+        "TFC104": ("softmax(", "Softmax(", "nll_loss(", "NLLLoss(", "BCELoss(", "binary_cross_entropy("),
         "TFC201": ("volatile",),
         **dict.fromkeys(("TFC202", "TFC301", "TFC302"), ("def ", "for ")),
         "TFC204": ("backward(", "zero_grad("),

@@ -108,6 +108,7 @@ def losses(files: str | dict[str, str], path: str = "main.py") -> list[tuple[str
             {"none" if a.kind == "none" else text_of(program.project, a.site) for a in loss.activations},
         )
         for loss in events(program, LossCall)
+        if loss.loss != "bce" and any(a.kind != "none" for a in loss.activations)
     ]
 
 

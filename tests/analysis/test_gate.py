@@ -19,8 +19,18 @@ from torchfix_codemods.analysis.gate import OWN, Topic, is_candidate, topics
         ("nn.Sigmoid()", Topic.ACTIVATION),
         ("F.cross_entropy(a, b)", Topic.LOSS),
         ("nn.CrossEntropyLoss()", Topic.LOSS),
-        ("F.nll_loss(a, b)", Topic.LOSS),
-        ("nn.NLLLoss()", Topic.LOSS),
+        ("F.nll_loss(a, b)", Topic.LOSS | Topic.LIKELIHOOD),
+        ("nn.NLLLoss()", Topic.LOSS | Topic.LIKELIHOOD),
+        ("nn.BCELoss()", Topic.LIKELIHOOD),
+        ("F.binary_cross_entropy(a, b)", Topic.LIKELIHOOD),
+        ("from torch.nn.functional import binary_cross_entropy as bce", Topic.LIKELIHOOD),
+        ("nn.BCEWithLogitsLoss()", Topic.LOSS),
+        ("F.binary_cross_entropy_with_logits(a, b)", Topic.LOSS),
+        ("F.log_softmax(a, 1)", Topic.LOG),
+        ("nn.LogSoftmax(1)", Topic.LOG),
+        ("torch.log(F.softmax(a, 1))", Topic.LOG),
+        ("F.softmax(a, 1).log()", Topic.LOG),
+        ("from torch import log as ln\nln(F.softmax(a, 1))", Topic.LOG),
         ("Variable(x, volatile=True)", Topic.VOLATILE),
         ("Variable(x, False, True)", Topic.VOLATILE),
         ("Variable(f(x, [1, 2]), requires_grad, flag)", Topic.VOLATILE),
@@ -65,7 +75,7 @@ from torchfix_codemods.analysis.gate import OWN, Topic, is_candidate, topics
     ],
 )
 def test_a_word_opens_the_gate(text: str, topic: Topic):
-    assert topics(text.encode()) & topic
+    assert topics(text.encode()) & topic == topic
     assert is_candidate(text.encode()) or not topic & OWN
 
 

@@ -10,6 +10,7 @@ import pytest
 from verb_tools import call_of, expression, rewrite
 
 from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.findings import Edit
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rewrite.edits import apply_edits
 from torchfix_codemods.rewrite.verbs import CannotRewrite
@@ -101,6 +102,41 @@ def test_replace_with_receiver_refuses(text: str):
     file = ParsedFile("a.py", text)
     with pytest.raises(CannotRewrite):
         verbs.replace_with_receiver(file, call_of(file, "softmax"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("y = x.softmax(1)", "y = x.log_softmax(1)"),
+        ("y = softmax.softmax(1)", "y = softmax.log_softmax(1)"),
+        ("y = (x  # why\n  .softmax(1))", "y = (x  # why\n  .log_softmax(1))"),
+    ],
+)
+def test_rename_method(before: str, after: str):
+    assert rewrite(before, lambda f: verbs.rename_method(f, call_of(f, "softmax"), "log_softmax")) == after
+
+
+@pytest.mark.parametrize("text", ["y = softmax(1)", "y = (x.softmax)(1)"])
+def test_rename_method_refuses(text: str):
+    file = ParsedFile("a.py", text)
+    with pytest.raises(CannotRewrite):
+        verbs.rename_method(file, call_of(file, "softmax"), "log_softmax")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("from m import A", "from m import B"),
+        ("from m import (\n    A,  # why\n    C,\n)", "from m import (\n    B,  # why\n    C,\n)"),
+        ("if 1:\n    from m import C, A as D; x = 1", "if 1:\n    from m import C, B as D; x = 1"),
+    ],
+)
+def test_rename_imported(before: str, after: str):
+    def rename(file: ParsedFile) -> list[Edit]:
+        statement = next(n for n in ast.walk(file.tree) if isinstance(n, ast.ImportFrom))
+        return verbs.rename_imported(file, statement, next(a for a in statement.names if a.name == "A"), "B")
+
+    assert rewrite(before, rename) == after
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import textwrap
 from dataclasses import dataclass
 
 from fixes import Change
+from programs_losses import LOSSES
 from programs_noisy import NOISY
 from programs_other import OTHERS
 from programs_steps import STEPS
@@ -21,7 +22,7 @@ from programs_supervised import SUPERVISED
 from programs_targets import TARGETS
 from programs_values import VALUES
 
-PROGRAMS: dict[str, str | dict[str, str]] = {**SUPERVISED, **OTHERS, **VALUES, **NOISY, **STEPS, **TARGETS}
+PROGRAMS: dict[str, str | dict[str, str]] = {**SUPERVISED, **OTHERS, **VALUES, **NOISY, **STEPS, **TARGETS, **LOSSES}
 _HEADING = re.compile(r"^# (\w+) (TFC\d+) ([A-Z_/]+): (.+)\n", re.M)
 _HUNK = re.compile(r"^@@(.*)\n", re.M)
 

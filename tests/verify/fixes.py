@@ -13,7 +13,15 @@ from torchfix_codemods.findings import Edit, Finding, Fix, Level, Location
 from torchfix_codemods.verify.schedule import Judged, Options, Schedule
 from torchfix_codemods.verify.units import Unit, Variant, marks_before
 
-LEVELS = {"TFC101": Level.BEHAVIOR, "TFC301": Level.BEHAVIOR, "TFC302": Level.BEHAVIOR, "TFC401": Level.CRASH_FIX}
+LEVELS = {
+    "TFC101": Level.BEHAVIOR,
+    "TFC102": Level.SUGGESTION,
+    "TFC103": Level.BEHAVIOR,
+    "TFC104": Level.BEHAVIOR,
+    "TFC301": Level.BEHAVIOR,
+    "TFC302": Level.BEHAVIOR,
+    "TFC401": Level.CRASH_FIX,
+}
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,27 @@ import pytest
 from controls import Control, controls, files_of
 from fixes import judge_units, unit
 from negative_controls import GRADIENTS
+from negative_controls_losses import LOSSES
+from negative_controls_losses import RIGHT as RIGHT_LOSSES
 from negative_controls_steps import STEPS
+from negative_controls_targets import TARGET_FIXES
 from negative_controls_values import MODES, VALUES
 from positive_controls import POSITIVE
 from positive_controls_steps import STEPS as RIGHT_STEPS
-from negative_controls_targets import TARGET_FIXES
 from positive_controls_targets import RIGHT_TARGET_FIXES
 from running import Programs
 
 from torchfix_codemods.verify.invariants import Judgement
 
-NEGATIVE = [*controls(GRADIENTS), *controls(MODES), *controls(VALUES), *controls(STEPS), *controls(TARGET_FIXES)]
-RIGHT = [*controls(POSITIVE), *controls(RIGHT_STEPS), *controls(RIGHT_TARGET_FIXES)]
+NEGATIVE = [
+    *controls(GRADIENTS),
+    *controls(MODES),
+    *controls(VALUES),
+    *controls(LOSSES),
+    *controls(STEPS),
+    *controls(TARGET_FIXES),
+]
+RIGHT = [*controls(POSITIVE), *controls(RIGHT_LOSSES), *controls(RIGHT_STEPS), *controls(RIGHT_TARGET_FIXES)]
 
 
 def judged(programs: Programs, control: Control) -> Judgement:

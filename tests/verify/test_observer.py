@@ -135,7 +135,7 @@ def test_double_backward_checkpoint_and_custom_functions_are_as_without_observat
         ("net(x).sigmoid()", "sigmoid"),
         ("F.log_softmax(net(x), dim=1)", "log_softmax"),
         ("F.softmax(net(x), dim=1) * 3", ""),
-        ("F.softmax(net(x), dim=1).log()", ""),
+        ("F.softmax(net(x), dim=1).log()", "log"),
         ("F.softmax(net(x), dim=1).detach()", "softmax"),
     ],
 )

@@ -32,7 +32,7 @@ class Flow:
     def wrong_dimension(self) -> bool:
         """Whether the activation certainly runs over another dimension than the loss's classes."""
         dim = self.activation.dim
-        if not isinstance(dim, int) or self.activation.kind != "softmax":
+        if not isinstance(dim, int) or self.activation.kind not in ("softmax", "log_softmax"):
             return False
         for loss in self.losses:
             if any(a.moved or a.base for a in loss.activations if a.site == self.activation.site):
@@ -62,6 +62,8 @@ def flows_of(program: Program, path: str) -> Iterator[Flow]:
     """The activations of a file that reach a loss which contains one, in order of their place."""
     flows: dict[Site, Flow] = {}
     for _, loss in program.events(LossCall):
+        if loss.loss == "bce":
+            continue  # wants probabilities; seen as a use of them
         real = [a for a in loss.activations if a.kind != "none"]
         for activation in real:
             flow = flows.setdefault(activation.site, Flow(activation))

@@ -25,14 +25,27 @@ class Topic(Flag):
     DROPOUT = auto()  # calls the functional form
     INTERPOLATE = auto()
     TARGET = auto()  # gives a loss its target
+    LOG = auto()  # applies log_softmax, or may take the logarithm of a softmax
+    LIKELIHOOD = auto()  # uses a loss on (log-)probabilities
 
 
 # The topics that can have a finding in the file itself; a loss matters only for files with activations.
-OWN = Topic.ACTIVATION | Topic.VOLATILE | Topic.PHASES | Topic.DROPOUT | Topic.INTERPOLATE | Topic.TARGET
+OWN = (
+    Topic.ACTIVATION
+    | Topic.VOLATILE
+    | Topic.PHASES
+    | Topic.DROPOUT
+    | Topic.INTERPOLATE
+    | Topic.TARGET
+    | Topic.LOG
+    | Topic.LIKELIHOOD
+)
 
 _NEEDLES: tuple[tuple[Topic, tuple[bytes, ...]], ...] = (
     (Topic.ACTIVATION, (b"oftmax", b"igmoid", b"expit")),
-    (Topic.LOSS, (b"ross_entropy", b"rossEntropyLoss", b"nll_loss", b"NLLLoss")),
+    (Topic.LOSS, (b"ross_entropy", b"rossEntropyLoss", b"nll_loss", b"NLLLoss", b"BCELoss", b"BCEWithLogits")),
+    (Topic.LOG, (b"og_softmax", b"ogSoftmax")),
+    (Topic.LIKELIHOOD, (b"nll_loss", b"NLLLoss", b"BCELoss")),
     (Topic.VOLATILE, (b"volatile",)),
     (Topic.TARGET, (b"oss(", b"_loss", b"Loss", b"riterion", b"kl_div", b"ross_entropy", b"cosine_", b".backward(")),
     (
@@ -40,6 +53,8 @@ _NEEDLES: tuple[tuple[Topic, tuple[bytes, ...]], ...] = (
         (b".eval(", b".train(", b".backward(", b"oader", b"load_state_dict(", b".train =", b".training ="),
     ),
 )
+_LOGARITHM = re.compile(rb"\.log\b|\blog\(|import[^\n]*\blog\b")
+_ON_PROBABILITIES = re.compile(rb"inary_cross_entropy(?!_with)")
 _PHASE = re.compile(rb"def (?:eval|val|test\(|infer|predict|score|generate|sample\(|translate)")
 # Each pattern begins with letters: these are looked for many times faster than anything else.
 _DROPOUT_NAME = re.compile(rb"dropout(?:1d|2d|3d|_)?\b")
@@ -68,6 +83,10 @@ def topics(raw: bytes) -> Topic:
         found |= Topic.PHASES
     if found & Topic.ACTIVATION and not activations_leave(raw.decode("utf-8", "replace")):
         found &= ~Topic.ACTIVATION
+    if b"oftmax" in raw and _LOGARITHM.search(raw):
+        found |= Topic.LOG
+    if b"inary_cross_entropy" in raw and _ON_PROBABILITIES.search(raw):
+        found |= Topic.LIKELIHOOD
     if b"Variable" in raw and not found & Topic.VOLATILE and (b"Variable as " in raw or _third_argument(raw)):
         found |= Topic.VOLATILE
     if (b"ropout" in raw or b"dot_product_attention" in raw) and _functional_dropout(raw):

@@ -17,7 +17,7 @@ from torchfix_codemods.analysis.trees import walk
 _MADE = frozenset("Softmax Softmax2d Sigmoid".split())
 _KEEPING = SHAPE_ONLY | AXES_MOVED | BEST | JOINING | frozenset("concat where maximum minimum".split())
 # A softmax inside a log_softmax is a mistake of its own.
-_LOSSES = frozenset("cross_entropy nll_loss nll_loss2d log_softmax LogSoftmax".split())
+_LOSSES = frozenset("cross_entropy nll_loss nll_loss2d log_softmax LogSoftmax binary_cross_entropy_with_logits".split())
 # Methods of a tensor that take the output of an activation as their argument, and ordinary functions that do.
 _ARITHMETIC = frozenset(
     "matmul mm bmm einsum addmm baddbmm dot mv mul mul_ add_ sub sub_ div div_ eq ne lt le gt ge scatter_add"

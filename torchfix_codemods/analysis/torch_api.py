@@ -166,6 +166,15 @@ TARGET_LOSSES = {
 SYMMETRIC_LOSSES = frozenset(
     ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "cosine_similarity", "cosine_embedding_loss"]
 )
+# Losses whose first argument is probabilities.
+PROBABILITY_LOSSES = {
+    _NN + "BCELoss": "bce",
+    _FUNCTIONAL + "binary_cross_entropy": "bce",
+}
+# Layers whose output has no bounds: neither probabilities nor their logarithms.
+SCORING_LAYERS = frozenset(
+    "Linear LazyLinear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d".split()
+)
 
 # Tensor methods and torch functions that change the shape only; what went in comes out.
 SHAPE_ONLY = frozenset(

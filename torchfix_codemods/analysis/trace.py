@@ -151,7 +151,10 @@ class Entrusted:
 
 @dataclass(frozen=True, eq=False)
 class LossCall:
-    """A loss that contains an activation gets `argument` with `activations` applied to it."""
+    """A loss gets `argument` with `activations` applied to it; `raw` are the layers whose very scores it may be.
+
+    `loss` is "cross_entropy", "bce_with_logits", "nll", "margin", "bce", or "log_softmax" for that function.
+    """
 
     place: Place
     context: Context
@@ -160,6 +163,7 @@ class LossCall:
     argument: Place
     activations: frozenset[Activation]
     rank: int | None
+    raw: frozenset[Site] = frozenset()  # empty where it is, or may be, anything else
 
 
 @dataclass(frozen=True, eq=False)

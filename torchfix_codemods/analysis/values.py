@@ -133,9 +133,10 @@ class Super:
 class Activation:
     """softmax, log_softmax, sigmoid or gumbel_softmax, applied last to a tensor (shape-only operations aside).
 
-    `site` is the expression that applies it (the element for a Sequential). `form` is `function`, `method`, `module`
-    or `sequential`; `made_at` is where the module was constructed. `moved` says that axes were permuted since.
-    `base` is the expression that last had the very output, before a view, an index or the like.
+    `site` is the expression that applies it (the element for a Sequential). `form` is `function`, `method`, `module`,
+    `sequential`, or `log` (the logarithm of a softmax); `made_at` is where the module was constructed, or the softmax
+    of a `log` is applied. `moved` says that axes were permuted since. `base` is the expression that last had the very
+    output, before a view, an index or the like.
     """
 
     kind: str
@@ -165,6 +166,7 @@ class Tensor:
     volatile: frozenset[Site] = frozenset()
     resized: frozenset[Site] = frozenset()  # calls of interpolate that it comes from, by shape-only operations
     order: str = ""  # "best": values of max/topk/sort, whose order survives a softmax but whose numbers do not
+    raw: frozenset[Site] = frozenset()  # calls of layers (Linear, Conv) whose very scores these are
 
     def plain(self) -> Tensor:
         """The tensor after an operation that keeps the graph and nothing else."""
@@ -318,6 +320,7 @@ def _merge(tensors: list[Tensor]) -> Tensor:
         volatile=joined_volatile([t.volatile for t in tensors]),
         resized=frozenset().union(*(t.resized for t in tensors)),
         order=first.order if len({t.order for t in tensors}) == 1 else "",
+        raw=frozenset().union(*(t.raw for t in tensors)) if all(t.raw for t in tensors) else frozenset(),
     )
 
 

@@ -54,6 +54,23 @@ def replace_with_receiver(file: ParsedFile, call: ast.Call) -> list[Edit]:
     return _keep_only(file, call, receiver, [(start, end) for end in ends])
 
 
+def rename_method(file: ParsedFile, call: ast.Call, new: str) -> list[Edit]:
+    """`x.softmax(1)` -> `x.log_softmax(1)`: another method of the same object."""
+    if not isinstance(call.func, ast.Attribute):
+        raise CannotRewrite("the call is not a method call")
+    function = call.func
+    name = tokens_of(file.text).before(_open_parenthesis(file, call))
+    if name is None or name.text != function.attr:
+        raise CannotRewrite("the name of the method was not found in the text")
+
+    def change(twin: Twin) -> None:
+        renamed = twin.of(function)
+        assert isinstance(renamed, ast.Attribute)
+        renamed.attr = new
+
+    return prove_expression(file, call, [Edit(file.path, name.start, name.end, new)], change)
+
+
 def _open_parenthesis(file: ParsedFile, call: ast.Call) -> int:
     """Offset of the parenthesis that opens the arguments of a call."""
     token = tokens_of(file.text).after(file.span(call.func)[1])

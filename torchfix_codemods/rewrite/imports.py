@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rewrite.layout import end_of_lines
-from torchfix_codemods.rewrite.proof import line_end, line_start, prove_block, start_of
+from torchfix_codemods.rewrite.proof import Twin, line_end, line_start, prove_block, prove_expression, start_of
 from torchfix_codemods.rewrite.scan import CannotRewrite, newline_of
 from torchfix_codemods.rewrite.statements import insertion, is_docstring
 
@@ -54,6 +54,18 @@ def ensure_import(file: ParsedFile, module: str, visible_from: ast.AST | None = 
     ):
         raise CannotRewrite(f"the name `{root}` means something else here")
     return module, _new_import(file, root, None if called_later else position)
+
+
+def rename_imported(file: ParsedFile, statement: ast.ImportFrom, alias: ast.alias, new: str) -> list[Edit]:
+    """`from torch.nn import NLLLoss` -> `from torch.nn import CrossEntropyLoss`: another name from the same module."""
+    start = file.span(alias)[0]
+
+    def change(twin: Twin) -> None:
+        renamed = twin.of(alias)
+        assert isinstance(renamed, ast.alias)
+        renamed.name = new
+
+    return prove_expression(file, statement, [Edit(file.path, start, start + len(alias.name), new)], change)
 
 
 def _serves(binding: _Binding, module: str, scope: list[_Binding], limit: int | None) -> bool:

@@ -17,13 +17,14 @@ from torchfix_codemods.rewrite.arguments import (
 )
 from torchfix_codemods.rewrite.blocks import wrap_in_with
 from torchfix_codemods.rewrite.expressions import (
+    rename_method,
     replace_expression,
     replace_with_argument,
     replace_with_receiver,
     suffix_expression,
     wrap_expression,
 )
-from torchfix_codemods.rewrite.imports import ensure_import
+from torchfix_codemods.rewrite.imports import ensure_import, rename_imported
 from torchfix_codemods.rewrite.parameters import remove_parameter
 from torchfix_codemods.rewrite.scan import CannotRewrite
 from torchfix_codemods.rewrite.statements import (
@@ -48,7 +49,9 @@ __all__ = [
     "remove_keyword",
     "remove_parameter",
     "remove_positional",
+    "rename_imported",
     "rename_keyword",
+    "rename_method",
     "replace_expression",
     "replace_statement",
     "replace_with_argument",

@@ -7,10 +7,13 @@ from torchfix_codemods.rules import (
     functional_dropout_training,
     gradient_accumulation,
     interpolate_needs_batch,
+    log_softmax_before_cross_entropy,
     loss_target_requires_grad,
     missing_eval_mode,
     missing_train_mode,
     missing_zero_grad,
+    nll_loss_needs_log_softmax,
+    sigmoid_before_bce_with_logits,
     softmax_before_cross_entropy,
     volatile_variable,
 )
@@ -19,6 +22,9 @@ from torchfix_codemods.rules.rule import Rule
 RULES: tuple[Rule, ...] = (
     softmax_before_cross_entropy.RULE,
     loss_target_requires_grad.RULE,
+    log_softmax_before_cross_entropy.RULE,
+    sigmoid_before_bce_with_logits.RULE,
+    nll_loss_needs_log_softmax.RULE,
     volatile_variable.RULE,
     eval_without_no_grad.RULE,
     missing_zero_grad.RULE,

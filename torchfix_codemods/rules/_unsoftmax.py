@@ -112,26 +112,33 @@ def _attribute_line(flow: Flow, file: ParsedFile, project: Project, call: ast.Ca
     made_at = flow.activation.made_at
     if flow.activation.form != "module" or made_at is None or made_at.path != file.path:
         return []
-    statement = next(
-        (
-            n
-            for n in ast.walk(file.tree)
-            if isinstance(n, ast.Assign) and file.span(n.value) == (made_at.start, made_at.end)
-        ),
-        None,
-    )
-    if statement is None or len(statement.targets) != 1:
+    statement = _assignment_of(file, (made_at.start, made_at.end))
+    if statement is None or (used := _uses_of_target(file, project, statement)) is None:
         return []
-    match statement.targets[0]:
-        case ast.Attribute(attr=attribute):
-            used = _attribute_uses(file, project, statement, attribute)
-        case ast.Name(id=attribute):
-            used = _name_uses(file, attribute)
-        case _:
-            return []
     # Whoever goes through the layers in their order counts on every one of them.
     walked = any(_BY_POSITION.search(project.read(path) or "") for path in (file.path, *project.importers(file.path)))
     return verbs.delete_statement(file, statement) if used <= 1 and not walked else []
+
+
+def uses_of_module(file: ParsedFile, project: Project, made: ast.Call) -> int | None:
+    """How often the attribute or variable is used that a module is put into where it is built; None if into neither."""
+    statement = _assignment_of(file, file.span(made))
+    return None if statement is None else _uses_of_target(file, project, statement)
+
+
+def _assignment_of(file: ParsedFile, span: tuple[int, int]) -> ast.Assign | None:
+    """The assignment of the value at a range of the text."""
+    return next((n for n in ast.walk(file.tree) if isinstance(n, ast.Assign) and file.span(n.value) == span), None)
+
+
+def _uses_of_target(file: ParsedFile, project: Project, statement: ast.Assign) -> int | None:
+    match statement.targets:
+        case [ast.Attribute(attr=attribute)]:
+            return _attribute_uses(file, project, statement, attribute)
+        case [ast.Name(id=name)]:
+            return _name_uses(file, name)
+        case _:
+            return None
 
 
 def _attribute_uses(file: ParsedFile, project: Project, statement: ast.stmt, attribute: str) -> int:

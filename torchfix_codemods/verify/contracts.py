@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from torchfix_codemods.verify.comparison import Comparison
 from torchfix_codemods.verify.invariants import Judgement, less_training
 from torchfix_codemods.verify.judge_gradients import no_graph, volatile
+from torchfix_codemods.verify.judge_losses import likelihoods, logits_for_two, not_twice, sigmoid_in_the_loss
 from torchfix_codemods.verify.judge_modes import evaluation_mode, functional_dropout, training_mode
 from torchfix_codemods.verify.judge_steps import accumulated, cleared
 from torchfix_codemods.verify.judge_targets import released
@@ -54,9 +55,15 @@ def unchanged(comparison: Comparison) -> Judgement:
 #: `model.train = True` makes a later `model.train()` or `model.eval()` raise, wherever that stands.
 _OVERWRITTEN = "TypeError: object is not callable"
 
+#: What binary cross entropy says of scores that are no probabilities.
+_REFUSED = "RuntimeError: all elements of input should be between 0 and 1"
+
 CONTRACTS: dict[str, Contract] = {
     "TFC101": Contract(logits, neutral=False, seeds=True, holds=True),
     "TFC105": Contract(released, neutral=True),
+    "TFC102": Contract(not_twice, neutral=False),
+    "TFC103": Contract(logits_for_two, neutral=False, holds=True),
+    "TFC104": Contract(likelihoods, neutral=False, holds=True, crashes=(_REFUSED,), cured=sigmoid_in_the_loss),
     "TFC201": Contract(volatile, neutral=True, keeps=True, crashes=("ValueError", "TypeError", "RuntimeError")),
     "TFC202": Contract(no_graph, neutral=True, keeps=True, crashes=("RuntimeError", "OutOfMemoryError")),
     "TFC204": Contract(cleared, neutral=False),

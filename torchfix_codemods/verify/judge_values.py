@@ -48,7 +48,7 @@ def _other_model(comparison: Comparison, evidence: tuple[Evidence, ...]) -> Judg
         return Judgement(VerdictName.REGRESSED, reason, evidence)
     if shapes := comparison.other_shapes():
         return Judgement(VerdictName.REGRESSED, f"other shapes: {shapes}", evidence)
-    if place := _wrong_reader(comparison):
+    if place := wrong_reader(comparison):
         reason = f"{place[0]}:{place[1]} wants probabilities, and gets logits"
         return Judgement(VerdictName.REGRESSED, reason, evidence)
     return None
@@ -66,7 +66,7 @@ def _is_probable(call: Call) -> bool:
     return call.facts["activation"] in ("softmax", "sigmoid")
 
 
-def _wrong_reader(comparison: Comparison) -> Place | None:
+def wrong_reader(comparison: Comparison) -> Place | None:
     """A place that compares probabilities (or takes their logarithm), and gets something else now.
 
     With parameters that stay as they are, so that training does not change what is read. A program that moves its

@@ -1,4 +1,4 @@
-"""Losses that contain an activation: what their first argument was."""
+"""Losses on logits, log-probabilities or probabilities: what their first argument was."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torchfix_codemods.analysis.interpreter import expressions
 from torchfix_codemods.analysis.interpreter.state import Frame
 from torchfix_codemods.analysis.interpreter.tensors import all_volatile
 from torchfix_codemods.analysis.trace import LossCall, place_of
-from torchfix_codemods.analysis.values import NO_ACTIVATION, Site, Tensor, Value, calls_of, tensors_in
+from torchfix_codemods.analysis.values import NO_ACTIVATION, Site, Tensor, Unknown, Value, calls_of, options, tensors_in
 
 if TYPE_CHECKING:
     from torchfix_codemods.analysis.interpreter.core import Kwargs
@@ -27,10 +27,7 @@ def call_loss(
     frame: Frame,
 ) -> Value:
     """A call of a loss on logits. Its target position accepts probabilities, so only the first argument counts."""
-    value = args[0] if args else kwargs.get("input")
-    operand = argument_node(node, 0, "input")
-    if value is not None and operand is not None:
-        note_loss(m, kind, made_at, value, operand, node, frame)
+    note_first(m, kind, made_at, args, kwargs, node, frame)
     for position, other in enumerate(args[1:], 1):
         look_at_argument(m, other, node, position, "", frame, "loss", "target of a loss")
     calls = frozenset[int]().union(*map(calls_of, args), *map(calls_of, kwargs.values()))
@@ -61,12 +58,12 @@ def argument_node(node: ast.Call, position: int, name: str) -> ast.expr | None:
 def note_loss(
     m: Machine, kind: str, made_at: Site | None, value: Value, operand: ast.AST, node: ast.AST, frame: Frame
 ) -> None:
-    """Write down what a loss gets, if an activation was applied to it."""
+    """Write down what a loss gets: which activations were applied to it, or which layer's scores it is."""
     if not m.follows_activations:
         return
     tensors = list(tensors_in(value))
     activations = frozenset().union(*(t.activations or {NO_ACTIVATION} for t in tensors)) if tensors else frozenset()
-    if not any(a.kind != "none" for a in activations):
+    if kind == "log_softmax" and not any(a.kind != "none" for a in activations):
         return
     m.emit(
         LossCall(
@@ -77,9 +74,27 @@ def note_loss(
             place_of(frame.file.path, operand),
             activations,
             tensors[0].rank if len(tensors) == 1 else None,
+            raw_in(value),
         ),
         frame,
     )
 
 
-__all__ = ["argument_node", "call_loss", "look_at_argument", "note_loss"]
+def raw_in(value: Value) -> frozenset[Site]:
+    """The layers whose very scores a value is; empty where it is, or may be, anything else."""
+    found = [option.raw if isinstance(option, Tensor) else frozenset() for option in options(value)]
+    return frozenset[Site]().union(*found) if all(found) else frozenset()
+
+
+def note_first(
+    m: Machine, kind: str, made_at: Site | None, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame
+) -> None:
+    """Write down what a loss gets as its first argument; behind a star that is nobody knows what."""
+    value = args[0] if args else kwargs.get("input")
+    operand = argument_node(node, 0, "input")
+    if value is None or operand is None:
+        value, operand = Unknown("handed over by a star"), node
+    note_loss(m, kind, made_at, value, operand, node, frame)
+
+
+__all__ = ["argument_node", "call_loss", "look_at_argument", "note_first", "note_loss", "raw_in"]

@@ -131,6 +131,8 @@ def call_external_instance(
     if name in api.LOGIT_LOSSES:
         return losses.call_loss(m, api.LOGIT_LOSSES[name], instance.site, args, kwargs, node, frame)
     calls = frozenset[int]().union(*map(calls_of, args), *map(calls_of, kwargs.values()))
+    if name in api.PROBABILITY_LOSSES:
+        losses.note_first(m, api.PROBABILITY_LOSSES[name], instance.site, args, kwargs, node, frame)
     if name.startswith("torch.nn.") and name.endswith("Loss"):
         look_all(m, args, node, frame, "loss", f"given to {name.rpartition('.')[2]}", kwargs)
         return Tensor(rank=0, calls=calls, volatile=tensors.all_volatile(args, kwargs))
@@ -180,7 +182,10 @@ def layer(m: Machine, name: str, first: Value | None, node: ast.AST, frame: Fram
         rank = first.rank
     if bare == "Embedding" and isinstance(first, Tensor) and first.rank is not None:
         rank = first.rank + 1
-    return Tensor(rank=rank, shape=shapes.layered(first, rank, least), calls=calls, volatile=volatile)
+    raw = frozenset[Site]()
+    if bare in api.SCORING_LAYERS and isinstance(node, ast.expr):
+        raw = frozenset([Site(frame.file.path, *frame.file.span(node))])
+    return Tensor(rank=rank, shape=shapes.layered(first, rank, least), calls=calls, volatile=volatile, raw=raw)
 
 
 def _transform(instance: Instance, name: str, first: Value | None) -> Value:
@@ -230,7 +235,14 @@ def run_sequential(
         value = _last_output(m, instance, last, node, frame, calls, len(elements))
         if isinstance(value, Tensor) and value.activations:
             break
+    if isinstance(value, Tensor) and not _one_way(instance, elements[-1]):
+        value = replace(value, raw=frozenset())
     return with_calls(force(value), calls) if not isinstance(value, Unknown) else Tensor(calls=calls)
+
+
+def _one_way(instance: Instance, last: Value) -> bool:
+    """Whether a Sequential always has the same last element."""
+    return all(len(list(options(value))) == 1 for value in (last, *instance.args))
 
 
 def _starred(value: Value) -> bool:

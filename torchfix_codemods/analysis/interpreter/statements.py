@@ -197,9 +197,10 @@ def _assign_item(m: Machine, target: ast.Subscript, value: Value, frame: Frame) 
             case Mapping() | Sequence() | ListOf():
                 update(m, target.value, join((option, ListOf(value))), frame)
                 return
-            case Tensor() if calls_of(value) or any(tensors.volatile_in(value)):
+            case Tensor() if calls_of(value) or any(tensors.volatile_in(value)) or option.raw:
                 volatile = option.volatile | frozenset(tensors.volatile_in(value))
-                update(m, target.value, replace(option, calls=option.calls | calls_of(value), volatile=volatile), frame)
+                changed = replace(option, calls=option.calls | calls_of(value), volatile=volatile, raw=frozenset())
+                update(m, target.value, changed, frame)
             case Instance(cls=External()):
                 modules.note_position(m, option, target, frame)
             case _:

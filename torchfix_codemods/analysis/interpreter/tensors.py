@@ -147,6 +147,8 @@ def call_tensor_method(
 ) -> Value:
     """`x.name(...)` for a tensor."""
     receiver = node.func.value if isinstance(node.func, ast.Attribute) else node
+    if tensor.raw and name.endswith("_") and name not in api.IN_PLACE_SHAPES:
+        _changed_in_place(receiver, tensor, frame)
     if name in api.QUIET:
         if name in ("size", "shape"):
             return _shape(tensor) if not args else _size(tensor, args[0])
@@ -162,6 +164,12 @@ def call_tensor_method(
 
         update(m, receiver, result, frame)
     return result
+
+
+def _changed_in_place(receiver: ast.AST, tensor: Tensor, frame: Frame) -> None:
+    """`scores.sigmoid_()`: the variable holds no layer's scores any more."""
+    if isinstance(receiver, ast.Name) and frame.env.get(receiver.id) == tensor:
+        frame.env[receiver.id] = replace(tensor, raw=frozenset())
 
 
 def operate(
@@ -193,6 +201,8 @@ def operate(
         expressions.look(m, tensor, operand, frame, "value", f"converted by {name}()")
         return Tensor(rank=tensor.rank, shape=tensor.shape, layout=tensor.layout, dtype=shapes.CONVERSIONS[name])
     expressions.look(m, tensor, operand, frame, "value", f"used by {name}()")
+    if name == "log" and (logarithms := _logarithms(tensor, node, frame)) is not None:
+        return logarithms
     calls = tensor.calls.union(*map(calls_of, args), *map(calls_of, kwargs.values()))
     tensor = replace(tensor, volatile=tensor.volatile | all_volatile(args, kwargs))
     if name in _REDUCTIONS:
@@ -203,6 +213,16 @@ def operate(
     return Tensor(
         tensor.rank, tensor.shape, None, tensor.layout, calls=calls, volatile=tensor.volatile, resized=tensor.resized
     )
+
+
+def _logarithms(tensor: Tensor, node: ast.Call, frame: Frame) -> Tensor | None:
+    """`torch.log(F.softmax(x, 1))` is a log_softmax; None where it is the logarithm of something else, or may be."""
+    if not tensor.activations or {a.kind for a in tensor.activations} != {"softmax"}:
+        return None
+    inner = min(tensor.activations, key=lambda a: a.site)
+    site = Site(frame.file.path, *frame.file.span(node))
+    taken = Activation("log_softmax", site, "log", inner.dim, made_at=inner.site, moved=inner.moved)
+    return replace(tensor, dtype=None, activations=frozenset([taken]))
 
 
 def _not_larger(other: Value, tensor: Tensor) -> bool:
@@ -303,7 +323,7 @@ def _best(
     reduced = tensor.rank
     if name in ("max", "min", "mode", "kthvalue"):
         reduced = _reduced(tensor.rank, args if name != "kthvalue" else args[1:], kwargs)
-    values = replace(tensor, rank=reduced, shape=None, order="best")
+    values = replace(tensor, rank=reduced, shape=None, order="best", raw=frozenset())
     return Sequence((values, Tensor(rank=reduced, dtype="int64")), "tuple")
 
 

@@ -207,12 +207,15 @@ def _torch_function(
         return _joined(m, bare, first, node, frame)
     if bare in ("sum", "mean", "max", "min") and first is not None and isinstance(force(first), Sequence | ListOf):
         return Tensor(calls=calls_of(first))
+    if name in api.PROBABILITY_LOSSES:
+        losses.note_first(m, api.PROBABILITY_LOSSES[name], None, args, kwargs, node, frame)
     if name.endswith("_loss") or bare in ("binary_cross_entropy", "kl_div"):
         modules.look_all(m, args, node, frame, "loss", f"given to {bare}", kwargs)
         return Tensor(rank=0, calls=all_calls(args, kwargs), volatile=all_volatile(args, kwargs))
     value = None if first is None else force(first)
     if isinstance(value, Choice):
-        value = next((o for o in value.options if isinstance(o, Tensor)), value)
+        found = [option for option in options(value) if isinstance(option, Tensor)]
+        value = join(found) if found else value
     if isinstance(value, Tensor):
         operand = losses.argument_node(node, 0, "input") or node
         for position, other in enumerate(args[1:], 1):

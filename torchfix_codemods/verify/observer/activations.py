@@ -4,12 +4,12 @@ _MOVING = frozenset(
     "View UnsafeView Reshape ReshapeAlias Squeeze Unsqueeze Permute Transpose T Slice Select Clone ToCopy Cat Stack"
     " Expand Alias Unbind Split Chunk IndexSelect Index Gather".split()
 )
-_NAMES = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax"}
+_NAMES = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax", "Log": "log"}
 _DEPTH = 12
 
 
 def last_activation(scores):
-    """softmax, sigmoid or log_softmax where that was applied last, "" where nothing of it is seen."""
+    """softmax, sigmoid, log_softmax or log where that was applied last, "" where nothing of it is seen."""
     if scores.grad_fn is not None:
         return _of_node(scores.grad_fn, _DEPTH)
     return _of_values(scores.detach())
@@ -52,3 +52,18 @@ def logits_of(scores):
     if not bool((scores > 0).all()) or not _are_ones(scores.sum(dim)):
         return None
     return scores.log()
+
+
+def are_logarithms(scores):
+    """Whether these are logarithms of probabilities over the classes (those that are infinite included)."""
+    dim = 1 if scores.dim() > 1 else 0
+    if scores.dim() < 1 or not scores.is_floating_point() or not scores.numel() or not bool((scores <= 1e-6).all()):
+        return False
+    return _are_ones(scores.exp().sum(dim))
+
+
+def logit_of(scores):
+    """Scores of which these are the sigmoid; None where they are no such thing."""
+    if not scores.is_floating_point() or not bool(((scores > 0) & (scores < 1)).all()):
+        return None
+    return scores.logit()

@@ -9,12 +9,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from . import checksum
-from .activations import last_activation, logits_of
+from .activations import are_logarithms, last_activation, logit_of, logits_of
 from .trees import number
 
 _FIRST = 8  # calls of a site that are looked at; later every sixteenth
 _TARGETED = "mse_loss l1_loss smooth_l1_loss huber_loss kl_div binary_cross_entropy binary_cross_entropy_with_logits"
 _PAIRED = {"cosine_similarity": "x2", "cosine_embedding_loss": "input2"}  # by the names of their second arguments
+_CLASSIFYING = ("cross_entropy", "nll_loss")
+_BINARY = {"binary_cross_entropy": "bce", "binary_cross_entropy_with_logits": "bce_logits"}
 _VALUED = "gt ge lt le __gt__ __ge__ __lt__ __le__ log round multinomial"
 _NATIVE_DROPOUTS = "dropout dropout_ alpha_dropout alpha_dropout_ feature_dropout feature_alpha_dropout"
 _DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout"
@@ -26,12 +28,14 @@ class Functions:
     def __init__(self, recorder):
         self.recorder = recorder
         self._calls = {}
-        self._originals = {name: getattr(F, name) for name in ("cross_entropy", "nll_loss")}
+        self._originals = {name: getattr(F, name) for name in (*_CLASSIFYING, *_BINARY)}
         self._dropouts = {}  # (site, active, training) -> how often
 
     def install(self):
-        for name in ("cross_entropy", "nll_loss"):
+        for name in _CLASSIFYING:
             self._replace(F, name, self._classifying(name))
+        for name, kind in _BINARY.items():
+            self._replace(F, name, self._deciding(kind))
         for name in _TARGETED.split():
             self._replace(F, name, self._with_target(name, "target"))
         for name, second in _PAIRED.items():
@@ -88,6 +92,7 @@ class Functions:
                     "ce" if kind == "cross_entropy" else "nll",
                     self.recorder.site(3),
                     activation=last_activation(scores),
+                    logs=are_logarithms(scores.detach()),
                     classes=scores.shape[1] if scores.dim() > 1 else scores.shape[0],
                     hard=isinstance(target, torch.Tensor) and not target.is_floating_point(),
                     target_grad=isinstance(target, torch.Tensor) and target.requires_grad,
@@ -108,14 +113,55 @@ class Functions:
             self._tell("log_softmax", self.recorder.site(3), activation=last_activation(scores))
         return result
 
+    def _deciding(self, kind):
+        """Binary cross entropy wants probabilities, or logits; it raises for what certainly are no probabilities."""
+
+        def watched(original, args, kwargs):
+            scores, site = _argument(args, kwargs, 0, "input"), self.recorder.site(3)
+            if not isinstance(scores, torch.Tensor) or not scores.numel():
+                return original(*args, **kwargs)
+            fields = {"activation": last_activation(scores), "backs": self.recorder.backwards}
+            fields["outside"] = kind == "bce" and bool(((scores < 0) | (scores > 1)).any())
+            fields["meant"] = self._meant_for_two(kind, args, kwargs, scores) if not fields["backs"] else None
+            try:
+                loss = original(*args, **kwargs)
+            except Exception:
+                self._tell(kind, site, loss=None, **fields)
+                raise
+            value = loss.detach()
+            self._tell(kind, site, loss=number(value if value.numel() == 1 else value.mean()), **fields)
+            return loss
+
+        return watched
+
     def _meant(self, kind, args, kwargs, scores):
-        """The loss of the scores that these probabilities were made of: what it must be once it gets those."""
+        """What the loss must be once it gets what it wants: that of the scores which these probabilities were made of,
+        and for NLL of scores the cross entropy."""
         logits = logits_of(scores.detach())
-        if logits is None:
+        if logits is not None:
+            return self._loss_of(kind, args, kwargs, logits)
+        if kind == "nll_loss" and not are_logarithms(scores.detach()):
+            return self._loss_of("cross_entropy", args, kwargs, scores.detach())
+        return None
+
+    def _meant_for_two(self, kind, args, kwargs, scores):
+        """The same for two classes: the loss on logits of what a sigmoid was applied to, or of raw scores."""
+        scores = scores.detach()
+        if kind == "bce_logits":
+            return self._loss_of("binary_cross_entropy_with_logits", args, kwargs, logit_of(scores))
+        if bool(((scores < 0) | (scores > 1)).any()):
+            return self._loss_of("binary_cross_entropy_with_logits", args, kwargs, scores)
+        return None
+
+    def _loss_of(self, name, args, kwargs, scores):
+        if scores is None:
             return None
-        named = {name: value for name, value in kwargs.items() if name != "input"}
-        with torch.no_grad():
-            loss = self._originals[kind](logits, *args[1:], **named)
+        named = {key: value for key, value in kwargs.items() if key != "input"}
+        try:
+            with torch.no_grad():
+                loss = self._originals[name](scores, *args[1:], **named)
+        except (RuntimeError, ValueError, TypeError, IndexError):
+            return None  # the program's own call says what is wrong
         return number(loss if loss.numel() == 1 else loss.mean())
 
     def _with_target(self, kind, second):

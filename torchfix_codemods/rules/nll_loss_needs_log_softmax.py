@@ -1,0 +1,39 @@
+"""TFC104: NLL wants log-probabilities and BCE probabilities; they get probabilities, or raw scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.program import program_for
+from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.findings import Finding, Level
+from torchfix_codemods.rules._activation_flow import project_says
+from torchfix_codemods.rules._nll_of_probabilities import IDENTITY, LOSS_WORD, of_logarithms, of_probabilities
+from torchfix_codemods.rules._nll_of_scores import of_scores
+from torchfix_codemods.rules.rule import Rule
+
+_SOURCES = Topic.ACTIVATION | Topic.LOG
+
+
+def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
+    """Softmaxes of the file that go into NLL, and its losses that get the scores of a layer."""
+    found = topics(file.text.encode("utf-8", "surrogatepass"))
+    if not found & (_SOURCES | Topic.LIKELIHOOD) or not project_says(project, LOSS_WORD):
+        return
+    program = program_for(project, file.path)
+    if found & _SOURCES:
+        yield from of_probabilities(program, file, project)
+        yield from of_logarithms(program, file, project)
+    if found & Topic.LIKELIHOOD:
+        yield from of_scores(program, file, project)
+
+
+RULE = Rule(
+    code=IDENTITY[0],
+    name=IDENTITY[1],
+    summary="a loss on (log-)probabilities that gets something else",
+    level=Level.BEHAVIOR,
+    check=check,
+)
