@@ -90,13 +90,16 @@ class Program:
         volatile = _volatile_names(text)
         for ref, node in _functions(file):
             source = file.source(node)
-            if not _INTERESTING.search(source) and not (volatile and volatile.search(source)):
+            if not self._is_interesting(source) and not (volatile and volatile.search(source)):
                 continue
             if names is not None and not names.search(source) and not (ref.owner and names.search(text)):
                 continue
             refs.append(ref)
         called = {name: len(re.findall(rf"\b{re.escape(name)}\(", text)) for name in {r.name for r in refs}}
         return iter(sorted(refs, key=lambda r: (called[r.name] > 1 or r.name == "forward", r.line)))
+
+    def _is_interesting(self, source: str) -> bool:
+        return _INTERESTING.search(source) is not None
 
     def _wanted_names(self) -> re.Pattern[str]:
         facts = self.project.facts(self.path)

@@ -166,6 +166,21 @@ class ApiCall:
 
 
 @dataclass(frozen=True, eq=False)
+class IndexCall:
+    """Numbers of a tensor are taken, put or counted by an index: `index_select`, `gather`, `embedding`, a class target.
+
+    `source` is what the index counts in (for `one_hot` the number of classes), None where nothing is given.
+    """
+
+    place: Place
+    context: Context
+    function: str
+    source: Value | None
+    dim: Value | None
+    index: Value
+
+
+@dataclass(frozen=True, eq=False)
 class Escape:
     """A graph leaves what was followed: stored in an attribute, given to an unread callee, returned or yielded.
 
@@ -190,7 +205,19 @@ class Construction:
     value: Value
 
 
-Event = ModelCall | Backward | ModeSet | OptimizerStep | LossCall | Use | ApiCall | Escape | Construction | VolatileFlag
+Event = (
+    ModelCall
+    | Backward
+    | ModeSet
+    | OptimizerStep
+    | LossCall
+    | Use
+    | ApiCall
+    | IndexCall
+    | Escape
+    | Construction
+    | VolatileFlag
+)
 
 
 @dataclass(eq=False)

@@ -21,6 +21,7 @@ from torchfix_codemods.analysis.trace import (
     ApiCall,
     Context,
     Event,
+    IndexCall,
     LossCall,
     Place,
     Trace,
@@ -114,7 +115,7 @@ class Core:
 
     def emit(self, event: Event, frame: Frame) -> None:
         """Write an event down. Inside a model's forward only what concerns values is of interest."""
-        if frame.silent and not isinstance(event, LossCall | Use | ApiCall | VolatileFlag):
+        if frame.silent and not isinstance(event, LossCall | Use | ApiCall | IndexCall | VolatileFlag):
             return
         self.trace.events.append(event)
 

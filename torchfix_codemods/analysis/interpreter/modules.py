@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis import torch_api as api
-from torchfix_codemods.analysis.interpreter import losses, resizing, shapes, tensors
+from torchfix_codemods.analysis.interpreter import indexing, losses, resizing, shapes, tensors
 from torchfix_codemods.analysis.interpreter.state import Frame, identities
 from torchfix_codemods.analysis.trace import Construction, ModeSet, OptimizerStep, Use, place_of
 from torchfix_codemods.analysis.values import (
@@ -118,6 +118,7 @@ def call_external_instance(
     assert isinstance(instance.cls, External)
     name = instance.cls.name
     first = args[0] if args else kwargs.get("input")
+    indexing.note_module(m, instance, args, kwargs, node, frame)
     if name in api.ACTIVATION_MODULES and first is not None:
         dim = shapes.constant(instance.argument(0, "dim"))
         kind, site = api.ACTIVATION_MODULES[name], Site(frame.file.path, *frame.file.span(node))

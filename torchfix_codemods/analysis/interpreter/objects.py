@@ -361,7 +361,7 @@ def batched(item: Value) -> Value:
     """A batch of items: every tensor has one dimension more, in front."""
     match item:
         case Tensor(rank=rank):
-            return replace(item, rank=None if rank is None else rank + 1, shape=None, layout=None)
+            return replace(item, rank=None if rank is None else rank + 1, shape=None, layout=None, array=False)
         case Sequence(items=items):
             return replace(item, items=tuple(map(batched, items)))
         case Mapping(items=pairs):

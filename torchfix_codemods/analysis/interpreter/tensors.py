@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis import torch_api as api
-from torchfix_codemods.analysis.interpreter import expressions, shapes
+from torchfix_codemods.analysis.interpreter import expressions, indexing, shapes
 from torchfix_codemods.analysis.interpreter.shapes import constant
 from torchfix_codemods.analysis.interpreter.state import Frame
 from torchfix_codemods.analysis.trace import Place, VolatileFlag, place_of
@@ -146,6 +146,7 @@ def call_tensor_method(
     m: Machine, tensor: Tensor, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame
 ) -> Value:
     """`x.name(...)` for a tensor."""
+    indexing.note_method(m, tensor, name, args, kwargs, node, frame)
     receiver = node.func.value if isinstance(node.func, ast.Attribute) else node
     if name in api.QUIET:
         if name in ("size", "shape"):
@@ -316,7 +317,7 @@ def _reshaped(name: str, tensor: Tensor, args: Seq[Value], kwargs: Kwargs) -> Va
     """View, squeeze, index and the like: same numbers, another shape."""
     match name:
         case "detach" | "detach_" | "numpy":
-            return replace(tensor, calls=NO_CALLS, volatile=frozenset())
+            return replace(tensor, calls=NO_CALLS, volatile=frozenset(), array=tensor.array or name == "numpy")
         case "view" | "reshape":
             return shapes.viewed(tensor, args)
         case "unsqueeze" | "unsqueeze_":

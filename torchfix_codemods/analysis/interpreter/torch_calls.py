@@ -12,7 +12,9 @@ from torchfix_codemods.analysis.interpreter import (
     builtin_calls,
     containers,
     expressions,
+    fresh,
     grad_modes,
+    indexing,
     losses,
     modules,
     resizing,
@@ -87,6 +89,7 @@ def call_external(m: Machine, dotted: str, args: Seq[Value], kwargs: Kwargs, nod
     """Call a function or class from outside the project."""
     name = api.canonical(dotted)
     first = args[0] if args else kwargs.get("input")
+    indexing.note_function(m, name, args, kwargs, node, frame)
     if name in api.ACTIVATION_FUNCTIONS and first is not None:
         return _activation(m, name, first, args, kwargs, node, frame)
     if name in api.LOGIT_LOSSES and ".functional." in name:
@@ -174,6 +177,8 @@ def _torch_function(
         return shapes.made(name, (shape,), types) if shape is not None else Tensor()
     bare = name.rpartition(".")[2]
     resizing.note_layer(m, name, first, node, frame)
+    if (counted := fresh.counted(name, args, kwargs)) is not None:
+        return counted
     match name:
         case "torch.no_grad" | "torch.enable_grad" | "torch.inference_mode" | "torch.set_grad_enabled":
             return grad_modes.grad_mode(name, args, kwargs, frame)
@@ -193,7 +198,7 @@ def _torch_function(
         case "torch.device":
             return Unknown("result of torch.device")
         case "torch.tensor" | "torch.as_tensor" | "torch.from_numpy" | "torch.asarray":
-            return _from_data(first)
+            return fresh.from_data(name, args, kwargs)
         case _:
             pass
     if bare in api.JOINING:
@@ -237,22 +242,9 @@ def _keep_calls(value: Value, calls: frozenset[int]) -> Value:
 
     return (
         with_calls(value, calls)
-        if isinstance(value, Tensor) and value.calls != calls and value.dtype is None
+        if isinstance(value, Tensor) and value.calls != calls and value.dtype in (None, shapes.FLOAT)
         else value
     )
-
-
-def _from_data(first: Value | None) -> Value:
-    value = None if first is None else force(first)
-    match value:
-        case Tensor():
-            return value
-        case Const(value=int() | float()):
-            return Tensor(rank=0)
-        case Sequence(items=items) if items and all(isinstance(i, Const) for i in items):
-            return Tensor(rank=1)
-        case _:
-            return Tensor(calls=calls_of(value) if value is not None else NO_CALLS)
 
 
 def _joined(m: Machine, bare: str, first: Value | None, node: ast.Call, frame: Frame) -> Value:
@@ -295,15 +287,17 @@ def _other(
         return shapes.made(name, args, kwargs)
     if name in api.SHAPED_SECOND:
         return shapes.made(name, args[:1], {})
+    if (counted := fresh.counted(name, args, kwargs)) is not None:
+        return counted
     if name.startswith("numpy.") and bare in api.JOINING:
         return _joined(m, bare, first, node, frame)
     if name.startswith("numpy.") and first is not None:
         value = force(first)
-        if isinstance(value, Tensor):
+        if isinstance(value, Tensor) and bare not in ("array", "asarray"):
             operand = losses.argument_node(node, 0, "a") or node
             return tensors.operate(m, bare, value, args[1:], kwargs, operand, node, frame)
-        if isinstance(value, Sequence) and bare in ("array", "asarray"):
-            return _from_data(value)
+        if isinstance(value, Sequence | Tensor) and bare in ("array", "asarray"):
+            return fresh.from_data(name, args, kwargs)
     unread(m, name, args, kwargs, node, frame)
     if is_class_name(name):
         calls = all_calls(args, kwargs)
@@ -436,6 +430,7 @@ def _duck_method(
     m: Machine, receiver: Value, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame
 ) -> Value | None:
     """Methods whose name says what the receiver is."""
+    indexing.note_method(m, receiver, name, args, kwargs, node, frame)
     if name == "backward":
         attribute = _attribute_of(node)
         calls = calls_of(receiver) | all_calls(args, kwargs)
