@@ -169,12 +169,14 @@ class ApiCall:
 class IndexCall:
     """Numbers of a tensor are taken, put or counted by an index: `index_select`, `gather`, `embedding`, a class target.
 
-    `source` is what the index counts in (for `one_hot` the number of classes), None where nothing is given.
+    `source` is what the index counts in (for `one_hot` the number of classes), None where nothing is given. `form` is
+    "function", "method" (of the source) or "module".
     """
 
     place: Place
     context: Context
     function: str
+    form: str
     source: Value | None
     dim: Value | None
     index: Value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torchfix_codemods.rules import (
     eval_without_no_grad,
     functional_dropout_training,
+    index_select_index,
     interpolate_needs_batch,
     missing_eval_mode,
     missing_train_mode,
@@ -21,4 +22,5 @@ RULES: tuple[Rule, ...] = (
     missing_train_mode.RULE,
     functional_dropout_training.RULE,
     interpolate_needs_batch.RULE,
+    index_select_index.RULE,
 )

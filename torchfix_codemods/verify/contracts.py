@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from torchfix_codemods.verify.comparison import Comparison
 from torchfix_codemods.verify.invariants import Judgement, less_training
 from torchfix_codemods.verify.judge_gradients import no_graph, volatile
+from torchfix_codemods.verify.judge_indices import chosen, indexed
 from torchfix_codemods.verify.judge_modes import evaluation_mode, functional_dropout, training_mode
 from torchfix_codemods.verify.judge_values import batched, logits, resized
 from torchfix_codemods.verify.model import Evidence, VerdictName
@@ -62,6 +63,7 @@ CONTRACTS: dict[str, Contract] = {
     "TFC401": Contract(
         batched, neutral=False, crashes=("ValueError", "NotImplementedError", "RuntimeError"), cured=resized
     ),
+    "TFC402": Contract(indexed, neutral=False, crashes=("RuntimeError", "TypeError", "IndexError"), cured=chosen),
 }
 
 

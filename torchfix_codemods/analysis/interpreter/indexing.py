@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis.interpreter.state import Frame
 from torchfix_codemods.analysis.trace import IndexCall, place_of
-from torchfix_codemods.analysis.values import External, Instance, Value
+from torchfix_codemods.analysis.values import External, Instance, Tensor, Value
 
 if TYPE_CHECKING:
     from torchfix_codemods.analysis.interpreter.core import Kwargs
@@ -37,20 +37,21 @@ def note_function(m: Machine, name: str, args: Seq[Value], kwargs: Kwargs, node:
     if name in _BY_CLASS:
         position, names, counted_in, others = _BY_CLASS[name]
         index, source = _given(args, kwargs, position, names), _given(args, kwargs, counted_in, others)
-        _note(m, bare, source, None, index, node, frame)
+        _note(m, bare, "function", source, None, index, node, frame)
     elif bare in BY_DIMENSION and name == f"torch.{bare}":
         index = _given(args, kwargs, 2, ("index",))
         source, dim = _given(args, kwargs, 0, ("input",)), _given(args, kwargs, 1, ("dim",))
-        _note(m, bare, source, dim, index, node, frame)
+        _note(m, bare, "function", source, dim, index, node, frame)
 
 
 def note_method(
     m: Machine, receiver: Value, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame
 ) -> None:
     """The same for `x.index_select(dim, index)`."""
-    if name in BY_DIMENSION:
+    # Of what isn't known `index_select` alone is torch's: `axes.scatter(x, y)` draws points.
+    if name in BY_DIMENSION and (name == "index_select" or isinstance(receiver, Tensor)):
         dim, index = _given(args, kwargs, 0, ("dim",)), _given(args, kwargs, 1, ("index",))
-        _note(m, name, receiver, dim, index, node, frame)
+        _note(m, name, "method", receiver, dim, index, node, frame)
 
 
 def note_module(m: Machine, instance: Instance, args: Seq[Value], kwargs: Kwargs, node: ast.AST, frame: Frame) -> None:
@@ -62,7 +63,7 @@ def note_module(m: Machine, instance: Instance, args: Seq[Value], kwargs: Kwargs
         source, index = instance.argument(0, "num_embeddings"), _given(args, kwargs, 0, ("input",))
     else:
         source, index = _given(args, kwargs, 0, ("input",)), _given(args, kwargs, 1, ("target",))
-    _note(m, _MODULES[name], source, None, index, node, frame)
+    _note(m, _MODULES[name], "module", source, None, index, node, frame)
 
 
 def _given(args: Seq[Value], kwargs: Kwargs, position: int, names: Seq[str]) -> Value | None:
@@ -73,6 +74,7 @@ def _given(args: Seq[Value], kwargs: Kwargs, position: int, names: Seq[str]) -> 
 def _note(
     m: Machine,
     function: str,
+    form: str,
     source: Value | None,
     dim: Value | None,
     index: Value | None,
@@ -80,4 +82,4 @@ def _note(
     frame: Frame,
 ) -> None:
     if index is not None:
-        m.emit(IndexCall(place_of(frame.file.path, node), frame.context, function, source, dim, index), frame)
+        m.emit(IndexCall(place_of(frame.file.path, node), frame.context, function, form, source, dim, index), frame)

@@ -181,6 +181,9 @@ def operate(
     if name in api.INVARIANT:
         expressions.look(m, tensor, operand, frame, "invariant", f"{name}()")
         return Tensor(rank=_reduced(tensor.rank, args, kwargs) if args or kwargs else None, dtype="int64")
+    if name == "nonzero":
+        one = ListOf(Tensor(rank=1, dtype="int64", array=tensor.array), "tuple")
+        return one if tensor.array or args or kwargs else Tensor(rank=2, dtype="int64")
     if name in api.BEST:
         return _best(m, name, tensor, args, kwargs, operand, frame)
     if name in api.AXES_MOVED:
