@@ -122,6 +122,16 @@ class ModeSet:
 
 
 @dataclass(frozen=True, eq=False)
+class Freezing:
+    """`requires_grad` of all parameters of `model` is set: `learn` says to what, None where it isn't known."""
+
+    place: Place
+    context: Context
+    model: Value
+    learn: bool | None
+
+
+@dataclass(frozen=True, eq=False)
 class OptimizerStep:
     """`optimizer.step()`."""
 
@@ -211,6 +221,7 @@ Event = (
     ModelCall
     | Backward
     | ModeSet
+    | Freezing
     | OptimizerStep
     | LossCall
     | Use

@@ -21,6 +21,7 @@ from torchfix_codemods.analysis.trace import (
     ApiCall,
     Context,
     Event,
+    Freezing,
     IndexCall,
     LossCall,
     Place,
@@ -115,7 +116,7 @@ class Core:
 
     def emit(self, event: Event, frame: Frame) -> None:
         """Write an event down. Inside a model's forward only what concerns values is of interest."""
-        if frame.silent and not isinstance(event, LossCall | Use | ApiCall | IndexCall | VolatileFlag):
+        if frame.silent and not isinstance(event, LossCall | Use | ApiCall | IndexCall | VolatileFlag | Freezing):
             return
         self.trace.events.append(event)
 

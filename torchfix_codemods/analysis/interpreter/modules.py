@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis import torch_api as api
-from torchfix_codemods.analysis.interpreter import indexing, losses, resizing, shapes, tensors
+from torchfix_codemods.analysis.interpreter import indexing, losses, resizing, shapes, stores, tensors
 from torchfix_codemods.analysis.interpreter.state import Frame, identities
 from torchfix_codemods.analysis.trace import Construction, ModeSet, OptimizerStep, Use, place_of
 from torchfix_codemods.analysis.values import (
@@ -345,6 +345,9 @@ def call_module_method(
     if name in ("train", "eval"):
         set_mode(m, instance, name, args, kwargs, node, frame)
         return instance
+    if name == "requires_grad_":
+        flag = args[0] if args else kwargs.get("requires_grad", Const(True))
+        stores.parameters_set(m, Bound(instance, "parameters"), flag, node, frame)
     if name in api.SAME_OBJECT:
         return instance
     if name == "add_module" and len(args) == 2:

@@ -193,6 +193,10 @@ class Objects(Functions):
             self._own(instance, found)
         return found
 
+    def attributes_of(self, instance: Instance) -> dict[str, Value]:
+        """What the methods of a class of the project assign to an object of it."""
+        return dict(self._initialised(instance)) if isinstance(instance.cls, ClassRef) else {}
+
     def _method_value(self, instance: Instance, name: str, method: FunctionRef) -> Value:
         decorators = {d.id for d in getattr(self.node_of(method), "decorator_list", []) if isinstance(d, ast.Name)}
         if decorators & {"property", "cached_property"}:

@@ -19,6 +19,7 @@ from torchfix_codemods.analysis.interpreter import (
     modules,
     resizing,
     shapes,
+    stores,
     tensors,
 )
 from torchfix_codemods.analysis.interpreter.modules import (
@@ -431,6 +432,10 @@ def _duck_method(
 ) -> Value | None:
     """Methods whose name says what the receiver is."""
     indexing.note_method(m, receiver, name, args, kwargs, node, frame)
+    if name == "requires_grad_":
+        flag = args[0] if args else kwargs.get("requires_grad", Const(True))
+        whole = Bound(receiver, "parameters") if identities(receiver) else receiver
+        stores.parameters_set(m, whole, flag, node, frame)
     if name == "backward":
         attribute = _attribute_of(node)
         calls = calls_of(receiver) | all_calls(args, kwargs)
