@@ -15,12 +15,13 @@ from dataclasses import dataclass
 
 from fixes import Change
 from negative_controls_indices import INDICES
+from negative_controls_statistics import STATISTICS
 from programs_noisy import NOISY
 from programs_other import OTHERS
 from programs_supervised import SUPERVISED
 from programs_values import VALUES
 
-PROGRAMS: dict[str, str | dict[str, str]] = {**SUPERVISED, **OTHERS, **VALUES, **NOISY, **INDICES}
+PROGRAMS: dict[str, str | dict[str, str]] = {**SUPERVISED, **OTHERS, **VALUES, **NOISY, **INDICES, **STATISTICS}
 _HEADING = re.compile(r"^# (\w+) (TFC\d+) ([A-Z_/]+): (.+)\n", re.M)
 _HUNK = re.compile(r"^@@(.*)\n", re.M)
 

@@ -7,14 +7,16 @@ from controls import Control, controls, files_of
 from fixes import judge_units, unit
 from negative_controls import GRADIENTS
 from negative_controls_indices import RIGHT_INDICES, WRONG_INDICES
+from negative_controls_statistics import RIGHT_STATISTICS, WRONG_STATISTICS
 from negative_controls_values import MODES, VALUES
 from positive_controls import POSITIVE
 from running import Programs
 
 from torchfix_codemods.verify.invariants import Judgement
 
-NEGATIVE = [*controls(GRADIENTS), *controls(MODES), *controls(VALUES), *controls(WRONG_INDICES)]
-RIGHT = [*controls(POSITIVE), *controls(RIGHT_INDICES)]
+_BY_TOPIC = (GRADIENTS, MODES, VALUES, WRONG_INDICES, WRONG_STATISTICS)
+NEGATIVE = [control for text in _BY_TOPIC for control in controls(text)]
+RIGHT = [*controls(POSITIVE), *controls(RIGHT_INDICES), *controls(RIGHT_STATISTICS)]
 
 
 def judged(programs: Programs, control: Control) -> Judgement:
