@@ -25,7 +25,7 @@ from corpus_runner import Runner
 REPOSITORY = Path(__file__).resolve().parents[1]
 CORPUS = REPOSITORY / "corpus"
 PROGRAMS = sorted(path.parent.name for path in CORPUS.glob("*/expected.json"))
-RULES = ("TFC101", "TFC201", "TFC202", "TFC301", "TFC302", "TFC303", "TFC401")
+RULES = ("TFC101", "TFC201", "TFC202", "TFC301", "TFC302", "TFC303", "TFC304", "TFC401", "TFC402")
 
 each_program = pytest.mark.parametrize("program", PROGRAMS)
 
@@ -83,7 +83,9 @@ def test_what_is_expected_fits_the_program(program: str) -> None:
         "TFC201": ("volatile",),
         **dict.fromkeys(("TFC202", "TFC301", "TFC302"), ("def ", "for ")),
         "TFC303": ("dropout(",),
+        "TFC304": (".train()",),
         "TFC401": ("interpolate(",),
+        "TFC402": ("index_select(", "criterion("),
     }
     for finding in wanted["findings"]:
         line = before[finding["path"]].split(b"\n")[finding["line"] - 1].decode("latin-1")

@@ -300,6 +300,8 @@ def _other(
         if isinstance(value, Sequence | Tensor) and bare in ("array", "asarray"):
             return fresh.from_data(name, args, kwargs)
     unread(m, name, args, kwargs, node, frame)
+    if name in ("numpy.array", "numpy.asarray") and ("dtype" in kwargs or len(args) > 1):
+        return fresh.from_data(name, args, kwargs)
     if is_class_name(name):
         calls = all_calls(args, kwargs)
         return Unknown(
