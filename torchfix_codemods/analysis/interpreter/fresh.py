@@ -71,6 +71,9 @@ def counted(name: str, args: Seq[Value], kwargs: Kwargs) -> Value | None:
     """What functions that count or look for positions give; None for other functions."""
     if name in ("torch.arange", "numpy.arange"):
         return _range(name, args, kwargs)
+    if name == "torch.eye":
+        dtype = type_named(kwargs["dtype"]) if "dtype" in kwargs else FLOAT
+        return with_sizes(Tensor(dtype=dtype), [whole(size) for size in (*args[:1], *(args[1:2] or args[:1]))] or None)
     if name == "torch.randperm":
         return Tensor(rank=1, dtype=type_named(kwargs["dtype"]) if "dtype" in kwargs else "int64")
     if name in ("torch.nonzero", "torch.where", "numpy.where", "numpy.nonzero") and len(args) + len(kwargs) == 1:
@@ -94,16 +97,16 @@ def _range(name: str, args: Seq[Value], kwargs: Kwargs) -> Tensor:
     return Tensor(rank=1, dtype=FLOAT if floats else None, array=array)
 
 
-def _positions(name: str, args: Seq[Value], kwargs: Kwargs) -> Value:
+def _positions(name: str, args: Seq[Value], kwargs: Kwargs) -> Value | None:
     if name == "numpy.flatnonzero":
         return Tensor(rank=1, dtype="int64", array=True)
     if "dtype" in kwargs or not all(is_whole_number(option) for option in options(args[0])):
-        return Tensor(array=True)
+        return None
     if name == "numpy.random.permutation":
         return Tensor(rank=1, dtype="int64", array=True)
     size = kwargs.get(
         "size", args[2 if name.endswith("randint") else 1] if len(args) > 1 + name.endswith("randint") else None
     )
     if size is None or (constant(size) is None and not is_whole_number(size)):
-        return Tensor(array=False)  # one number, or an array of any shape
+        return None  # one number, or an array of any shape
     return Tensor(rank=1, dtype="int64", array=True)
