@@ -161,6 +161,12 @@ def is_wrapped(text: str) -> bool:
     return _WRAPPED.search(text) is not None
 
 
+def evaluates(text: str, path: str) -> bool:
+    """Whether code says somewhere, in a hook perhaps, that an attribute of this name is put into evaluation mode."""
+    name = re.escape(path.rpartition(".")[2])
+    return bool(name) and re.search(rf"\b{name}\.(?:eval\(|train\(False)", text) is not None
+
+
 def called_between(trace: Trace, first: int, last: int, phases: Phases, part: Value) -> bool:
     """Whether a part of a model (or what holds it) runs between two events of a trace."""
     return any(isinstance(e, ModelCall) and phases.same(e.model, part) for e in trace.events[first:last])

@@ -17,6 +17,7 @@ from torchfix_codemods.rules._frozen_parts import (
     LOOKS_AFTER,
     FrozenPart,
     TrainCall,
+    evaluates,
     frozen_part,
     is_wrapped,
     train_calls,
@@ -43,6 +44,8 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     for call in train_calls(file, phases):
         undone = undone_eval(file, phases, call)
         part = None if undone or looked_after else frozen_part(phases, call)
+        if part is not None and any(evaluates(text, part.path) for text in texts):
+            continue
         if undone is not None:
             yield _moved(file, program, call, undone)
         elif part is not None:
