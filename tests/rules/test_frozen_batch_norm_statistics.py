@@ -50,7 +50,7 @@ FREEZINGS = {
     "called": "for p in net.body.parameters():\n    p.requires_grad_(False)",
     "module": "net.body.requires_grad_(False)",
     "keyword": "net.body.requires_grad_(requires_grad=False)",
-    "function": "def freeze(m):\n    for p in m.parameters():\n        p.requires_grad = False\n\n\nfreeze(net.body)",
+    "function": "def freeze(a):\n    for p in a.parameters():\n        p.requires_grad = False\n\n\nfreeze(net.body)",
     "name": "part = net.body\nfor p in part.parameters():\n    p.requires_grad = False",
 }
 
@@ -93,7 +93,7 @@ def test_b1_suggestions(freezing, fix, findings):
 
 
 LOOK_ALIKES = {
-    "some-parameters": "for name, p in net.body.named_parameters():\n    if 'weight' in name:\n        p.requires_grad = False",
+    "some-parameters": "for name, p in net.body.named_parameters():\n    if 'w' in name:\n        p.requires_grad = False",
     "biases": "for p in net.body.parameters():\n    if p.dim() == 1:\n        continue\n    p.requires_grad = True",
     "one-layer": "net.body[0].weight.requires_grad = False",
     "learns-again": "net.body.requires_grad_(False)\nnet.body.requires_grad_(True)",
