@@ -93,7 +93,7 @@ def test_b1_suggestions(freezing, fix, findings):
 
 
 LOOK_ALIKES = {
-    "some-parameters": "for name, p in net.body.named_parameters():\n    if 'w' in name:\n        p.requires_grad = False",
+    "some": "for name, p in net.body.named_parameters():\n    if 'w' in name:\n        p.requires_grad = False",
     "biases": "for p in net.body.parameters():\n    if p.dim() == 1:\n        continue\n    p.requires_grad = True",
     "one-layer": "net.body[0].weight.requires_grad = False",
     "learns-again": "net.body.requires_grad_(False)\nnet.body.requires_grad_(True)",
