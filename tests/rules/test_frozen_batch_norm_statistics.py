@@ -72,6 +72,12 @@ def test_b1_every_train_of_the_model_gets_the_loop(findings, applied):
     assert applied(files, RULE)["train.py"].count("keep frozen BatchNorm statistics") == 2
 
 
+def test_b1_a_train_under_a_condition(applied):
+    loop = LOOP.replace("    net.train()\n", "    net.train() if epoch >= 0 else net.eval()\n")
+    after = applied(program(FREEZINGS["module"], loop=loop), RULE)["train.py"]
+    assert "else net.eval()\n    for m in net.body.modules():" in after
+
+
 def test_b1_the_loop_takes_a_free_name_and_torchs_own(applied):
     files = program("import torch.nn as layers\nm = net.body.requires_grad_(False)")
     files["train.py"] = files["train.py"].replace("from torch import nn\n", "import torch.nn as nn\n")

@@ -45,13 +45,20 @@ def train_calls(file: ParsedFile, phases: Phases) -> Iterator[TrainCall]:
                 found[event.place].append((trace, position, event))
     for place in sorted(found):
         call = node_of(file, place, ast.Call)
-        parent = file.parents.get(call) if call is not None else None
-        match call, parent:
-            case ast.Call(func=ast.Attribute(attr="train", value=receiver)), ast.Expr():
+        statement = _statement_of(file, call) if call is not None else None
+        match call:
+            case ast.Call(func=ast.Attribute(attr="train", value=receiver)) if statement is not None:
                 if all(event.mode == "train" for _, _, event in found[place]) and _is_chain(receiver):
-                    yield TrainCall(parent, file.source(receiver), tuple(found[place]))
+                    yield TrainCall(statement, file.source(receiver), tuple(found[place]))
             case _:
                 pass
+
+
+def _statement_of(file: ParsedFile, call: ast.AST) -> ast.Expr | None:
+    """The statement that is the call, or `net.train() if flag else net.eval()`: what comes below it suits both."""
+    parent = file.parents[call]
+    parent = file.parents[parent] if isinstance(parent, ast.IfExp) else parent
+    return parent if isinstance(parent, ast.Expr) else None
 
 
 def _is_chain(node: ast.expr) -> bool:
