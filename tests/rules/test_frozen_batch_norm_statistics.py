@@ -73,7 +73,7 @@ def test_b1_every_train_of_the_model_gets_the_loop(findings, applied):
 
 
 def test_b1_a_train_under_a_condition(applied):
-    loop = LOOP.replace("    net.train()\n", "    net.train() if epoch >= 0 else net.eval()\n")
+    loop = LOOP.replace("    net.train()\n", "    net.train() if optimizer is not None else net.eval()\n")
     after = applied(program(FREEZINGS["module"], loop=loop), RULE)["train.py"]
     assert "else net.eval()\n    for m in net.body.modules():" in after
 
@@ -109,6 +109,8 @@ LOOK_ALIKES = {
     "momentum": "net.body.requires_grad_(False)\nnet.body[1].momentum = 0",
     "hook": "net.body.requires_grad_(False)\nnet.register_forward_pre_hook(lambda m, x: m.body.eval() and None)",
     "not-frozen": "",
+    "momentum-encoder": "net.body.requires_grad_(False)\n\n\ndef follow(other):\n"
+    "    for q, k in zip(other.body.parameters(), net.body.parameters()):\n        k.data.mul_(0.9).add_(q.data * 0.1)",
     "update-bn": "net.body.requires_grad_(False)\ntorch.optim.swa_utils.update_bn([], net)",
 }
 
@@ -271,6 +273,7 @@ for x, y in batches:
         ("teacher = copy.deepcopy(net)\nteacher.requires_grad_(False)", "teacher(x)", True),
         ("teacher = Net().requires_grad_(False)\nteacher.eval()", "teacher(x)", False),
         ("teacher = net", "teacher(x).detach()", False),
+        ("@torch.no_grad()\ndef pseudo(model, x):\n    return model(x)\n", "pseudo(net, x)", False),
     ],
 )
 def test_b5_teachers(making, wanted, found, findings):

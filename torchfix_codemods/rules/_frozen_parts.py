@@ -163,6 +163,13 @@ def _doubt(freezing: Freezing, path: str) -> str:
     return ""
 
 
+def follows_another(text: str, path: str) -> bool:
+    """Whether code pairs the parameters of an attribute with those of another, as momentum encoders are moved."""
+    name = re.escape(path.rpartition(".")[2])
+    paired = rf"\bzip\((?:[^()]|\([^()]*\))*\b{name}\.(?:named_)?parameters\("
+    return bool(name) and re.search(paired, text) is not None
+
+
 def is_wrapped(text: str) -> bool:
     """Whether a model may be in a wrapper that hides its attributes."""
     return _WRAPPED.search(text) is not None

@@ -155,14 +155,15 @@ def _beside_training(phases: Phases, site: CallSite) -> bool:
 
 
 def _is_kept(phases: Phases, site: CallSite) -> bool:
-    """Whether the model holds batch normalisation, and is frozen or called without gradients."""
+    """Whether the model holds batch normalisation, is frozen, and is trained nowhere."""
     if holds_batch_norm(phases.program.machine, site.model) is not True:
         return False
-    frozen = any(
+    others = (other for other in phases.sites.values() if other is not site)
+    learns = any(other.trained and phases.same(other.model, site.model) for other in others)
+    return not learns and any(
         event.learn is False and set(identities(event.model)) & set(identities(site.model))
         for _, event in phases.program.events(Freezing)
     )
-    return frozen or site.grads() == {False}
 
 
 def _follows(file: ParsedFile, name: str) -> bool:

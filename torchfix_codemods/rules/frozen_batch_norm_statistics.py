@@ -18,6 +18,7 @@ from torchfix_codemods.rules._frozen_parts import (
     FrozenPart,
     TrainCall,
     evaluates,
+    follows_another,
     frozen_part,
     is_wrapped,
     train_calls,
@@ -44,7 +45,7 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     for call in train_calls(file, phases):
         undone = undone_eval(file, phases, call)
         part = None if undone or looked_after else frozen_part(phases, call)
-        if part is not None and any(evaluates(text, part.path) for text in texts):
+        if part is not None and any(evaluates(text, part.path) or follows_another(text, part.path) for text in texts):
             continue
         if undone is not None:
             yield _moved(file, program, call, undone)
