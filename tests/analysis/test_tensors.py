@@ -9,8 +9,9 @@ from observed import resized
 
 from torchfix_codemods.analysis.values import Tensor
 
+numpy = pytest.importorskip("numpy")
 torch = pytest.importorskip("torch")
-WHOLE = {torch.int64: "int64", torch.int32: "int32", torch.uint8: "uint8", torch.bool: "bool"}
+WHOLE = {getattr(torch, name): name for name in ("int64", "int32", "int16", "int8", "uint8", "bool")}
 
 #: Methods and functions on `x`; those that do not fit the tensor at hand raise in torch and are left out.
 STEPS = st.sampled_from(
@@ -94,6 +95,14 @@ STEPS = st.sampled_from(
         "x.float()",
         "x.long()",
         "x.int()",
+        "x.short()",
+        "x.char()",
+        "x.view(torch.int32)",
+        "x.to(x)",
+        "x.to(torch.float16)",
+        "x.type('torch.IntTensor')",
+        "x > 0",
+        "torch.tensor(x.tolist())",
         "x.byte()",
         "x.bool()",
         "x.to(torch.int64)",
@@ -171,13 +180,34 @@ STARTS = st.sampled_from(
         "torch.tensor(1.0)",
         "torch.tensor([1.0, 2.0])",
         "torch.arange(6)",
+        "torch.arange(0, 6, 2)",
+        "torch.arange(0.0, 3)",
+        "torch.tensor([True, False, True])",
+        "torch.tensor([[0, 1], [2, 3]], dtype=torch.int16)",
+        "torch.tensor([0, 1.5])",
+        "torch.Tensor([0, 1])",
+        "torch.IntTensor([0, 1])",
+        "torch.randperm(6)",
+        "torch.eye(3)",
+        "torch.eye(2, 3)",
+        "torch.ShortTensor(2, 3).zero_()",
+        "torch.nonzero(torch.ones(4))",
+        "torch.where(torch.ones(4) > 0)[0]",
+        "torch.from_numpy(np.arange(6))",
+        "torch.as_tensor(np.array([0, 1]), dtype=torch.int8)",
+        "torch.from_numpy(np.flatnonzero(np.ones(4)))",
+        "torch.tensor(np.random.permutation(6))",
+        "torch.from_numpy(np.zeros((2, 3), dtype=np.int16))",
+        "torch.from_numpy(np.ones(4, dtype='uint8'))",
+        "torch.from_numpy(np.array([0.5, 1]))",
     ]
 )
 
 
 def real(lines: list[str]) -> object:
     """What torch makes of the lines; None where it refuses."""
-    names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional}
+    torch.manual_seed(0)
+    names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "np": numpy}
     try:
         for line in lines:
             exec(line, names)
@@ -187,7 +217,7 @@ def real(lines: list[str]) -> object:
 
 
 @pytest.mark.filterwarnings("ignore")  # of what torch will not do any more
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(STARTS, st.lists(STEPS, min_size=1, max_size=4))
 def test_what_is_said_of_a_tensor_holds_in_torch(start: str, steps: list[str]):
     lines = [f"x = {start}"]
@@ -196,13 +226,13 @@ def test_what_is_said_of_a_tensor_holds_in_torch(start: str, steps: list[str]):
             lines.append(f"x = {step}")
     actual = real(lines)
     assert isinstance(actual, torch.Tensor)
-    said = resized("\n".join([*lines, "F.interpolate(x)"]))
+    said = resized("\n".join(["import numpy as np", *lines, "F.interpolate(x)"]))
     assert isinstance(said, Tensor), lines
     assert said.rank in (None, actual.dim()), lines
     if said.shape is not None:
         assert len(said.shape) == actual.dim(), lines
         assert all(size in (None, real) for size, real in zip(said.shape, actual.shape, strict=True)), lines
-    assert said.dtype in (None, WHOLE.get(actual.dtype)), lines
+    assert said.dtype in (None, "float" if actual.is_floating_point() else WHOLE.get(actual.dtype)), lines
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import textwrap
 from dataclasses import dataclass
 
 from fixes import Change
+from negative_controls_indices import INDICES
+from negative_controls_statistics import STATISTICS
 from programs_losses import LOSSES
 from programs_noisy import NOISY
 from programs_other import OTHERS
@@ -22,7 +24,17 @@ from programs_supervised import SUPERVISED
 from programs_targets import TARGETS
 from programs_values import VALUES
 
-PROGRAMS: dict[str, str | dict[str, str]] = {**SUPERVISED, **OTHERS, **VALUES, **NOISY, **STEPS, **TARGETS, **LOSSES}
+PROGRAMS: dict[str, str | dict[str, str]] = {
+    **SUPERVISED,
+    **OTHERS,
+    **VALUES,
+    **NOISY,
+    **STEPS,
+    **TARGETS,
+    **LOSSES,
+    **INDICES,
+    **STATISTICS,
+}
 _HEADING = re.compile(r"^# (\w+) (TFC\d+) ([A-Z_/]+): (.+)\n", re.M)
 _HUNK = re.compile(r"^@@(.*)\n", re.M)
 

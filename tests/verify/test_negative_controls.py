@@ -6,8 +6,10 @@ import pytest
 from controls import Control, controls, files_of
 from fixes import judge_units, unit
 from negative_controls import GRADIENTS
+from negative_controls_indices import RIGHT_INDICES, WRONG_INDICES
 from negative_controls_losses import LOSSES
 from negative_controls_losses import RIGHT as RIGHT_LOSSES
+from negative_controls_statistics import RIGHT_STATISTICS, WRONG_STATISTICS
 from negative_controls_steps import STEPS
 from negative_controls_targets import TARGET_FIXES
 from negative_controls_values import MODES, VALUES
@@ -18,15 +20,10 @@ from running import Programs
 
 from torchfix_codemods.verify.invariants import Judgement
 
-NEGATIVE = [
-    *controls(GRADIENTS),
-    *controls(MODES),
-    *controls(VALUES),
-    *controls(LOSSES),
-    *controls(STEPS),
-    *controls(TARGET_FIXES),
-]
-RIGHT = [*controls(POSITIVE), *controls(RIGHT_LOSSES), *controls(RIGHT_STEPS), *controls(RIGHT_TARGET_FIXES)]
+_WRONG = (GRADIENTS, MODES, VALUES, LOSSES, STEPS, TARGET_FIXES, WRONG_INDICES, WRONG_STATISTICS)
+_RIGHT = (POSITIVE, RIGHT_LOSSES, RIGHT_STEPS, RIGHT_TARGET_FIXES, RIGHT_INDICES, RIGHT_STATISTICS)
+NEGATIVE = [control for text in _WRONG for control in controls(text)]
+RIGHT = [control for text in _RIGHT for control in controls(text)]
 
 
 def judged(programs: Programs, control: Control) -> Judgement:

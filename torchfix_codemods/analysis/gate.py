@@ -24,6 +24,7 @@ class Topic(Flag):
     PHASES = auto()  # trains or evaluates a model
     DROPOUT = auto()  # calls the functional form
     INTERPOLATE = auto()
+    INDEX = auto()  # takes or counts numbers by an index of a type that is not the usual one
     TARGET = auto()  # gives a loss its target
     LOG = auto()  # applies log_softmax, or may take the logarithm of a softmax
     LIKELIHOOD = auto()  # uses a loss on (log-)probabilities
@@ -39,6 +40,7 @@ OWN = (
     | Topic.TARGET
     | Topic.LOG
     | Topic.LIKELIHOOD
+    | Topic.INDEX
 )
 
 _NEEDLES: tuple[tuple[Topic, tuple[bytes, ...]], ...] = (
@@ -69,6 +71,14 @@ _UPSAMPLER = re.compile(rb"Upsampl")
 _OF_SELF = re.compile(rb"(?:\W|\A)self\.\Z")
 _CALLED_OR_RENAMED = re.compile(rb"[\s\\]*\(|[\s\\]+as\b")
 _TOLD = re.compile(rb"training(?!\s*=\s*True)")
+_INDEXES = re.compile(
+    rb"one_hot\(|gather\(|scatter_?\(|scatter_add_?\(|mbedding\b|ross_entropy\(|nll_loss\(|EntropyLoss\(|NLLLoss\("
+)
+#: Without one of these the types of all indices are the usual ones, and no numbers of theirs are written down.
+_INDEX_TYPES = re.compile(
+    rb"int(?:32|16|8)\b|\.(?:int|short|char|byte)\(|(?:Int|Short|Char|Byte|Bool)Tensor\b"
+    rb"|torch\.(?:int|short|bool)\b|ensor\(\["
+)
 _CALL_TEXT = 400  # a dropout call longer than this is looked at whatever it says
 
 
@@ -93,6 +103,8 @@ def topics(raw: bytes) -> Topic:
         found |= Topic.DROPOUT
     if (b"interpolate" in raw or b"psampl" in raw) and _resizes(raw):
         found |= Topic.INTERPOLATE
+    if b"index_select" in raw or (_INDEXES.search(raw) and _INDEX_TYPES.search(raw)):
+        found |= Topic.INDEX
     return found
 
 

@@ -22,7 +22,9 @@ class NarrowProgram(Program):
     def __init__(self, project: Project, path: str, words: Iterable[str], names: Iterable[str]) -> None:
         wanted = sorted(set(names))
         self._called = re.compile(_alternatives(wanted)) if wanted else None
-        self._words = re.compile(_alternatives([*sorted(set(words)), *wanted]))
+        own = sorted(set(words))
+        self._own = re.compile(_alternatives(own))
+        self._words = re.compile(_alternatives([*own, *wanted]))
         super().__init__(project, path)
 
     def _closure(self) -> tuple[list[str], bool]:
@@ -32,6 +34,9 @@ class NarrowProgram(Program):
         mentions = (p for p in self.project.importers(self.path) if self._called.search(self.project.read(p) or ""))
         users = [other for other in mentions if reach.imports(other, self.path)]
         return [*users[: MAX_FILES - 1][::-1], self.path], len(users) < MAX_FILES
+
+    def _is_interesting(self, source: str) -> bool:
+        return self._own.search(source) is not None or super()._is_interesting(source)
 
     def _roots(self, file: ParsedFile) -> Iterator[FunctionRef]:
         for ref in super()._roots(file):

@@ -92,7 +92,7 @@ class Program:
         volatile = _volatile_names(text)
         for ref, node in _functions(file):
             source = file.source(node)
-            said = _INTERESTING.search(source) or (volatile and volatile.search(source))
+            said = self._is_interesting(source) or (volatile and volatile.search(source))
             if not said and not is_hook(self.project, ref):
                 continue
             if names is not None and not names.search(source) and not (ref.owner and names.search(text)):
@@ -100,6 +100,9 @@ class Program:
             refs.append(ref)
         called = {name: len(re.findall(rf"\b{re.escape(name)}\(", text)) for name in {r.name for r in refs}}
         return iter(sorted(refs, key=lambda r: (called[r.name] > 1 or r.name == "forward", r.line)))
+
+    def _is_interesting(self, source: str) -> bool:
+        return _INTERESTING.search(source) is not None
 
     def _wanted_names(self) -> re.Pattern[str]:
         facts = self.project.facts(self.path)

@@ -122,6 +122,16 @@ class ModeSet:
 
 
 @dataclass(frozen=True, eq=False)
+class Freezing:
+    """`requires_grad` of all parameters of `model` is set: `learn` says to what, None where it isn't known."""
+
+    place: Place
+    context: Context
+    model: Value
+    learn: bool | None
+
+
+@dataclass(frozen=True, eq=False)
 class OptimizerStep:
     """`optimizer.step()`, or the `step` of anything else (a scaler, a scheduler); `given` are its arguments."""
 
@@ -226,6 +236,23 @@ class ApiCall:
 
 
 @dataclass(frozen=True, eq=False)
+class IndexCall:
+    """Numbers of a tensor are taken, put or counted by an index: `index_select`, `gather`, `embedding`, a class target.
+
+    `source` is what the index counts in (for `one_hot` the number of classes), None where nothing is given. `form` is
+    "function", "method" (of the source) or "module".
+    """
+
+    place: Place
+    context: Context
+    function: str
+    form: str
+    source: Value | None
+    dim: Value | None
+    index: Value
+
+
+@dataclass(frozen=True, eq=False)
 class Escape:
     """A graph leaves what was followed: stored in an attribute, given to an unread callee, returned or yielded.
 
@@ -254,6 +281,7 @@ Event = (
     ModelCall
     | Backward
     | ModeSet
+    | Freezing
     | OptimizerStep
     | GradientsCleared
     | Entrusted
@@ -263,6 +291,7 @@ Event = (
     | Frozen
     | Use
     | ApiCall
+    | IndexCall
     | Escape
     | Construction
     | VolatileFlag

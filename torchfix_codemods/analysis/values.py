@@ -153,8 +153,9 @@ class Activation:
 class Tensor:
     """A tensor, or an array that stands for one.
 
-    `rank` is the number of dimensions, `layout` is "CHW" or "HWC" where known. `calls` are the ids of the model calls
-    whose autograd graph it carries. `volatile` are the places whose `volatile=True` made it.
+    `rank` is the number of dimensions, `layout` is "CHW" or "HWC" where known; `dtype` is the type of whole numbers, or
+    "float" for any floating point. `calls` are the ids of the model calls whose autograd graph it carries. `volatile`
+    are the places whose `volatile=True` made it. `array` says that it certainly is an array of numpy.
     """
 
     rank: int | None = None
@@ -167,6 +168,7 @@ class Tensor:
     resized: frozenset[Site] = frozenset()  # calls of interpolate that it comes from, by shape-only operations
     order: str = ""  # "best": values of max/topk/sort, whose order survives a softmax but whose numbers do not
     raw: frozenset[Site] = frozenset()  # calls of layers (Linear, Conv) whose very scores these are
+    array: bool = False
 
     def plain(self) -> Tensor:
         """The tensor after an operation that keeps the graph and nothing else."""
@@ -313,7 +315,7 @@ def _merge(tensors: list[Tensor]) -> Tensor:
     return Tensor(
         rank=first.rank if len({t.rank for t in tensors}) == 1 else None,
         shape=first.shape if len({t.shape for t in tensors}) == 1 else None,
-        dtype=first.dtype if len({t.dtype for t in tensors}) == 1 else None,
+        dtype=first.dtype if len({(t.dtype, t.array) for t in tensors}) == 1 else None,
         layout=first.layout if len({t.layout for t in tensors}) == 1 else None,
         activations=frozenset().union(*(t.activations or {NO_ACTIVATION} for t in tensors)),
         calls=frozenset().union(*(t.calls for t in tensors)),
@@ -321,6 +323,7 @@ def _merge(tensors: list[Tensor]) -> Tensor:
         resized=frozenset().union(*(t.resized for t in tensors)),
         order=first.order if len({t.order for t in tensors}) == 1 else "",
         raw=frozenset().union(*(t.raw for t in tensors)) if all(t.raw for t in tensors) else frozenset(),
+        array=all(t.array for t in tensors),
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from torchfix_codemods.rules import (
     eval_without_no_grad,
+    frozen_batch_norm_statistics,
     functional_dropout_training,
     gradient_accumulation,
+    index_select_index,
     interpolate_needs_batch,
     log_softmax_before_cross_entropy,
     loss_target_requires_grad,
@@ -32,5 +34,7 @@ RULES: tuple[Rule, ...] = (
     missing_eval_mode.RULE,
     missing_train_mode.RULE,
     functional_dropout_training.RULE,
+    frozen_batch_norm_statistics.RULE,
     interpolate_needs_batch.RULE,
+    index_select_index.RULE,
 )

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.analysis.program import Program
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.trace import ApiCall, Construction
+from torchfix_codemods.analysis.trace import ApiCall, Construction, IndexCall
 from torchfix_codemods.analysis.values import ClassRef, Instance
-from torchfix_codemods.rules._resize_calls import input_of
 
 
 def callable_names(file: ParsedFile, project: Project, inside: Iterable[ast.expr]) -> Iterator[str]:
@@ -27,18 +26,20 @@ def callable_names(file: ParsedFile, project: Project, inside: Iterable[ast.expr
             yield function.name
 
 
-def unseen_callers(file: ParsedFile, program: Program, call: ast.Call, events: Sequence[ApiCall]) -> str:
-    """Why the input of `call` may be something else in an execution that was not followed; "" where it can't be.
+def unseen_callers(
+    file: ParsedFile, program: Program, call: ast.Call, given: ast.expr | None, events: Sequence[ApiCall | IndexCall]
+) -> str:
+    """Why the argument `given` of `call` may be something else in an execution not followed; "" where it can't be.
 
-    It can't where the input does not depend on parameters, or where every mention of the function (of the class,
+    It can't where it does not depend on parameters, or where every mention of the function (of the class,
     for an attribute) in the files that can reach it was followed.
     """
-    function, image = file.enclosing_function(call), input_of(call)
+    function = file.enclosing_function(call)
     if not (program.complete and all(trace.complete for trace in program.traces)):
         return "the program is too large to be followed as a whole"
-    if function is None or image is None:
+    if function is None or given is None:
         return ""
-    names = _sources(function, image)
+    names = _sources(function, given)
     parameters = [a.arg for a in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
     receiver = parameters[0] if parameters and file.enclosing_class(call) is not None else ""
     if names & set(parameters) - {receiver} and not function.name.startswith("__"):

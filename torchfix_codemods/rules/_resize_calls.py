@@ -53,7 +53,7 @@ class Request:
     @property
     def raises_for_type(self) -> bool:
         """Whether whole numbers or booleans of this type are refused in this mode."""
-        if self.tensor.dtype is None or self.mode is None:
+        if self.tensor.dtype in (None, "float") or self.mode is None:
             return False
         return self.mode == "area" if self.tensor.dtype == "uint8" else True
 

@@ -68,6 +68,19 @@ def node_of(file: ParsedFile, place: Place, kind: type[ast.AST] = ast.AST) -> as
     return file.node_at((place.line, place.column, place.end_line, place.end_column), kind)
 
 
+def expects_failure(file: ParsedFile, call: ast.Call) -> bool:
+    """Whether a `try` (or a test that wants an exception) in the same function stands around a call."""
+    node: ast.AST = call
+    while not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Module):
+        parent = file.parents[node]
+        if isinstance(parent, ast.Try) and parent.handlers and node in parent.body:
+            return True
+        if isinstance(parent, ast.With) and any("aises" in file.source(item.context_expr) for item in parent.items):
+            return True
+        node = parent
+    return False
+
+
 def location_of(project: Project, place: Place) -> Location:
     """A place as findings carry it."""
     file = project.parse(place.path)

@@ -19,7 +19,7 @@ from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules._callers import callable_names, unseen_callers
 from torchfix_codemods.rules._resize_calls import RESIZING_WORDS, Request, input_of, request_of, resizing_calls
-from torchfix_codemods.rules._shared import node_of, propose
+from torchfix_codemods.rules._shared import expects_failure, node_of, propose
 from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC401", "interpolate-needs-batch")
@@ -92,7 +92,7 @@ def _judge(
     kinds = {(j.level, j.missing, j.back, j.no_fix_reason) for j in judgements}
     if len(kinds) > 1:
         return None
-    doubt = unseen_callers(file, program, call, events)
+    doubt = unseen_callers(file, program, call, input_of(call), events)
     return replace(first, level=Level.SUGGESTION, doubt=doubt) if doubt else first
 
 
@@ -148,15 +148,7 @@ def _handles_ranks(file: ParsedFile, call: ast.Call) -> bool:
     function = file.enclosing_function(call)
     if function is not None and _ASKS_FOR_RANK.search(file.source(function)):
         return True
-    node: ast.AST = call
-    while node is not function and not isinstance(node, ast.Module):
-        parent = file.parents[node]
-        if isinstance(parent, ast.Try) and parent.handlers and node in parent.body:
-            return True
-        if isinstance(parent, ast.With) and any("aises" in file.source(item.context_expr) for item in parent.items):
-            return True
-        node = parent
-    return False
+    return expects_failure(file, call)
 
 
 # --- findings ------------------------------------------------------------------------------------------------------

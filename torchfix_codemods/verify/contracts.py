@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from torchfix_codemods.verify.comparison import Comparison
 from torchfix_codemods.verify.invariants import Judgement, less_training
 from torchfix_codemods.verify.judge_gradients import no_graph, volatile
+from torchfix_codemods.verify.judge_indices import chosen, indexed
 from torchfix_codemods.verify.judge_losses import likelihoods, logits_for_two, not_twice, sigmoid_in_the_loss
 from torchfix_codemods.verify.judge_modes import evaluation_mode, functional_dropout, training_mode
+from torchfix_codemods.verify.judge_statistics import frozen_statistics, still_normalised
 from torchfix_codemods.verify.judge_steps import accumulated, cleared
 from torchfix_codemods.verify.judge_targets import released
 from torchfix_codemods.verify.judge_values import batched, logits, resized
@@ -71,9 +73,13 @@ CONTRACTS: dict[str, Contract] = {
     "TFC301": Contract(evaluation_mode, neutral=True, steers=True, crashes=("ValueError", _OVERWRITTEN)),
     "TFC302": Contract(training_mode, neutral=False, crashes=(_OVERWRITTEN,)),
     "TFC303": Contract(functional_dropout, neutral=True, repeats=True),
+    "TFC304": Contract(
+        frozen_statistics, neutral=False, crashes=("ValueError: more than 1 value per channel",), cured=still_normalised
+    ),
     "TFC401": Contract(
         batched, neutral=False, crashes=("ValueError", "NotImplementedError", "RuntimeError"), cured=resized
     ),
+    "TFC402": Contract(indexed, neutral=False, crashes=("RuntimeError", "TypeError", "IndexError"), cured=chosen),
 }
 
 

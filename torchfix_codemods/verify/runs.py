@@ -15,10 +15,10 @@ class Forward:
     """A call of an outermost module. `stack` holds the places of the program that lead there, innermost first.
 
     `training` of its `dependent` mode-dependent layers were in training mode; `statistics` counts the normalisations
-    whose running statistics moved, `dropped` the calls that dropped values. `saved` is in bytes, None where not
-    sampled; `crc` is a checksum of the output, `digest` its length as a vector and its projection on a ramp, `shapes`
-    are those of its tensors; `learns` says whether an optimizer holds one of its parameters. `used` says whether a
-    backward went through it.
+    whose running statistics moved (`frozen` of them have parameters of which none learns), `dropped` the calls that
+    dropped values. `saved` is in bytes, None where not sampled; `crc` is a checksum of the output, `digest` its length
+    as a vector and its projection on a ramp, `shapes` are those of its tensors; `learns` says whether an optimizer
+    holds one of its parameters. `used` says whether a backward went through it.
     """
 
     stack: tuple[Place, ...]
@@ -37,6 +37,7 @@ class Forward:
     shapes: tuple[tuple[int, ...], ...] | None = None
     learns: bool | None = None
     used: bool = False
+    frozen: int = 0
 
     @property
     def trains(self) -> bool:
@@ -260,6 +261,7 @@ def _forward(event: Mapping[str, Any], stack: tuple[Place, ...]) -> Forward:
         repeats=event.get("repeats"),
         digest=(digest[0], digest[1]) if digest else None,
         learns=event.get("learns"),
+        frozen=event.get("frozen", 0),
         shapes=tuple(map(tuple, shapes)) if shapes is not None else None,
     )
 

@@ -21,8 +21,10 @@ from torchfix_codemods.analysis.trace import (
     ApiCall,
     Context,
     Event,
+    Freezing,
     Frozen,
     GraphLeaf,
+    IndexCall,
     LossCall,
     Place,
     TargetCall,
@@ -43,7 +45,8 @@ if TYPE_CHECKING:
 MAX_DEPTH = 24
 MAX_STEPS = 20_000  # statements of one root; what lies beyond is unknown, and the trace says that it is incomplete
 Kwargs = dict[str, Value]
-_OF_VALUES = (LossCall, Use, ApiCall, VolatileFlag, TargetCall, GraphLeaf, Frozen)  # wherever they happen
+#: Told wherever they happen, in code that is only run for its values too.
+_OF_VALUES = (LossCall, Use, ApiCall, IndexCall, VolatileFlag, Freezing, TargetCall, GraphLeaf, Frozen)
 
 
 @dataclass(frozen=True)

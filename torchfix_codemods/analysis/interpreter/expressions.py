@@ -226,7 +226,10 @@ def _compare(m: Machine, node: ast.Compare, frame: Frame) -> Value:
         look(m, value, operand, frame, "value", "compared")
     tensors = [v for v in map(force, values) if isinstance(v, Tensor)]
     alone = len(tensors) == 1 and all(isinstance(v, Tensor | Const) for v in map(force, values))
-    return Tensor(tensors[0].rank, tensors[0].shape, dtype="bool") if alone else Tensor(dtype="bool")
+    array = any(tensor.array for tensor in tensors)
+    if alone:
+        return Tensor(tensors[0].rank, tensors[0].shape, dtype="bool", array=array)
+    return Tensor(dtype="bool", array=array)
 
 
 def _decide(op: ast.cmpop, left: Value, right: Value) -> bool | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis import torch_api as api
 from torchfix_codemods.analysis.frameworks import trainer_of
-from torchfix_codemods.analysis.interpreter import losses, resizing, shapes, targets, tensors
+from torchfix_codemods.analysis.interpreter import indexing, losses, resizing, shapes, stores, targets, tensors
 from torchfix_codemods.analysis.interpreter.state import Frame, identities
 from torchfix_codemods.analysis.trace import Construction, ModeSet, OptimizerStep, Use, place_of
 from torchfix_codemods.analysis.values import (
@@ -122,6 +122,7 @@ def call_external_instance(
     name = instance.cls.name
     first = args[0] if args else kwargs.get("input")
     targets.note_call(m, name, args, kwargs, node, frame)
+    indexing.note_module(m, instance, args, kwargs, node, frame)
     if name in api.ACTIVATION_MODULES and first is not None:
         dim = shapes.constant(instance.argument(0, "dim"))
         kind, site = api.ACTIVATION_MODULES[name], Site(frame.file.path, *frame.file.span(node))
@@ -370,6 +371,9 @@ def call_module_method(
     if name in ("train", "eval"):
         set_mode(m, instance, name, args, kwargs, node, frame)
         return instance
+    if name == "requires_grad_":
+        flag = args[0] if args else kwargs.get("requires_grad", Const(True))
+        stores.parameters_set(m, Bound(instance, "parameters"), flag, node, frame)
     if name in api.SAME_OBJECT:
         return instance
     if name == "add_module" and len(args) == 2:

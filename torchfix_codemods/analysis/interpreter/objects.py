@@ -196,6 +196,10 @@ class Objects(Functions):
             self._own(instance, found)
         return found
 
+    def attributes_of(self, instance: Instance) -> dict[str, Value]:
+        """What the methods of a class of the project assign to an object of it."""
+        return dict(self._initialised(instance)) if isinstance(instance.cls, ClassRef) else {}
+
     def _method_value(self, instance: Instance, name: str, method: FunctionRef) -> Value:
         decorators = {d.id for d in getattr(self.node_of(method), "decorator_list", []) if isinstance(d, ast.Name)}
         if decorators & {"property", "cached_property"}:
@@ -368,7 +372,7 @@ def batched(item: Value) -> Value:
     """A batch of items: every tensor has one dimension more, in front."""
     match item:
         case Tensor(rank=rank):
-            return replace(item, rank=None if rank is None else rank + 1, shape=None, layout=None)
+            return replace(item, rank=None if rank is None else rank + 1, shape=None, layout=None, array=False)
         case Sequence(items=items):
             return replace(item, items=tuple(map(batched, items)))
         case Mapping(items=pairs):

@@ -12,13 +12,35 @@ from collections.abc import Sequence as Seq
 from dataclasses import replace
 
 from torchfix_codemods.analysis.torch_api import canonical
-from torchfix_codemods.analysis.values import Const, External, Instance, ListOf, Sequence, Tensor, Unknown, Value, force
+from torchfix_codemods.analysis.values import (
+    Choice,
+    Const,
+    External,
+    Instance,
+    ListOf,
+    Sequence,
+    Tensor,
+    Unknown,
+    Value,
+    force,
+)
 
 Size = int | None
 Kwargs = Mapping[str, Value]
-#: Types of whole numbers by the names that torch has for them; every other type is None (floating point, or unknown).
+FLOAT = "float"  # any type of floating point numbers
+#: Types of whole numbers by the names that torch and numpy have for them.
 WHOLE_TYPES = {
-    **{f"torch.{name}": name for name in ("int64", "int32", "int16", "int8", "uint8", "bool")},
+    **{
+        f"{module}.{name}": name
+        for module in ("torch", "numpy")
+        for name in ("int64", "int32", "int16", "int8", "uint8")
+    },
+    **dict.fromkeys(("torch.bool", "numpy.bool", "numpy.bool_", "builtins.bool"), "bool"),
+    "numpy.longlong": "int64",
+    "numpy.short": "int16",
+    "numpy.byte": "int8",
+    "numpy.ubyte": "uint8",
+    "torch.CharTensor": "int8",
     "torch.long": "int64",
     "torch.int": "int32",
     "torch.short": "int16",
@@ -29,9 +51,24 @@ WHOLE_TYPES = {
     "torch.ByteTensor": "uint8",
     "torch.BoolTensor": "bool",
 }
+FLOAT_TYPES = frozenset(
+    [
+        *(f"torch.{name}" for name in ("float", "double", "half", "bfloat16", "float16", "float32", "float64")),
+        *(f"numpy.{name}" for name in ("float16", "float32", "float64", "single", "double", "float_")),
+        "builtins.float",
+    ]
+)
+#: Constructors whose numbers are floating point unless a type is given.
+_FLOATS = frozenset(
+    [
+        *(f"torch.{name}" for name in ("rand", "randn", "zeros", "ones", "empty")),
+        *(f"torch.{name}Tensor" for name in ("", "Float", "Double", "Half", "cuda.Float")),
+        *(f"numpy.{name}" for name in ("zeros", "ones", "empty", "random.rand", "random.randn")),
+    ]
+)
 #: Methods that change the type, and the type that they give.
-CONVERSIONS: dict[str, str | None] = {
-    **dict.fromkeys(("float", "double", "half", "bfloat16")),
+CONVERSIONS: dict[str, str] = {
+    **dict.fromkeys(("float", "double", "half", "bfloat16"), FLOAT),
     "long": "int64",
     "int": "int32",
     "short": "int16",
@@ -124,6 +161,8 @@ def reordered(tensor: Tensor, name: str, args: Seq[Value]) -> Tensor:
 
 def viewed(tensor: Tensor, args: Seq[Value]) -> Tensor:
     """`x.view(1, 3, h, w)` and `x.view((1, 3, h, w))`."""
+    if any(isinstance(force(a), External | Unknown) for a in args[:1]):  # `x.view(torch.int32)`
+        tensor = replace(tensor, dtype=None)
     if any(isinstance(force(a), ListOf) for a in args):
         return with_sizes(tensor, None)
     only = force(args[0]) if len(args) == 1 else None
@@ -228,46 +267,70 @@ def _length(node: ast.Slice, size: Size) -> Size:
 
 def made(name: str, args: Seq[Value], kwargs: Kwargs) -> Tensor:
     """A fresh tensor by its shape: `torch.rand(3, h, w)`, `np.zeros((h, w))`."""
-    dtype = whole_type(kwargs.get("dtype"))
-    if name == "torch.randint" and "dtype" not in kwargs:
-        dtype = "int64"
-    dtype = WHOLE_TYPES.get(name, dtype)
+    fresh = _fresh(name, kwargs)
     given = [a for a in (*args, kwargs.get("size")) if a is not None]
     only = force(given[0]) if len(given) == 1 else None
     if isinstance(only, Sequence):
         if name.endswith("Tensor"):  # a list is the data here, not the shape
             flat = all(isinstance(force(i), Const) for i in only.items)
-            return Tensor(rank=1 if flat and only.items else None, dtype=dtype)
+            return replace(fresh, rank=1 if flat and only.items else None)
         given = list(only.items)
     elif only is not None and not isinstance(only, Const):
-        return Tensor(dtype=dtype)
+        return fresh
     if not given or any(isinstance(force(g), ListOf | Sequence) for g in given):
-        return Tensor(dtype=dtype)
-    return with_sizes(Tensor(dtype=dtype), [whole(g) for g in given])
+        return fresh
+    return with_sizes(fresh, [whole(g) for g in given])
 
 
-def whole_type(value: Value | None) -> str | None:
-    """The type of whole numbers that `dtype=` names; None for any other."""
+def _fresh(name: str, kwargs: Kwargs) -> Tensor:
+    """A new tensor (or array) of a constructor, with its type."""
+    if "dtype" in kwargs:
+        dtype = type_named(kwargs["dtype"])
+    elif name == "torch.randint":
+        dtype = "int64"
+    else:
+        dtype = FLOAT if name in _FLOATS else WHOLE_TYPES.get(name)
+    return Tensor(dtype=dtype, array=name.startswith("numpy."))
+
+
+def type_named(value: Value | None) -> str | None:
+    """The type that `dtype=` names: one of whole numbers, "float", or None where it isn't known."""
     value = None if value is None else force(value)
-    return WHOLE_TYPES.get(canonical(value.name)) if isinstance(value, External) else None
+    match value:
+        case External(name=name):
+            name = canonical(name)
+        case Const(value=str() as text):
+            name = f"numpy.{text}"
+        case _:
+            return None
+    return FLOAT if name in FLOAT_TYPES else WHOLE_TYPES.get(name)
 
 
 def converted(tensor: Tensor, name: str, args: Seq[Value], kwargs: Kwargs) -> Tensor:
     """`x.float()`, `x.to(...)`, `x.type(...)`: the type is kept only where nothing but a device can be meant."""
     if name in CONVERSIONS:
         return replace(tensor, dtype=CONVERSIONS[name])
-    if name == "type_as" and args and isinstance(other := force(args[0]), Tensor):
+    other = force(args[0]) if args else None
+    if isinstance(other, Tensor):  # `type_as(other)`, `to(other)`
         return replace(tensor, dtype=other.dtype)
     named = [force(a) for a in (*args, kwargs.get("dtype")) if a is not None]
     for value in named:
-        if (dtype := whole_type(value)) is not None:
+        if isinstance(value, External | Const) and (dtype := _type_converted_to(value)) is not None:
             return replace(tensor, dtype=dtype)
     devices = all(_is_device(value) for value in named)
     return tensor if devices and name == "to" else replace(tensor, dtype=None)
 
 
+def _type_converted_to(value: External | Const) -> str | None:
+    """The type that `to` or `type` names: `torch.long`, `"torch.LongTensor"`."""
+    named = External(value.value) if isinstance(value, Const) and isinstance(value.value, str) else value
+    return type_named(named) if isinstance(named, External) else None
+
+
 def _is_device(value: Value) -> bool:
     match value:
+        case Choice(options=found):
+            return all(map(_is_device, found))
         case Const(value=found):
             return isinstance(found, str | int)
         case Instance(cls=External(name=name)):

@@ -12,8 +12,9 @@ from torchfix_codemods.analysis.interpreter.state import Frame, identities
 from torchfix_codemods.analysis.interpreter.tensors import (
     volatile_in,
 )
-from torchfix_codemods.analysis.trace import VolatileFlag, place_of
+from torchfix_codemods.analysis.trace import Freezing, VolatileFlag, place_of
 from torchfix_codemods.analysis.values import (
+    Bound,
     Site,
     Tensor,
     Unknown,
@@ -33,8 +34,18 @@ def attribute_stored(m: Machine, receiver: Value, target: ast.Attribute, value: 
         _training_flag_stored(m, receiver, value, frame)
     if target.attr == "requires_grad":
         targets.flag_stored(m, receiver, target, value, frame)
+        parameters_set(m, receiver, value, target, frame)
     if target.attr == "volatile":
         _volatile_stored(m, receiver, target, value, frame)
+
+
+def parameters_set(m: Machine, receiver: Value, value: Value, node: ast.AST, frame: Frame) -> None:
+    """`p.requires_grad = False` for every `p` of `model.parameters()`."""
+    learn = constant(value)
+    for option in options(receiver):
+        if isinstance(option, Bound) and option.name == "parameters":
+            place = place_of(frame.file.path, node)
+            m.emit(Freezing(place, frame.context, option.receiver, learn if isinstance(learn, bool) else None), frame)
 
 
 def _volatile_stored(m: Machine, receiver: Value, target: ast.Attribute, value: Value, frame: Frame) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis import torch_api as api
-from torchfix_codemods.analysis.interpreter import expressions, shapes, targets
+from torchfix_codemods.analysis.interpreter import expressions, indexing, shapes, targets
 from torchfix_codemods.analysis.interpreter.shapes import constant
 from torchfix_codemods.analysis.interpreter.state import Frame
 from torchfix_codemods.analysis.trace import Place, VolatileFlag, place_of
@@ -146,6 +146,7 @@ def call_tensor_method(
     m: Machine, tensor: Tensor, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame
 ) -> Value:
     """`x.name(...)` for a tensor."""
+    indexing.note_method(m, tensor, name, args, kwargs, node, frame)
     receiver = node.func.value if isinstance(node.func, ast.Attribute) else node
     if tensor.raw and name.endswith("_") and name not in api.IN_PLACE_SHAPES:
         _changed_in_place(receiver, tensor, frame)
@@ -188,6 +189,9 @@ def operate(
     if name in api.INVARIANT:
         expressions.look(m, tensor, operand, frame, "invariant", f"{name}()")
         return Tensor(rank=_reduced(tensor.rank, args, kwargs) if args or kwargs else None, dtype="int64")
+    if name == "nonzero":
+        one = ListOf(Tensor(rank=1, dtype="int64", array=tensor.array), "tuple")
+        return one if tensor.array or args or kwargs else Tensor(rank=2, dtype="int64")
     if name in api.BEST:
         return _best(m, name, tensor, args, kwargs, operand, frame)
     if name in api.AXES_MOVED:
@@ -336,7 +340,7 @@ def _reshaped(name: str, tensor: Tensor, args: Seq[Value], kwargs: Kwargs) -> Va
     """View, squeeze, index and the like: same numbers, another shape."""
     match name:
         case "detach" | "detach_" | "numpy":
-            return replace(tensor, calls=NO_CALLS, volatile=frozenset())
+            return replace(tensor, calls=NO_CALLS, volatile=frozenset(), array=tensor.array or name == "numpy")
         case "view" | "reshape":
             return shapes.viewed(tensor, args)
         case "unsqueeze" | "unsqueeze_":

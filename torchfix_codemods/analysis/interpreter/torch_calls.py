@@ -13,11 +13,14 @@ from torchfix_codemods.analysis.interpreter import (
     containers,
     expressions,
     framework_calls,
+    fresh,
     grad_modes,
+    indexing,
     losses,
     modules,
     resizing,
     shapes,
+    stores,
     targets,
     tensors,
 )
@@ -90,6 +93,7 @@ def call_external(m: Machine, dotted: str, args: Seq[Value], kwargs: Kwargs, nod
     name = api.canonical(dotted)
     first = args[0] if args else kwargs.get("input")
     targets.note_call(m, name, args, kwargs, node, frame)
+    indexing.note_function(m, name, args, kwargs, node, frame)
     if name in api.ACTIVATION_FUNCTIONS and first is not None:
         return _activation(m, name, first, args, kwargs, node, frame)
     if name in api.LOGIT_LOSSES and ".functional." in name:
@@ -181,6 +185,8 @@ def _torch_function(
         return shapes.made(name, (shape,), types) if shape is not None else Tensor()
     bare = name.rpartition(".")[2]
     resizing.note_layer(m, name, first, node, frame)
+    if (counted := fresh.counted(name, args, kwargs)) is not None:
+        return counted
     match name:
         case "torch.no_grad" | "torch.enable_grad" | "torch.inference_mode" | "torch.set_grad_enabled":
             return grad_modes.grad_mode(name, args, kwargs, frame)
@@ -200,7 +206,7 @@ def _torch_function(
         case "torch.device":
             return Unknown("result of torch.device")
         case "torch.tensor" | "torch.as_tensor" | "torch.from_numpy" | "torch.asarray":
-            return _from_data(first)
+            return fresh.from_data(name, args, kwargs)
         case _:
             pass
     if bare in api.JOINING:
@@ -247,22 +253,9 @@ def _keep_calls(value: Value, calls: frozenset[int]) -> Value:
 
     return (
         with_calls(value, calls)
-        if isinstance(value, Tensor) and value.calls != calls and value.dtype is None
+        if isinstance(value, Tensor) and value.calls != calls and value.dtype in (None, shapes.FLOAT)
         else value
     )
-
-
-def _from_data(first: Value | None) -> Value:
-    value = None if first is None else force(first)
-    match value:
-        case Tensor():
-            return value
-        case Const(value=int() | float()):
-            return Tensor(rank=0)
-        case Sequence(items=items) if items and all(isinstance(i, Const) for i in items):
-            return Tensor(rank=1)
-        case _:
-            return Tensor(calls=calls_of(value) if value is not None else NO_CALLS)
 
 
 def _joined(m: Machine, bare: str, first: Value | None, node: ast.Call, frame: Frame) -> Value:
@@ -305,16 +298,20 @@ def _other(
         return shapes.made(name, args, kwargs)
     if name in api.SHAPED_SECOND:
         return shapes.made(name, args[:1], {})
+    if (counted := fresh.counted(name, args, kwargs)) is not None:
+        return counted
     if name.startswith("numpy.") and bare in api.JOINING:
         return _joined(m, bare, first, node, frame)
     if name.startswith("numpy.") and first is not None:
         value = force(first)
-        if isinstance(value, Tensor):
+        if isinstance(value, Tensor) and bare not in ("array", "asarray"):
             operand = losses.argument_node(node, 0, "a") or node
             return tensors.operate(m, bare, value, args[1:], kwargs, operand, node, frame)
-        if isinstance(value, Sequence) and bare in ("array", "asarray"):
-            return _from_data(value)
+        if isinstance(value, Sequence | Tensor) and bare in ("array", "asarray"):
+            return fresh.from_data(name, args, kwargs)
     unread(m, name, args, kwargs, node, frame)
+    if name in ("numpy.array", "numpy.asarray") and ("dtype" in kwargs or len(args) > 1):
+        return fresh.from_data(name, args, kwargs)
     if is_class_name(name):
         calls = all_calls(args, kwargs)
         return Unknown(
@@ -452,6 +449,11 @@ def _duck_method(
     m: Machine, receiver: Value, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame
 ) -> Value | None:
     """Methods whose name says what the receiver is."""
+    indexing.note_method(m, receiver, name, args, kwargs, node, frame)
+    if name == "requires_grad_":
+        flag = args[0] if args else kwargs.get("requires_grad", Const(True))
+        whole = Bound(receiver, "parameters") if identities(receiver) else receiver
+        stores.parameters_set(m, whole, flag, node, frame)
     if name in ("backward", "manual_backward"):
         attribute = _attribute_of(node)
         calls = calls_of(receiver) | all_calls(args, kwargs)

@@ -29,14 +29,23 @@ class Parts:
         self.storages = {saved.storage_of(parameter) for parameter in module.parameters()}
         self.has_parameters = bool(self.storages)
         modules = list(module.modules())
-        counters = [getattr(part, "num_batches_tracked", None) for part in modules if isinstance(part, _norms)]
-        self.counters = [counter for counter in counters if isinstance(counter, torch.Tensor)]
+        counters = [(getattr(part, "num_batches_tracked", None), part) for part in modules if isinstance(part, _norms)]
+        kept = [(counter, part) for counter, part in counters if isinstance(counter, torch.Tensor)]
+        self.counters = [counter for counter, _ in kept]
+        self.norms = [weakref.ref(part) for _, part in kept]
         self.dependent = [weakref.ref(part) for part in modules if isinstance(part, _norms + _dropouts)]
 
     def training(self):
         """How many mode-dependent layers are in training mode, and how many there are."""
         parts = [part for part in (reference() for reference in self.dependent) if part is not None]
         return sum(bool(part.training) for part in parts), len(parts)
+
+
+def _is_frozen(reference):
+    """Whether none of a normalisation's parameters learns."""
+    part = reference()
+    parameters = list(part.parameters()) if part is not None else []
+    return bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
 
 
 class Forwards:
@@ -76,7 +85,8 @@ class Forwards:
         # In evaluation mode dropout draws nothing: what the program draws next must not depend on that.
         recorder.anchor(f"after {event['number']}.{recorder.forwards}")
         # `running_mean._version` stays as it is although the values move: the counter tells.
-        event["bn"] = sum(c._version != v for c, v in zip(parts.counters, versions))
+        moved = [n for n, (c, v) in enumerate(zip(parts.counters, versions)) if c._version != v]
+        event["bn"], event["frozen"] = len(moved), sum(_is_frozen(parts.norms[n]) for n in moved)
         self._end(event, output, module, args, kwargs)
         return output
 

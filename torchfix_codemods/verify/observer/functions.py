@@ -13,6 +13,7 @@ from .activations import are_logarithms, last_activation, logit_of, logits_of
 from .trees import number
 
 _FIRST = 8  # calls of a site that are looked at; later every sixteenth
+_ROWS = 16  # of an index that are told
 _TARGETED = "mse_loss l1_loss smooth_l1_loss huber_loss kl_div binary_cross_entropy binary_cross_entropy_with_logits"
 _PAIRED = {"cosine_similarity": "x2", "cosine_embedding_loss": "input2"}  # by the names of their second arguments
 _CLASSIFYING = ("cross_entropy", "nll_loss")
@@ -52,8 +53,10 @@ class Functions:
         for name in _VALUED.split():
             for owner in (torch, torch.Tensor):
                 self._replace(owner, name, self._valued)
-        for owner in (torch, torch.Tensor):
-            self._replace(owner, "index_select", self._indexing)
+        for name in ("index_select", "gather"):
+            for owner in (torch, torch.Tensor):
+                self._replace(owner, name, self._indexing)
+        self._replace(F, "embedding", self._embedding)
 
     def _replace(self, owner, name, watched):
         original, recorder = getattr(owner, name, None), self.recorder
@@ -243,14 +246,27 @@ class Functions:
 
     def _indexing(self, original, args, kwargs):
         source, dim = _argument(args, kwargs, 0, "input"), _argument(args, kwargs, 1, "dim")
-        index = _argument(args, kwargs, 2, "index")
-        if isinstance(index, torch.Tensor) and index.numel() and not index.is_floating_point():
-            size = source.size(dim)
-            low, high = int(index.min()), int(index.max())
-            self._tell("index", self.recorder.site(3), dtype=str(index.dtype), low=low, high=high, size=size)
-        elif isinstance(index, torch.Tensor):
-            self._tell("index", self.recorder.site(3), dtype=str(index.dtype), low=None, high=None, size=None)
+        size = source.size(dim) if isinstance(source, torch.Tensor) and isinstance(dim, int) and source.dim() else None
+        self._indexed(_argument(args, kwargs, 2, "index"), size)
         return original(*args, **kwargs)
+
+    def _embedding(self, original, args, kwargs):
+        self._indexed(_argument(args, kwargs, 0, "input"), len(_argument(args, kwargs, 1, "weight")))
+        return original(*args, **kwargs)
+
+    def _indexed(self, index, size):
+        """What rows an index names: the first of them, as whole numbers; of a mask those that it chooses."""
+        given = index
+        with contextlib.suppress(Exception):  # what torch makes no tensor of, it takes for no index either
+            index = torch.as_tensor(index).detach()
+        if isinstance(index, torch.Tensor):
+            dtype = str(index.dtype) if given is index or isinstance(given, torch.Tensor) else type(given).__name__
+            low, high = (float(index.min()), float(index.max())) if index.numel() else (None, None)
+            rows = index.nonzero() if index.dtype == torch.bool else index
+            whole = not rows.is_floating_point() or bool((rows == rows.floor()).all())
+            facts = {"dtype": dtype, "low": low, "high": high, "size": size, "count": rows.numel()}
+            facts["rows"] = [int(row) for row in rows.flatten()[:_ROWS].tolist()] if whole else None
+            self._tell("index", self.recorder.site(4), **facts)
 
 
 def _argument(args, kwargs, position, name):
