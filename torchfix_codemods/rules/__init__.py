@@ -8,6 +8,7 @@ from torchfix_codemods.rules import (
     interpolate_needs_batch,
     missing_eval_mode,
     missing_train_mode,
+    retain_graph,
     softmax_before_cross_entropy,
     volatile_variable,
 )
@@ -17,6 +18,7 @@ RULES: tuple[Rule, ...] = (
     softmax_before_cross_entropy.RULE,
     volatile_variable.RULE,
     eval_without_no_grad.RULE,
+    retain_graph.RULE,
     missing_eval_mode.RULE,
     missing_train_mode.RULE,
     functional_dropout_training.RULE,

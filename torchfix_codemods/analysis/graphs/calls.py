@@ -108,9 +108,10 @@ class Calls(Core):
 
     def inline(self, node: ast.AST, ref: FunctionRef, given: Given, frame: Frame, own: Thing | None = None) -> Graph:
         """Walk a function of the project in place of its call."""
-        file = self.project.parse(ref.path)
-        assert file is not None
-        self.top_of(ref.path)
+        top = self.top_of(ref.path)
+        if top is None:
+            return self.operation(node, [*given.all, doubt(f"{ref.path} was not read")], surely=True)
+        file = top.file
         return self._inline(node, file.function_at(ref.line, ref.column), file, given, frame, own)
 
     def _inline(

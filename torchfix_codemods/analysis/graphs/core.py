@@ -101,7 +101,7 @@ class Core:
         """Write down that something happens."""
         if not self.muted:
             arms, calls = frozenset(self.arms), tuple(self.calls)
-            self.moments.append(Moment(kind, node, frame.file, graph, arms, calls, name))
+            self.moments.append(Moment(kind, node, frame.file, graph, arms, calls, len(self.operations), name))
 
     def branch(self) -> int:
         """A number for an `if` that is run once."""

@@ -91,7 +91,8 @@ class Moment:
     """Something that happens: `kind` is "backward", "grad", "step", "clear", "escape" or "keep".
 
     `graph` flows into a pass or leaves what is followed; of a step or a clearing, `graph.learned` are the things whose
-    parameters change. `arms` are the branches taken, `calls` the calling expressions around it, outermost first.
+    parameters change. `arms` are the branches taken, `calls` the calling expressions around it, outermost first, and
+    `so_far` is how many operations there were.
     """
 
     kind: str
@@ -100,6 +101,7 @@ class Moment:
     graph: Graph
     arms: frozenset[tuple[int, int]]
     calls: tuple[ast.AST, ...]
+    so_far: int
     name: str = ""
 
     def excludes(self, other: Moment) -> bool:
