@@ -26,15 +26,28 @@ def missing_detach(fate: Fate, project: Project) -> MissingDetach | None:
         return None
     after = fate.walk.moments[fate.index + 1 :]
     own = _stepped_next(after)
-    others = users_of(fate.walk, fate.moment.graph.nodes) - own
     trained = frozenset(t for m in fate.walk.moments if m.kind == "step" for t in m.graph.learned)
-    if not own or not others or not others <= trained:
+    others = (users_of(fate.walk, fate.moment.graph.nodes) & trained) - own
+    cleared = _cleared(after, others)
+    if not own or not others or not (cleared or _are_adversaries(fate, own, others)):
         return None
     try:
         arguments = detachable(fate, project, fate.moment.graph.nodes, own, others)
     except CannotRewrite:
         return None
-    return MissingDetach(tuple(arguments), _cleared(after, others)) if arguments else None
+    return MissingDetach(tuple(arguments), cleared) if arguments else None
+
+
+def _are_adversaries(fate: Fate, own: frozenset[Thing], others: frozenset[Thing]) -> bool:
+    """Whether the next pass that trains the others goes through the own net too: as the generator's does.
+
+    Else the others may be meant to learn from both losses, as a trunk with two heads is.
+    """
+    for moment in fate.walk.moments[fate.index + 1 :]:
+        used = users_of(fate.walk, moment.graph.nodes) if moment.kind == "backward" else frozenset()
+        if used & others:
+            return bool(used & own)
+    return False
 
 
 def _stepped_next(after: list[Moment]) -> frozenset[Thing]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from torchfix_codemods.analysis.graphs.state import is_deep
 from torchfix_codemods.analysis.graphs.values import Graph, Moment, Thing, union
 from torchfix_codemods.analysis.graphs.walk import Walk, walked
 from torchfix_codemods.analysis.parsed import ParsedFile
@@ -105,11 +106,12 @@ def fates_in(walk: Walk, root: Root, file: ParsedFile, node: ast.Call, program: 
 def combined(fates: Iterable[Fate]) -> Fate | None:
     """One fate for all executions: needed once is needed; the first crash counts; doubts add up."""
     found = list(fates)
-    if not found or any(fate.kind in ("needed", "unseen") for fate in found):
+    kinds = {fate.kind for fate in found}
+    if not found or "unseen" in kinds or {"needed", "crash"} <= kinds:
         return None
     doubts = frozenset[str]().union(*(fate.doubts for fate in found))
-    chosen = next((fate for fate in found if fate.kind == "crash"), found[0])
-    places = {place_of(f.next_pass.file.path, f.next_pass.node) for f in found if f.kind == "crash"}
+    chosen = next((fate for fate in found if fate.kind in ("crash", "needed")), found[0])
+    places = {place_of(f.next_pass.file.path, f.next_pass.node) for f in found if f.later >= 0}
     if len(places) > 1:
         doubts |= {"several passes go through the graph"}
     return Fate(chosen.kind, chosen.walk, chosen.root, chosen.index, doubts, chosen.later, chosen.steps)
@@ -154,13 +156,20 @@ def _crash(walk: Walk, root: Root, index: int, later: int, doubts: frozenset[str
         return Fate("unseen", walk, root, index)
     hits = tuple(step for step in steps if made_stale(walk, other, step))
     if not hits:
-        return Fate("needed", walk, root, index)
+        return Fate("needed", walk, root, index, doubts | other.graph.unknown, later)
+    doubts |= {"a net of one layer may not need its old parameters"} if _shallow(walk, hits, other) else frozenset()
     return Fate("crash", walk, root, index, doubts | other.graph.unknown, later, hits)
 
 
 def made_stale(walk: Walk, later: Moment, step: Moment) -> frozenset[int]:
     """The operations of a pass that were computed with parameters that a step before the pass has changed."""
     return frozenset(number for number in uses(walk, later.graph, step.graph.learned) if number < step.so_far)
+
+
+def _shallow(walk: Walk, steps: tuple[Moment, ...], later: Moment) -> bool:
+    """Whether no changed net is sure to need its parameters for the gradients: one layer on plain data doesn't."""
+    stale = [walk.operations[number] for step in steps for number in made_stale(walk, later, step)]
+    return not any(operation.inputs or is_deep(walk.project, thing) for operation in stale for thing in operation.by)
 
 
 def users_of(walk: Walk, nodes: frozenset[int]) -> frozenset[Thing]:

@@ -15,10 +15,12 @@ from torchfix_codemods.rules._retain_proof import proved
 from torchfix_codemods.rules._retain_text import (
     Block,
     block_of,
+    comment_behind,
     copied,
     loads,
     renamed,
     stored,
+    taken_out,
     targets_of,
     without_retain,
 )
@@ -167,9 +169,11 @@ def _again(block: Block, chain: list[ast.stmt], detached: Sequence[ast.expr] = (
         return []
     file, names = block.file, {name for statement in chain for name in stored(statement)}
     place = next(statement for statement in block.between if loads(statement) & names)
-    edits = verbs.insert_before(file, place, [copied(file, statement, detached) for statement in chain])
-    for statement in _moved(block, chain):
-        edits += verbs.delete_statement(file, statement)
+    moved = _moved(block, chain)
+    lines = [copied(file, s, detached) + (comment_behind(file, s) if s in moved else "") for s in chain]
+    edits = verbs.insert_before(file, place, lines)
+    for statement in moved:
+        edits += taken_out(file, statement)
     return edits
 
 
@@ -231,19 +235,25 @@ def _next_step(fate: Fate) -> str:
 
 
 def _parameters(fate: Fate, things: frozenset[Thing], optimizer: str) -> str:
-    """`list(D.parameters())` where one net is called by that name here, else what its optimizer holds."""
-    function = fate.moment.file.enclosing_function(fate.moment.node)
-    for operation in fate.walk.operations:
-        node = operation.node
-        if operation.by == things and isinstance(node, ast.Call) and _is_a_name(node.func):
-            file = fate.moment.file
-            if file.parents.get(node) is not None and file.enclosing_function(node) is function:
-                return f"list({file.source(node.func)}.parameters())"
+    """`list(D.parameters())` where an optimizer is made from just that here, else what the optimizer holds."""
+    file = fate.moment.file
+    function = file.enclosing_function(fate.moment.node)
+    for (thing, _), graph in fate.walk.heap.items():
+        node = thing.node
+        if thing.kind != "optimizer" or graph.learned != things or not isinstance(node, ast.Call) or not node.args:
+            continue
+        given, here = node.args[0], file.parents.get(node) is not None
+        if here and file.enclosing_function(node) in (function, None) and _is_parameters(given):
+            return f"list({file.source(given)})"
     if not optimizer:
         raise verbs.CannotRewrite("the parameters of the nets have no name here")
     return f'[p for group in {optimizer}.param_groups for p in group["params"]]'
 
 
-def _is_a_name(node: ast.expr) -> bool:
-    """`D` or `self.D`: what is called is the net itself."""
-    return isinstance(node, ast.Name) or (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name))
+def _is_parameters(node: ast.expr) -> bool:
+    """`D.parameters()`, of a plain name."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="parameters", value=ast.Name()), args=[], keywords=[]):
+            return True
+        case _:
+            return False

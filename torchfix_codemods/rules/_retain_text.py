@@ -115,3 +115,27 @@ def renamed(file: ParsedFile, call: ast.Call) -> list[Edit]:
     if any(keyword.arg == "retain_variables" for keyword in call.keywords):
         return verbs.rename_keyword(file, call, "retain_variables", "retain_graph")
     return []
+
+
+def _line_around(file: ParsedFile, statement: ast.stmt) -> tuple[int, int] | None:
+    """The line of a statement that shares it with no other; None where it has several, or shares it."""
+    start, end = file.span(statement)
+    number = statement.lineno
+    first = file.line_starts[number - 1]
+    last = file.line_starts[number] if number < len(file.line_starts) else len(file.text)
+    rest = file.text[end:last].strip()
+    alone = end <= last and not file.text[first:start].strip() and (not rest or rest.startswith("#"))
+    return (first, last) if alone and len(file.block_of(statement)) > 1 else None
+
+
+def comment_behind(file: ParsedFile, statement: ast.stmt) -> str:
+    """The comment on the line of a statement, with two blanks before it; "" where there is none."""
+    line = _line_around(file, statement)
+    comment = "" if line is None else file.text[file.span(statement)[1] : line[1]].strip()
+    return f"  {comment}" if comment else ""
+
+
+def taken_out(file: ParsedFile, statement: ast.stmt) -> list[Edit]:
+    """A statement that is written elsewhere, out of its line together with the comment behind it."""
+    line = _line_around(file, statement)
+    return verbs.delete_statement(file, statement) if line is None else [Edit(file.path, *line, "")]

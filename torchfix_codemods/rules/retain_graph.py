@@ -13,7 +13,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.values import External
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
-from torchfix_codemods.rules._retain_detach import missing_detach
+from torchfix_codemods.rules._retain_detach import MissingDetach, missing_detach
 from torchfix_codemods.rules._retain_fate import Fate, combined, fates_in, roots_of, walk_from
 from torchfix_codemods.rules._retain_hidden import cut_between_rounds
 from torchfix_codemods.rules._retain_orders import (
@@ -91,34 +91,48 @@ def _fate(file: ParsedFile, project: Project, call: ast.Call) -> Fate | None:
 
 
 def _finding(file: ParsedFile, project: Project, call: ast.Call, fate: Fate, old: bool) -> Finding | None:
-    if fate.kind == "needless":
-        return _needless(file, project, call, fate, old)
-    return _hidden(file, project, call, fate) if fate.carried else _crashing(file, project, call, fate)
+    match fate.kind:
+        case "crash":
+            return _hidden(file, project, call, fate) if fate.carried else _crashing(file, project, call, fate)
+        case "needless" | "needed":
+            detach = missing_detach(fate, project)
+            if detach is not None:
+                return _undetached(file, project, call, fate, detach, old)
+            return _needless(file, call, fate, old) if fate.kind == "needless" else None
+        case _:
+            return None
 
 
-def _needless(file: ParsedFile, project: Project, call: ast.Call, fate: Fate, old: bool) -> Finding:
-    detach = missing_detach(fate, project)
+def _needless(file: ParsedFile, call: ast.Call, fate: Fate, old: bool) -> Finding:
     level = Level.CRASH_FIX if old else Level.EQUIVALENT
     message = "the graph is kept, and no other backward pass goes through it"
     steps = [Step(file.location(call), "the only backward pass through this graph")]
-    build: Callable[[], Sequence[Edit]] = partial(without_retain, file, call)
     title = "Let the backward pass free its graph"
-    if detach is not None:
-        level = max(level, Level.EQUIVALENT if detach.cleared else Level.BEHAVIOR)
-        steps += [
-            Step(file.location(node), "the gradients that flow on from here are not used") for node in detach.arguments
-        ]
-        message += "; it reaches into a net that this pass does not train"
-        if not detach.cleared:
-            message += ", whose own step uses these gradients too"
-        title = "Detach the output of the other net, and let the backward pass free its graph"
-        plain = build
+    return _told(file, call, fate, level, message, steps, title, partial(without_retain, file, call))
 
-        def build() -> list[Edit]:
-            edits = [edit for node in detach.arguments for edit in verbs.suffix_expression(file, node, ".detach()")]
-            return proved(project, fate.root, file, [*plain(), *edits])
 
-    return _told(file, call, fate, level, message, steps, title, build)
+def _undetached(
+    file: ParsedFile, project: Project, call: ast.Call, fate: Fate, detach: MissingDetach, old: bool
+) -> Finding | None:
+    """The pass reaches into a net that it does not train."""
+    level = Level.EQUIVALENT if detach.cleared else Level.BEHAVIOR
+    message = "the graph is kept, and this pass reaches into a net that it does not train"
+    if not detach.cleared:
+        message += ": the step of that net uses these gradients too"
+    steps = [
+        Step(file.location(call), "keeps the graph"),
+        *(Step(file.location(node), "from here on the gradients are of no use") for node in detach.arguments),
+    ]
+
+    def build() -> list[Edit]:
+        edits = [edit for node in detach.arguments for edit in verbs.suffix_expression(file, node, ".detach()")]
+        return proved(project, fate.root, file, [*without_retain(file, call), *edits])
+
+    title = "Detach the output of the other net, and let the backward pass free its graph"
+    found = _told(file, call, fate, max(level, Level.CRASH_FIX) if old else level, message, steps, title, build)
+    if found.fix is None:
+        return _needless(file, call, fate, old) if fate.kind == "needless" else None
+    return found
 
 
 def _hidden(file: ParsedFile, project: Project, call: ast.Call, fate: Fate) -> Finding:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torchfix_codemods.analysis.graphs.names import READ_OFF, STORES
+from torchfix_codemods.analysis.graphs.values import Thing
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.analysis.values import ClassRef, External, FunctionRef
@@ -138,3 +140,28 @@ def _inside(project: Project, cls: ClassRef) -> Iterator[ClassRef]:
                 inner = project.resolve(file, call.func)
                 if isinstance(inner, ClassRef) and inner != cls and project.is_module(inner):
                     yield inner
+
+
+_WEIGHTED = re.compile(r"\b(?:Linear|Bilinear|LazyLinear|(?:Lazy)?Conv(?:Transpose)?\dd)\(")
+_RECURRENT = re.compile(r"\b(?:LSTM|GRU|RNN|LSTMCell|GRUCell|RNNCell|MultiheadAttention|Transformer\w*)\(")
+
+
+def is_deep(project: Project, thing: Thing) -> bool:
+    """Whether a module has several layers with weights, so that the gradients of the first need those of the others."""
+    text = "\n".join(_texts(project, thing))
+    return len(_WEIGHTED.findall(text)) > 1 or _RECURRENT.search(text) is not None
+
+
+def _texts(project: Project, thing: Thing) -> Iterator[str]:
+    """What constructs the layers of a module."""
+    if not isinstance(thing.ref, ClassRef):
+        yield ast.unparse(thing.node) if thing.node is not None else ""
+        return
+    todo, seen = [thing.ref], set()
+    while todo:
+        cls = todo.pop()
+        found = project.class_node(cls) if cls not in seen else None
+        seen.add(cls)
+        if found is not None:
+            yield ast.unparse(found[1])
+            todo += _inside(project, cls)
