@@ -151,7 +151,11 @@ def _crash(walk: Walk, root: Root, index: int, later: int, doubts: frozenset[str
     """Whether parameters that both passes need are changed between them."""
     between = walk.moments[index + 1 : later]
     other = walk.moments[later]
-    steps = tuple(m for m in between if m.kind == "step" and not m.excludes(walk.moments[index]))
+    steps = tuple(
+        moment
+        for number, moment in enumerate(between, index + 1)
+        if moment.kind == "step" and not moment.excludes(walk.moments[index]) and _has_gradients(walk, number)
+    )
     if any(not step.graph.learned for step in steps):
         return Fate("unseen", walk, root, index)
     hits = tuple(step for step in steps if made_stale(walk, other, step))
@@ -159,6 +163,20 @@ def _crash(walk: Walk, root: Root, index: int, later: int, doubts: frozenset[str
         return Fate("needed", walk, root, index, doubts | other.graph.unknown, later)
     doubts |= {"a net of one layer may not need its old parameters"} if _shallow(walk, hits, other) else frozenset()
     return Fate("crash", walk, root, index, doubts | other.graph.unknown, later, hits)
+
+
+def _has_gradients(walk: Walk, index: int) -> bool:
+    """Whether some pass since the last clearing gave gradients to what a step holds: without any it changes nothing."""
+    step = walk.moments[index]
+    left = set(step.graph.learned)
+    for moment in reversed(walk.moments[:index]):
+        if moment.kind == "clear":
+            left -= moment.graph.learned
+        elif moment.kind == "backward" and users_of(walk, moment.graph.nodes) & left:
+            return True
+        if step.graph.learned and not left:
+            return False
+    return not step.graph.learned
 
 
 def made_stale(walk: Walk, later: Moment, step: Moment) -> frozenset[int]:

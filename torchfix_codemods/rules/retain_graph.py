@@ -136,9 +136,7 @@ def _undetached(
 
 
 def _hidden(file: ParsedFile, project: Project, call: ast.Call, fate: Fate) -> Finding:
-    message = (
-        "the graph of one round reaches into the next, whose backward pass fails: a step has changed the parameters"
-    )
+    message = "the next round goes through the same graph again, and fails: a step has changed the parameters"
     steps = [
         Step(file.location(call), "keeps the graph, and goes through it again in the next round"),
         *_step_steps(fate),

@@ -71,9 +71,8 @@ class Calls(Core):
             return union(self._call_thing(node, thing, given, frame) for thing in callee.things)
         if callee.learned:
             return self.operation(node, given.all, callee.learned)
-        reason = f"what `{_text(node.func)}` is was not found"
         self._told_to_strangers(node, _text(node.func), given, frame)
-        return self.operation(node, [*given.all, callee, doubt(reason)], surely=True)
+        return self.operation(node, [*given.all, callee, _not_found(node)], surely=True)
 
     def _call_thing(self, node: ast.Call, thing: Thing, given: Given, frame: Frame) -> Graph:
         match thing:
@@ -85,6 +84,9 @@ class Calls(Core):
                 return self._construct(node, ref, given, frame)
             case Thing(kind="code", ref=External(name=name)):
                 return self._external(node, name, given, frame)
+            case Thing(kind="stranger"):
+                self._told_to_strangers(node, _text(node.func), given, frame)
+                return self.operation(node, [*given.all, _not_found(node)], frozenset([thing]), surely=True)
             case Thing(kind="module"):
                 return self.operation(node, [*given.all, self.kept(thing)], frozenset([thing]))
             case Thing(kind="object", ref=ClassRef() as ref):
@@ -93,7 +95,7 @@ class Calls(Core):
                     return self.inline(node, method, given, frame, thing)
             case _:
                 pass
-        return self.operation(node, [*given.all, doubt(f"what `{_text(node.func)}` is was not found")], surely=True)
+        return self.operation(node, [*given.all, _not_found(node)], surely=True)
 
     # --- what the project defines ------------------------------------------------------------------------------
 
@@ -175,7 +177,7 @@ class Calls(Core):
                 self.tell("keep", node, frame, union(given.all), _text(func.value))
             return PLAIN
         if name in names.ITERATES:
-            return receiver
+            return Graph(receiver.nodes, receiver.learned | _strangers(receiver), receiver.things, receiver.unknown)
         return self._other_method(node, receiver, given, frame)
 
     def _optimizer_method(
@@ -191,12 +193,15 @@ class Calls(Core):
 
     def _other_method(self, node: ast.Call, receiver: Graph, given: Given, frame: Frame) -> Graph:
         """A method of a tensor, of a part of a module, or of something that nobody knows."""
-        if receiver.plain and receiver.unknown and not receiver.things:
-            reason = f"what `{_text(node.func)}()` gives was not found"
-            self._told_to_strangers(node, _text(node.func), given, frame)
-            learns = any(not graph.plain for graph in given.all)
-            return self.operation(node, [*given.all, receiver, doubt(reason)], surely=learns or _may_be_a_model(node))
-        return self.operation(node, [*given.all, receiver])
+        assert isinstance(node.func, ast.Attribute)
+        name, by = node.func.attr, _strangers(receiver)
+        known = not receiver.unknown or (receiver.things and not by)
+        if not receiver.plain or known or name in names.OF_TENSORS:
+            return self.operation(node, [*given.all, receiver])
+        self._told_to_strangers(node, _text(node.func), given, frame)
+        learns = any(not graph.plain for graph in given.all)
+        surely = learns or (bool(node.args) and name not in names.GIVES_DATA)
+        return self.operation(node, [*given.all, _not_found(node)], by if surely else frozenset(), surely=surely)
 
     def _method_of(self, node: ast.Call, thing: Thing, name: str, given: Given, frame: Frame) -> Graph | None:
         """A method that the class of a thing defines; None where torch does."""
@@ -294,11 +299,28 @@ def _bind(inner: Frame, function: _Function, given: Given, own: Thing | None) ->
         elif argument.arg in defaults:
             inner.env[argument.arg] = PLAIN
         else:
-            inner.env[argument.arg] = rest or doubt(f"what `{argument.arg}` is was not found")
+            inner.env[argument.arg] = rest or _stranger(argument)
     if spec.vararg:
         inner.env[spec.vararg.arg] = union(args[len(plain) :])
     if spec.kwarg:
         inner.env[spec.kwarg.arg] = union(kwargs.values())
+
+
+def _stranger(argument: ast.arg) -> Graph:
+    """What a caller gives who is not in view: one object for all calls."""
+    known: Thing | None = getattr(argument, "_stranger", None)
+    if known is None:
+        known = Thing("stranger", argument)
+        argument._stranger = known  # type: ignore[attr-defined]
+    return Graph(things=frozenset([known]), unknown=frozenset([f"what `{argument.arg}` is was not found"]))
+
+
+def _strangers(graph: Graph) -> frozenset[Thing]:
+    return frozenset(thing for thing in graph.things if thing.kind == "stranger")
+
+
+def _not_found(node: ast.Call) -> Graph:
+    return doubt(f"what `{_text(node.func)}` is was not found")
 
 
 def _switches_off(walk: Calls, node: ast.expr, frame: Frame) -> bool:
@@ -316,11 +338,6 @@ def _is_module_class(name: str) -> bool:
 
 def _is_false(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and not node.value
-
-
-def _may_be_a_model(node: ast.Call) -> bool:
-    """`self.model(x)`, `self.predict(x)`: nobody knows the receiver, and it is given something."""
-    return bool(node.args)
 
 
 def _text(node: ast.expr) -> str:

@@ -13,6 +13,20 @@ SAME = frozenset("cuda cpu to float double half train eval requires_grad_ share_
 STORES = frozenset("append appendleft extend insert add push put update setdefault".split())
 ITERATES = frozenset("items values keys parameters named_parameters children modules named_modules".split())
 
+# What a method of these names gives is computed from its receiver and arguments alone: those of tensors and arrays.
+OF_TENSORS = frozenset(
+    "type view reshape unsqueeze squeeze permute transpose t repeat expand expand_as view_as scatter scatter_ flatten"
+    " astype sum mean std var max min norm abs clone gather narrow chunk split select index_select masked_select"
+    " resize_ copy_ fill_ uniform_ normal_ random_ zero_ mul add div sub pow sqrt exp log sigmoid tanh relu softmax"
+    " log_softmax clamp pin_memory unbind unfold cumsum cumprod matmul mm bmm dot mul_ add_ sub_ div_ clamp_ round sign copy"
+    " log_prob entropy rsample".split()
+)
+# Methods that hand out data: what nobody knows the class of has no graph to give under these names.
+GIVES_DATA = frozenset(
+    "sample next __next__ get get_batch next_batch get_next load read pop popleft draw fetch batch reset choice"
+    " parse_args split_batch make_batch sample_batch items".split()
+)
+
 # Functions of torch whose result has no graph of its own, whatever they are given.
 _FACTORIES = (
     "randn rand randint zeros ones empty full arange linspace logspace eye tensor as_tensor from_numpy randperm "

@@ -13,7 +13,9 @@ from torchfix_codemods.analysis.values import ClassRef, External, FunctionRef
 
 @dataclass(frozen=True, eq=False)
 class Thing:
-    """An object: `kind` is "module", "leaf", "optimizer", "object", "code" or "def"; `node` is where it is made."""
+    """An object: `kind` is "module", "leaf", "optimizer", "object", "code", "def", or "stranger" for what a
+    caller out of view gives; `node` is where it is made.
+    """
 
     kind: str
     node: ast.AST | None = None

@@ -249,6 +249,9 @@ class Walk(Calls):
         known = [graph for graph in found if graph is not None]
         if known:
             return union(known)
+        strangers = frozenset(thing for thing in holder.things if thing.kind == "stranger")
+        if strangers:
+            return Graph(holder.nodes, holder.learned, strangers, holder.unknown)
         if holder.things and not holder.learned:
             return doubt(f"what `{ast.unparse(node)[:60]}` is was not found")
         return Graph(holder.nodes, holder.learned, unknown=holder.unknown)
