@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from torchfix_codemods.verify.comparison import Comparison
 from torchfix_codemods.verify.invariants import Judgement, less_training
 from torchfix_codemods.verify.judge_gradients import no_graph, volatile
+from torchfix_codemods.verify.judge_graphs import kept_graph, net_by_net
 from torchfix_codemods.verify.judge_modes import evaluation_mode, functional_dropout, training_mode
 from torchfix_codemods.verify.judge_values import batched, logits, resized
 from torchfix_codemods.verify.model import Evidence, VerdictName
@@ -52,10 +53,18 @@ def unchanged(comparison: Comparison) -> Judgement:
 #: `model.train = True` makes a later `model.train()` or `model.eval()` raise, wherever that stands.
 _OVERWRITTEN = "TypeError: object is not callable"
 
+#: The errors of passes over graphs that are gone or changed; they are raised by a pass far from what caused them.
+_GRAPH_ERRORS = (
+    "RuntimeError: modified by an inplace operation",
+    "RuntimeError: backward through the graph a second time",
+    "TypeError: retain_variables",
+)
+
 CONTRACTS: dict[str, Contract] = {
     "TFC101": Contract(logits, neutral=False, seeds=True, holds=True),
     "TFC201": Contract(volatile, neutral=True, keeps=True, crashes=("ValueError", "TypeError", "RuntimeError")),
     "TFC202": Contract(no_graph, neutral=True, keeps=True, crashes=("RuntimeError", "OutOfMemoryError")),
+    "TFC203": Contract(kept_graph, neutral=True, crashes=_GRAPH_ERRORS, cured=net_by_net),
     "TFC301": Contract(evaluation_mode, neutral=True, steers=True, crashes=("ValueError", _OVERWRITTEN)),
     "TFC302": Contract(training_mode, neutral=False, crashes=(_OVERWRITTEN,)),
     "TFC303": Contract(functional_dropout, neutral=True, repeats=True),

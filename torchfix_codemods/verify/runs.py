@@ -57,7 +57,7 @@ class Backward:
 class Step:
     """An optimizer step: checksum of the parameters after it, norm of the gradients that it used.
 
-    `gradients` of its parameters had one, None where that was not seen.
+    `gradients` of its parameters had one, None where that was not seen; `optimizer` is the optimizer's number.
     """
 
     crc: int | None
@@ -65,6 +65,7 @@ class Step:
     cleared: bool
     backwards: int
     gradients: int | None = None
+    optimizer: int = 0
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ def report_of(events: Iterable[Mapping[str, Any]]) -> RunReport:
 
 
 def _step(event: Mapping[str, Any]) -> Step:
-    return Step(event["crc"], event.get("norm"), event["cleared"], event["backs"], event.get("ng"))
+    return Step(event["crc"], event.get("norm"), event["cleared"], event["backs"], event.get("ng"), event.get("opt", 0))
 
 
 def _forward(event: Mapping[str, Any], stack: tuple[Place, ...]) -> Forward:

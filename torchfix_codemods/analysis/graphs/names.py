@@ -18,8 +18,8 @@ OF_TENSORS = frozenset(
     "type view reshape unsqueeze squeeze permute transpose t repeat expand expand_as view_as scatter scatter_ flatten"
     " astype sum mean std var max min norm abs clone gather narrow chunk split select index_select masked_select"
     " resize_ copy_ fill_ uniform_ normal_ random_ zero_ mul add div sub pow sqrt exp log sigmoid tanh relu softmax"
-    " log_softmax clamp pin_memory unbind unfold cumsum cumprod matmul mm bmm dot mul_ add_ sub_ div_ clamp_ round sign copy"
-    " log_prob entropy rsample".split()
+    " log_softmax clamp pin_memory unbind unfold cumsum cumprod matmul mm bmm dot mul_ add_ sub_ div_ clamp_ round sign"
+    " copy log_prob entropy rsample".split()
 )
 # Methods that hand out data: what nobody knows the class of has no graph to give under these names.
 GIVES_DATA = frozenset(

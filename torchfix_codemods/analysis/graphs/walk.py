@@ -131,12 +131,13 @@ class Walk(Calls):
         if _is_main(node.test) and frame.module:
             self.run(node.body, frame)
             return
-        self._arms([node.body, node.orelse], frame)
+        self._arms([node.body, node.orelse], frame, _none_in(node.test))
 
-    def _arms(self, bodies: list[list[ast.stmt]], frame: Frame) -> None:
+    def _arms(self, bodies: list[list[ast.stmt]], frame: Frame, none: tuple[str, int] = ("", 0)) -> None:
+        """Each of the branches; in one of them a variable is known to be None."""
         number, before, after = self.branch(), frame.env, []
         for arm, body in enumerate(bodies):
-            frame.env = dict(before)
+            frame.env = {**before, none[0]: PLAIN} if none[0] in before and arm == none[1] else dict(before)
             self.arms.append((number, arm))
             self.run(body, frame)
             self.arms.pop()
@@ -389,6 +390,17 @@ def assigned(project: Project, cls: ClassRef, name: str) -> Iterator[tuple[Parse
 def names_in(node: ast.AST) -> Iterator[str]:
     """The plain names in an expression."""
     return (n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+
+
+def _none_in(test: ast.expr) -> tuple[str, int]:
+    """The variable that a test compares with None, and the arm in which it is None; ("", 0) for other tests."""
+    match test:
+        case ast.Compare(left=ast.Name(id=name), ops=[ast.Is()], comparators=[ast.Constant(value=None)]):
+            return name, 0
+        case ast.Compare(left=ast.Name(id=name), ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
+            return name, 1
+        case _:
+            return "", 0
 
 
 def _is_main(test: ast.expr) -> bool:
