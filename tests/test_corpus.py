@@ -25,7 +25,7 @@ from corpus_runner import Runner
 REPOSITORY = Path(__file__).resolve().parents[1]
 CORPUS = REPOSITORY / "corpus"
 PROGRAMS = sorted(path.parent.name for path in CORPUS.glob("*/expected.json"))
-RULES = ("TFC101", "TFC201", "TFC202", "TFC301", "TFC302", "TFC303", "TFC401")
+RULES = ("TFC101", "TFC201", "TFC202", "TFC203", "TFC301", "TFC302", "TFC303", "TFC401")
 
 each_program = pytest.mark.parametrize("program", PROGRAMS)
 

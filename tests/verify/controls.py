@@ -14,12 +14,13 @@ import textwrap
 from dataclasses import dataclass
 
 from fixes import Change
+from programs_graphs import GRAPHS
 from programs_noisy import NOISY
 from programs_other import OTHERS
 from programs_supervised import SUPERVISED
 from programs_values import VALUES
 
-PROGRAMS: dict[str, str | dict[str, str]] = {**SUPERVISED, **OTHERS, **VALUES, **NOISY}
+PROGRAMS: dict[str, str | dict[str, str]] = {**SUPERVISED, **OTHERS, **VALUES, **GRAPHS, **NOISY}
 _HEADING = re.compile(r"^# (\w+) (TFC\d+) ([A-Z_/]+): (.+)\n", re.M)
 _HUNK = re.compile(r"^@@(.*)\n", re.M)
 

@@ -6,13 +6,17 @@ import pytest
 from controls import Control, controls, files_of
 from fixes import judge_units, unit
 from negative_controls import GRADIENTS
+from negative_controls_graphs import GRAPHS
 from negative_controls_values import MODES, VALUES
 from positive_controls import POSITIVE
+from positive_controls_graphs import GRAPHS as RIGHT_GRAPHS
 from running import Programs
 
 from torchfix_codemods.verify.invariants import Judgement
 
-NEGATIVE = [*controls(GRADIENTS), *controls(MODES), *controls(VALUES)]
+NEGATIVE = [*controls(GRADIENTS), *controls(MODES), *controls(VALUES), *controls(GRAPHS)]
+
+RIGHT = [*controls(POSITIVE), *controls(RIGHT_GRAPHS)]
 
 
 def judged(programs: Programs, control: Control) -> Judgement:
@@ -29,12 +33,12 @@ def test_wrong_fixes(programs: Programs, control: Control):
     assert judgement.name.value not in ("FIXED_CRASH", "IMPROVED", "CHANGED_AS_INTENDED", "EQUIVALENT")
 
 
-@pytest.mark.parametrize("control", controls(POSITIVE), ids=str)
+@pytest.mark.parametrize("control", RIGHT, ids=str)
 def test_right_fixes(programs: Programs, control: Control):
     judgement = judged(programs, control)
     assert judgement.name.value in control.expected, judgement
 
 
 def test_there_are_enough_of_both():
-    assert len(NEGATIVE) >= 40 and len(controls(POSITIVE)) >= 25
+    assert len(NEGATIVE) >= 40 and len(RIGHT) >= 25
     assert all(control.expected.isdisjoint(("FIXED_CRASH", "IMPROVED", "EQUIVALENT")) for control in NEGATIVE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Sequence
 
 from torchfix_codemods.analysis.graphs.values import Moment, Thing
@@ -23,6 +24,11 @@ from torchfix_codemods.rules._retain_text import (
     taken_out,
     targets_of,
     without_retain,
+)
+
+# Done again, these give something else.
+_DRAWS = re.compile(
+    r"rand\w*|next|\w*sample\w*|normal_?|uniform_?|bernoulli_?|multinomial|pop|get|read|draw\w*|\w*noise"
 )
 
 
@@ -158,9 +164,16 @@ def _chain(block: Block, stale: set[ast.AST]) -> list[ast.stmt]:
             continue
         if targets_of(statement) is None:
             raise verbs.CannotRewrite("what the second loss needs is not computed by plain assignments")
+        if any(isinstance(node, ast.Call) and _DRAWS.fullmatch(_name(node.func)) for node in ast.walk(statement)):
+            raise verbs.CannotRewrite("what the second loss needs is drawn at random, and would be drawn anew")
         chain.append(statement)
         needed = (needed - stored(statement)) | loads(statement)
     return chain[::-1]
+
+
+def _name(function: ast.expr) -> str:
+    """The last part of a function's name."""
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _again(block: Block, chain: list[ast.stmt], detached: Sequence[ast.expr] = ()) -> list[Edit]:
