@@ -9,8 +9,8 @@ GRAPHS = """
 +    loss.backward()
 # undetached TFC203 IMPROVED: the output of the generator detached
 @@
--    d_loss = discriminator(fake).mean()
-+    d_loss = discriminator(fake.detach()).mean()
+-    d_loss = discriminator(fake).mean() - discriminator(torch.randn(16, 8)).mean()
++    d_loss = discriminator(fake.detach()).mean() - discriminator(torch.randn(16, 8)).mean()
 @@
 -    d_loss.backward(retain_graph=True)
 +    d_loss.backward()

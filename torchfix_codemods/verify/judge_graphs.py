@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torchfix_codemods.verify.comparison import Comparison, size
 from torchfix_codemods.verify.invariants import Judgement, both, changed_results, changed_training
 from torchfix_codemods.verify.model import Evidence, VerdictName
@@ -58,7 +60,16 @@ def net_by_net(comparison: Comparison) -> Judgement | None:
     for steps in after.values():
         if any(step.gradients == 0 for step in steps) or len({step.crc for step in steps}) == 1 < len(steps):
             return Judgement(VerdictName.REGRESSED, "a net gets no gradients, and does not learn", evidence)
+    if comparison.before.steps and not _has_step_of(comparison.before.steps[0], after):
+        reason = "the first step before the crash used gradients that no first step uses now"
+        return Judgement(VerdictName.INCONCLUSIVE, reason, evidence)
     return None
+
+
+def _has_step_of(first: Step, after: dict[int, list[Step]]) -> bool:
+    """Whether some optimizer begins with the gradients of a step: up to a crash a right fix changes no gradient."""
+    norms = [steps[0].norm for steps in after.values()]
+    return first.norm is None or any(norm is None or math.isclose(first.norm, norm, rel_tol=1e-4) for norm in norms)
 
 
 def _by_optimizer(run: RunReport) -> dict[int, list[Step]]:
