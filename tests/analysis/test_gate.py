@@ -55,6 +55,11 @@ from torchfix_codemods.analysis.gate import OWN, Topic, is_candidate, topics
         ("myself.upsample_bilinear(x)", Topic.INTERPOLATE),
         ("itself.interpolate", Topic.INTERPOLATE),
         ("torch.special.expit(x)", Topic.ACTIVATION),
+        ("loss.backward(retain_graph=True)", Topic.RETAIN),
+        ("loss.backward(retain_variables=True)", Topic.RETAIN),
+        ("loss.backward(f(x, [1]), True)", Topic.RETAIN),
+        ("loss.backward(\n    None,\n    True)", Topic.RETAIN),
+        ("torch.autograd.backward([a, b], None, True)", Topic.RETAIN),
     ],
 )
 def test_a_word_opens_the_gate(text: str, topic: Topic):
