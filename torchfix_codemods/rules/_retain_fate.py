@@ -122,7 +122,7 @@ def _fate(walk: Walk, root: Root, index: int, program: Program) -> Fate:
     graph = moment.graph
     if not walk.complete or not graph.nodes or _escapes(walk, root, moment, program):
         return Fate("unseen", walk, root, index)
-    doubts = graph.unknown | frozenset(_doubts(program))
+    doubts = graph.unknown | frozenset(_doubts(program)) | frozenset(_unseen_callers(walk, root, moment, program))
     later = next(
         (
             number
@@ -219,16 +219,19 @@ def _read_elsewhere(walk: Walk, root: Root, kept: Moment, program: Program) -> b
     name = kept.name.rpartition(".")[2]
     if isinstance(root, FunctionRef) and not name.startswith("_") and "loss" not in name.lower():
         return True
-    read = re.compile(rf"\b{re.escape(name)}\b(?!\s*=[^=])")
+    return any(True for _ in _unwalked_readers(walk, program, name))
+
+
+def _unwalked_readers(walk: Walk, program: Program, name: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The functions of the program that read a name or an attribute, and were not walked."""
+    said = re.compile(rf"\b{re.escape(name)}\b(?!\s*=[^=])")
     for path in program.files:
-        file = program.project.parse(path)
-        if file is None or not read.search(file.text):
-            continue
-        for node in ast.walk(file.tree):
-            is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            if is_function and node not in walk.visited and any(_loads(inner, name) for inner in ast.walk(node)):
-                return True
-    return False
+        file = program.project.parse_whole(path) if said.search(program.project.read(path) or "") else None
+        for node in ast.walk(file.tree) if file is not None else ():
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node in walk.visited:
+                continue
+            if any(_loads(inner, name) for inner in ast.walk(node)):
+                yield node
 
 
 def _loads(node: ast.AST, name: str) -> bool:
@@ -237,6 +240,18 @@ def _loads(node: ast.AST, name: str) -> bool:
             return found == name
         case _:
             return False
+
+
+def _unseen_callers(walk: Walk, root: Root, moment: Moment, program: Program) -> Iterator[str]:
+    """Code that may call the function of the pass, or change what it calls, and was not walked."""
+    if isinstance(root, FunctionRef) and root.owner is not None:
+        yield f"who calls {root.name}() is not in view"
+    function = moment.file.enclosing_function(moment.node)
+    if function is None or function.name.startswith("__"):
+        return
+    for node in _unwalked_readers(walk, program, function.name):
+        if node is not function:
+            yield f"{node.name}() may call {function.name}(), and was not walked"
 
 
 def _doubts(program: Program) -> Iterator[str]:

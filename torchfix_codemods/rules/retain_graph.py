@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -10,6 +11,7 @@ from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.trace import Backward, place_of
 from torchfix_codemods.analysis.values import External
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
@@ -28,6 +30,7 @@ from torchfix_codemods.rules._shared import propose
 from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC203", "retain-graph")
+_OWN_METHOD = re.compile(r"def backward\([^)]*retain_variables")
 _TWICE = "a second pass goes through a graph whose parameters a step has changed"
 
 
@@ -77,11 +80,11 @@ def _examined(file: ParsedFile, project: Project, call: ast.Call) -> Finding | N
 
 
 def _is_of_torch(file: ParsedFile, project: Project, call: ast.Call) -> bool:
-    """Whether no function of the project takes an argument of the old name."""
-    roots = program_for(project, file.path).files
-    return not any(
-        "retain_variables=None" in text or "retain_variables)" in text for p in roots if (text := project.read(p))
-    )
+    """Whether it is torch's method that gets the old name: the interpreter saw a pass, or the project has no other."""
+    program, place = program_for(project, file.path), place_of(file.path, call)
+    if any(event.place == place for _, event in program.events(Backward)):
+        return True
+    return not any(_OWN_METHOD.search(project.read(path) or "") for path in program.files)
 
 
 def _fate(file: ParsedFile, project: Project, call: ast.Call) -> Fate | None:

@@ -85,6 +85,7 @@ class Calls(Core):
             case Thing(kind="code", ref=External(name=name)):
                 return self._external(node, name, given, frame)
             case Thing(kind="stranger"):
+                self._called_back(node, given, frame)
                 self._told_to_strangers(node, _text(node.func), given, frame)
                 return self.operation(node, [*given.all, _not_found(node)], frozenset([thing]), surely=True)
             case Thing(kind="module"):
@@ -159,7 +160,7 @@ class Calls(Core):
         known = [graph for graph in found if graph is not None]
         if known:
             return union(known)
-        if name == "backward":
+        if name == "backward" or name.endswith("_backward"):
             self.tell("backward", node, frame, union([receiver, *given.all]))
             return PLAIN
         if name in ("step", "zero_grad"):
@@ -184,6 +185,7 @@ class Calls(Core):
         self, node: ast.Call, func: ast.Attribute, receiver: Graph, given: Given, frame: Frame
     ) -> None:
         """`optimizer.step()`, `scaler.step(optimizer)`, `zero_grad()` of an optimizer or a module."""
+        self._called_back(node, given, frame)
         things = receiver.things | union(given.all).things
         owned = union(self.heap.get((thing, "parameters"), PLAIN) for thing in things)
         if func.attr == "zero_grad":
@@ -199,6 +201,7 @@ class Calls(Core):
         if not receiver.plain or known or name in names.OF_TENSORS:
             return self.operation(node, [*given.all, receiver])
         self._told_to_strangers(node, _text(node.func), given, frame)
+        self._called_back(node, given, frame)
         learns = any(not graph.plain for graph in given.all)
         surely = learns or (bool(node.args) and name not in names.GIVES_DATA)
         return self.operation(node, [*given.all, _not_found(node)], by if surely else frozenset(), surely=surely)
@@ -219,7 +222,20 @@ class Calls(Core):
 
     # --- what the project does not define ----------------------------------------------------------------------
 
+    def _called_back(self, node: ast.Call, given: Given, frame: Frame) -> Graph:
+        """What functions among the arguments give: whoever gets them may call them."""
+        things = {thing for graph in given.all for thing in graph.things}
+        called = [t for t in things if t.kind == "def" or (t.kind == "code" and isinstance(t.ref, FunctionRef))]
+        return union(self._call_thing(node, thing, Given(), frame) for thing in called)
+
     def _external(self, node: ast.Call, name: str, given: Given, frame: Frame) -> Graph:
+        back = self._called_back(node, given, frame)
+        if name.startswith("torch.autograd.functional."):
+            self.tell("grad", node, frame, union([*given.all, back]))
+        result = self._external_result(node, name, given, frame)
+        return result if back is PLAIN else union([result, back])
+
+    def _external_result(self, node: ast.Call, name: str, given: Given, frame: Frame) -> Graph:
         if name in ("torch.autograd.backward", "torch.autograd.grad"):
             return self._functional_pass(node, name, given, frame)
         if name in names.VARIABLE or name in names.FACTORIES:
@@ -230,6 +246,8 @@ class Calls(Core):
             return given.args[0] if given.args else PLAIN
         if name.startswith("torch.optim.") and not name.startswith("torch.optim.lr_scheduler."):
             return self._optimizer(node, given)
+        if name.startswith("torch.utils.data."):
+            return union(given.all).without_items()
         if name in names.PLAIN_BUILTINS or (name.startswith(names.PLAIN_PREFIXES) and name.count(".") > 0):
             return PLAIN
         if name in ("torch.nn.Parameter", "torch.nn.parameter.Parameter"):
@@ -267,6 +285,16 @@ class Calls(Core):
         last = name.rpartition(".")[2].lower()
         if graph.nodes and (last in names.STORES or any(word in last for word in TRAINING_NAMES)):
             self.tell("escape", node, frame, graph, name)
+
+    def contents(self, node: ast.AST, graph: Graph, frame: Frame) -> Graph:
+        """What an object of the project gives when it is looped over, or asked for an item."""
+        found = []
+        for thing in graph.things:
+            for name in ("__iter__", "__next__", "__getitem__") if thing.kind == "object" else ():
+                method = self.project.method(thing.ref, name) if isinstance(thing.ref, ClassRef) else None
+                if method is not None:
+                    found.append(self.inline(node, method, Given((PLAIN,)), frame, thing))
+        return union(found)
 
     def store(self, target: ast.expr, value: Graph, frame: Frame) -> None:
         """Bind a name, an attribute or an item."""

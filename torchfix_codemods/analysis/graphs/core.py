@@ -90,7 +90,8 @@ class Core:
         kept = kept_by(self.project, thing.ref)
         asked = any(f".{name}" in (self.project.read(path) or "") for name in kept.left for path in self._others(thing))
         state = self.left_by(thing) if kept.carried or asked else PLAIN
-        return Graph(state.nodes, unknown=kept.unknown)
+        given = [graph.nodes for (holder, _), graph in self.heap.items() if holder is thing]
+        return Graph(state.nodes.union(*given), unknown=kept.unknown)
 
     def _others(self, thing: Thing) -> list[str]:
         """The files that were walked, where they are not the one of the class."""

@@ -169,7 +169,9 @@ class Walk(Calls):
                 return self._item(iterated.args[0], frame)
         graph = self.evaluate(iterated, frame)
         is_zip = isinstance(iterated, ast.Call) and isinstance(iterated.func, ast.Name) and iterated.func.id == "zip"
-        return graph if is_zip else union([graph.without_items(), *graph.items])
+        if is_zip:
+            return graph
+        return union([graph.without_items(), *graph.items, self.contents(iterated, graph, frame)])
 
     def _with(self, node: ast.With | ast.AsyncWith, frame: Frame) -> None:
         quiet = 0
@@ -194,10 +196,7 @@ class Walk(Calls):
         """Bind a name, an attribute or an item."""
         match target:
             case ast.Name(id=name) if name in frame.globals:
-                top = self.top_of(frame.file.path)
-                if top is not None:
-                    top.env[name] = value
-                self.tell("keep", target, frame, value, name)
+                self._store_outside(target, value, frame)
             case ast.Name(id=name):
                 frame.env[name] = value
             case ast.Tuple(elts=elements) | ast.List(elts=elements):
@@ -210,6 +209,16 @@ class Walk(Calls):
                 self.store(holder, union([self.evaluate(holder, frame), value]).without_items(), frame)
             case _:
                 pass
+
+    def _store_outside(self, target: ast.Name, value: Graph, frame: Frame) -> None:
+        """Bind a name that is declared `global` or `nonlocal`."""
+        holder = frame.outer
+        while holder is not None and target.id not in holder.env:
+            holder = holder.outer
+        holder = holder or self.top_of(frame.file.path)
+        if holder is not None:
+            holder.env[target.id] = value
+        self.tell("keep", target, frame, value, target.id)
 
     def _unpack(self, elements: list[ast.expr], value: Graph, frame: Frame) -> None:
         each = value.items if len(value.items) == len(elements) else [value.without_items()] * len(elements)
@@ -314,7 +323,8 @@ class Walk(Calls):
                 whole = union(item.without_items() for item in items)
                 return Graph(whole.nodes, whole.learned, whole.things, whole.unknown, items)
             case ast.Subscript(value=value, slice=index):
-                return self._subscript(self.evaluate(value, frame), index, frame)
+                holder = self.evaluate(value, frame)
+                return union([self._subscript(holder, index, frame), self.contents(node, holder, frame)])
             case _:
                 return self._other(node, frame)
 
