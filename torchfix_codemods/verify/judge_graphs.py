@@ -55,7 +55,7 @@ def net_by_net(comparison: Comparison) -> Judgement | None:
     before, after = (_by_optimizer(run) for run in both(comparison))
     if len(after) < len(before):
         return Judgement(VerdictName.REGRESSED, "an optimizer no longer steps", evidence)
-    if max(map(len, after.values()), default=0) < _ENOUGH and not comparison.after.timed_out:
+    if after and max(map(len, after.values())) < _ENOUGH and not comparison.after.timed_out:
         return Judgement(VerdictName.INCONCLUSIVE, f"fewer than {_ENOUGH} rounds were seen without an error", evidence)
     for steps in after.values():
         if any(step.gradients == 0 for step in steps) or len({step.crc for step in steps}) == 1 < len(steps):
