@@ -30,7 +30,7 @@ def cut_between_rounds(fate: Fate, project: Project) -> list[Edit]:
             continue
         lines = [line for name in names for line in _detached(file, project, loop, name)]
         try:
-            return proved(project, fate.root, file, [*edits, *verbs.insert_before(file, loop.body[0], lines)])
+            return proved(project, fate, file, [*edits, *verbs.insert_before(file, loop.body[0], lines)])
         except verbs.CannotRewrite as error:
             last = error
     raise last or verbs.CannotRewrite("no variable was found that carries the graph to the next round")
@@ -52,7 +52,8 @@ def _carried(loop: Loop) -> list[str]:
     known = set(targets)
     bound = {name for statement in loop.body for name in stored(statement)}
     for statement in loop.body:
-        for name in sorted(loads(statement) - known):
+        own = stored(statement.target) if isinstance(statement, ast.For | ast.AsyncFor) else set()
+        for name in sorted(loads(statement) - known - own):
             if name in bound and not _only_adds(loop, name):
                 found[name] = None
         known |= stored(statement)

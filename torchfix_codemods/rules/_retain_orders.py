@@ -56,7 +56,7 @@ def one_after_the_other(fate: Fate, project: Project) -> list[Edit]:
         edits += _cut(block, detachable(fate, project, first.graph.nodes, fate.stepped, later_steps(fate)))
         stale = {fate.walk.operations[n].node for s in fate.steps for n in made_stale(fate.walk, fate.next_pass, s)}
         edits += _again(block, _chain(block, stale))
-    return proved(project, fate.root, block.file, edits)
+    return proved(project, fate, block.file, edits)
 
 
 def _feeds(fate: Fate) -> bool:
@@ -214,7 +214,7 @@ def both_then_steps(fate: Fate, project: Project) -> list[Edit]:
         *verbs.add_keyword(file, _call(second.node), "inputs", _parameters(fate, later_steps(fate), _next_step(fate))),
         *_move_step(block),
     ]
-    return proved(project, fate.root, file, edits)
+    return proved(project, fate, file, edits)
 
 
 def steps_after_passes(fate: Fate, project: Project) -> list[Edit]:
@@ -223,7 +223,7 @@ def steps_after_passes(fate: Fate, project: Project) -> list[Edit]:
     if len(fate.steps) > 1 or any(m.kind == "clear" for m in _between(fate)):
         raise verbs.CannotRewrite("gradients are cleared or used more than once between the two passes")
     edits = [*renamed(block.file, _call(fate.moment.node)), *_move_step(block)]
-    return proved(project, fate.root, block.file, edits)
+    return proved(project, fate, block.file, edits)
 
 
 def _between(fate: Fate) -> list[Moment]:

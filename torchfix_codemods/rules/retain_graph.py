@@ -129,7 +129,7 @@ def _undetached(
 
     def build() -> list[Edit]:
         edits = [edit for node in detach.arguments for edit in verbs.suffix_expression(file, node, ".detach()")]
-        return proved(project, fate.root, file, [*without_retain(file, call), *edits])
+        return proved(project, fate, file, [*without_retain(file, call), *edits])
 
     title = "Detach the output of the other net, and let the backward pass free its graph"
     found = _told(file, call, fate, max(level, Level.CRASH_FIX) if old else level, message, steps, title, build)
