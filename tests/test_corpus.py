@@ -82,6 +82,7 @@ def test_what_is_expected_fits_the_program(program: str) -> None:
         "TFC101": ("softmax(", "Softmax("),
         "TFC201": ("volatile",),
         **dict.fromkeys(("TFC202", "TFC301", "TFC302"), ("def ", "for ")),
+        "TFC203": ("retain_",),
         "TFC303": ("dropout(",),
         "TFC401": ("interpolate(",),
     }
