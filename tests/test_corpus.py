@@ -88,6 +88,7 @@ def test_what_is_expected_fits_the_program(program: str) -> None:
         "TFC104": ("softmax(", "Softmax(", "nll_loss(", "NLLLoss(", "BCELoss(", "binary_cross_entropy("),
         "TFC201": ("volatile",),
         **dict.fromkeys(("TFC202", "TFC301", "TFC302"), ("def ", "for ")),
+        "TFC203": ("retain_",),
         "TFC204": ("backward(", "zero_grad("),
         "TFC205": ("backward(", "zero_grad(", "%"),
         "TFC303": ("dropout(",),

@@ -72,6 +72,11 @@ from torchfix_codemods.analysis.gate import OWN, Topic, is_candidate, topics
         ("F.kl_div(a, b)", Topic.TARGET),
         ("F.binary_cross_entropy(a, b)", Topic.TARGET),
         ("F.cosine_similarity(a, b)", Topic.TARGET),
+        ("loss.backward(retain_graph=True)", Topic.RETAIN),
+        ("loss.backward(retain_variables=True)", Topic.RETAIN),
+        ("loss.backward(f(x, [1]), True)", Topic.RETAIN),
+        ("loss.backward(\n    None,\n    True)", Topic.RETAIN),
+        ("torch.autograd.backward([a, b], None, True)", Topic.RETAIN),
     ],
 )
 def test_a_word_opens_the_gate(text: str, topic: Topic):

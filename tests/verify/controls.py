@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from fixes import Change
 from negative_controls_indices import INDICES
 from negative_controls_statistics import STATISTICS
+from programs_graphs import GRAPHS
 from programs_losses import LOSSES
 from programs_noisy import NOISY
 from programs_other import OTHERS
@@ -30,6 +31,7 @@ PROGRAMS: dict[str, str | dict[str, str]] = {
     **VALUES,
     **NOISY,
     **STEPS,
+    **GRAPHS,
     **TARGETS,
     **LOSSES,
     **INDICES,

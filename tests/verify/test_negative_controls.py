@@ -6,6 +6,7 @@ import pytest
 from controls import Control, controls, files_of
 from fixes import judge_units, unit
 from negative_controls import GRADIENTS
+from negative_controls_graphs import GRAPHS
 from negative_controls_indices import RIGHT_INDICES, WRONG_INDICES
 from negative_controls_losses import LOSSES
 from negative_controls_losses import RIGHT as RIGHT_LOSSES
@@ -14,14 +15,15 @@ from negative_controls_steps import STEPS
 from negative_controls_targets import TARGET_FIXES
 from negative_controls_values import MODES, VALUES
 from positive_controls import POSITIVE
+from positive_controls_graphs import GRAPHS as RIGHT_GRAPHS
 from positive_controls_steps import STEPS as RIGHT_STEPS
 from positive_controls_targets import RIGHT_TARGET_FIXES
 from running import Programs
 
 from torchfix_codemods.verify.invariants import Judgement
 
-_WRONG = (GRADIENTS, MODES, VALUES, LOSSES, STEPS, TARGET_FIXES, WRONG_INDICES, WRONG_STATISTICS)
-_RIGHT = (POSITIVE, RIGHT_LOSSES, RIGHT_STEPS, RIGHT_TARGET_FIXES, RIGHT_INDICES, RIGHT_STATISTICS)
+_WRONG = (GRADIENTS, MODES, VALUES, LOSSES, STEPS, GRAPHS, TARGET_FIXES, WRONG_INDICES, WRONG_STATISTICS)
+_RIGHT = (POSITIVE, RIGHT_LOSSES, RIGHT_STEPS, RIGHT_GRAPHS, RIGHT_TARGET_FIXES, RIGHT_INDICES, RIGHT_STATISTICS)
 NEGATIVE = [control for text in _WRONG for control in controls(text)]
 RIGHT = [control for text in _RIGHT for control in controls(text)]
 

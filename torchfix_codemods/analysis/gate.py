@@ -24,6 +24,7 @@ class Topic(Flag):
     PHASES = auto()  # trains or evaluates a model
     DROPOUT = auto()  # calls the functional form
     INTERPOLATE = auto()
+    RETAIN = auto()  # a backward pass that keeps its graph
     INDEX = auto()  # takes or counts numbers by an index of a type that is not the usual one
     TARGET = auto()  # gives a loss its target
     LOG = auto()  # applies log_softmax, or may take the logarithm of a softmax
@@ -41,6 +42,7 @@ OWN = (
     | Topic.LOG
     | Topic.LIKELIHOOD
     | Topic.INDEX
+    | Topic.RETAIN
 )
 
 _NEEDLES: tuple[tuple[Topic, tuple[bytes, ...]], ...] = (
@@ -68,6 +70,7 @@ _DROPOUT_RATE = re.compile(rb"dropout_p\s*=")
 _TO_A_NAME = re.compile(rb"[ \t]+\w+[ \t]*=[ \t]*[\w.]*")
 _RESIZES = (re.compile(rb"interpolate\b"), re.compile(rb"upsample(?:_nearest|_bilinear)?\b"))
 _UPSAMPLER = re.compile(rb"Upsampl")
+_KEEPS = re.compile(rb"retain_graph|retain_variables|backward\s*\([^()]*(?:\([^()]*\)[^()]*)*,\s*True")
 _OF_SELF = re.compile(rb"(?:\W|\A)self\.\Z")
 _CALLED_OR_RENAMED = re.compile(rb"[\s\\]*\(|[\s\\]+as\b")
 _TOLD = re.compile(rb"training(?!\s*=\s*True)")
@@ -105,6 +108,8 @@ def topics(raw: bytes) -> Topic:
         found |= Topic.INTERPOLATE
     if b"index_select" in raw or (_INDEXES.search(raw) and _INDEX_TYPES.search(raw)):
         found |= Topic.INDEX
+    if b"backward" in raw and _KEEPS.search(raw):
+        found |= Topic.RETAIN
     return found
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from torchfix_codemods.verify.comparison import Comparison
 from torchfix_codemods.verify.invariants import Judgement, less_training
 from torchfix_codemods.verify.judge_gradients import no_graph, volatile
+from torchfix_codemods.verify.judge_graphs import kept_graph, net_by_net
 from torchfix_codemods.verify.judge_indices import chosen, indexed
 from torchfix_codemods.verify.judge_losses import likelihoods, logits_for_two, not_twice, sigmoid_in_the_loss
 from torchfix_codemods.verify.judge_modes import evaluation_mode, functional_dropout, training_mode
@@ -59,6 +60,12 @@ _OVERWRITTEN = "TypeError: object is not callable"
 
 #: What binary cross entropy says of scores that are no probabilities.
 _REFUSED = "RuntimeError: all elements of input should be between 0 and 1"
+#: The errors of passes over graphs that are gone or changed; they are raised by a pass far from what caused them.
+_GRAPH_ERRORS = (
+    "RuntimeError: modified by an inplace operation",
+    "RuntimeError: backward through the graph a second time",
+    "TypeError: retain_variables",
+)
 
 CONTRACTS: dict[str, Contract] = {
     "TFC101": Contract(logits, neutral=False, seeds=True, holds=True),
@@ -70,6 +77,7 @@ CONTRACTS: dict[str, Contract] = {
     "TFC202": Contract(no_graph, neutral=True, keeps=True, crashes=("RuntimeError", "OutOfMemoryError")),
     "TFC204": Contract(cleared, neutral=False),
     "TFC205": Contract(accumulated, neutral=False),
+    "TFC203": Contract(kept_graph, neutral=True, crashes=_GRAPH_ERRORS, cured=net_by_net),
     "TFC301": Contract(evaluation_mode, neutral=True, steers=True, crashes=("ValueError", _OVERWRITTEN)),
     "TFC302": Contract(training_mode, neutral=False, crashes=(_OVERWRITTEN,)),
     "TFC303": Contract(functional_dropout, neutral=True, repeats=True),

@@ -61,6 +61,7 @@ class Step:
     `gradients` of its parameters had one, None where that was not seen. `fresh` backward passes ran since its gradients
     were clear, `since` since the step before of the same optimizer, `backwards` since the last step of any. Of those,
     `lost` were cleared unused, `again` of them at a place whose others are used. None where that was not looked at.
+    `optimizer` is the optimizer's number.
     """
 
     crc: int | None

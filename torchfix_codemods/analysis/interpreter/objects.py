@@ -232,10 +232,6 @@ class Objects(Functions):
                 self._own(instance, value)
         return self.attributes[instance]
 
-    def attributes_of(self, instance: Instance) -> dict[str, Value]:
-        """The attributes that an object of a class of the project has been given, as far as they are known."""
-        return dict(self._initialised(instance))
-
     def _quietly(
         self, method: FunctionRef, instance: Instance, args: Seq[Value], kwargs: Kwargs, unknown_rest: bool
     ) -> None:
