@@ -57,7 +57,7 @@ def summary_lines(report: Report, results: Sequence[Outcome], written: int | Non
     for warning in report.warnings:
         yield f"warning: {warning}", "yellow"
     if not report.seen:
-        yield "no Python files or notebooks were found (or all are excluded)", "yellow"
+        yield "no Python files were found (or all are excluded)", "yellow"
     else:
         yield f"{count(report.analysed, 'file')} analysed of {report.seen}", ""
 

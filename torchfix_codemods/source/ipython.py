@@ -75,8 +75,11 @@ def read_cell(source: str) -> CellReading:
         position = match.end()
     spans, hidden = list(opening), None
     for span, unseen in _escaped(source, position):
-        spans.append(span)
+        indented = not spans and not source[: span.start].strip()  # IPython takes the indentation of a cell away
+        spans.append(Span(0, span.end, span.leads) if indented else span)
         hidden = hidden or unseen
+    if any(source.startswith("%%", span.start) for span in spans[len(opening) :]):
+        return CellReading(_whole(source), ("unknown-magic", "a cell magic below the first line"))
     error = _error(with_names(source, spans, ["_"] * len(spans)))
     if error is not None:
         return CellReading(_whole(source), ("syntax-error", error))
@@ -105,7 +108,7 @@ def _foreign(source: str, name: str) -> CellReading:
 
 
 def _whole(source: str) -> tuple[Span, ...]:
-    return (_without_blanks(source, 0, len(source)),) if source.strip() else ()
+    return (Span(0, len(source)),) if source.strip() else ()
 
 
 def _without_blanks(source: str, start: int, end: int) -> Span:

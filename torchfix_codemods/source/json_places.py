@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from json import JSONDecoder
 
 _DECODER = JSONDecoder()
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_MARK = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]')
+_MARK = re.compile(r'["\[\]{}]')
 _OTHER = re.compile(r"[^\s,\]}]+")
 _BLANK = re.compile(r"[ \t\r\n]*")
 
@@ -84,16 +83,29 @@ def _next(text: str, position: int) -> int:
 
 
 def _end_of_value(text: str, position: int) -> int:
+    if text[position] == '"':
+        return _end_of_string(text, position)
     if text[position] not in "{[":
-        match = _STRING.match(text, position) or _OTHER.match(text, position)
+        match = _OTHER.match(text, position)
         assert match is not None, "a value stands there"
         return match.end()
     depth = 0
-    for match in _MARK.finditer(text, position):
-        depth += (match[0] in "{[") - (match[0] in "}]")
+    while True:
+        match = _MARK.search(text, position)
+        assert match is not None, "what was opened is closed"
+        if match[0] == '"':
+            position = _end_of_string(text, match.start())
+            continue
+        depth += 1 if match[0] in "{[" else -1
+        position = match.end()
         if not depth:
-            return match.end()
-    raise ValueError("an object or an array has no end")
+            return position
+
+
+def _end_of_string(text: str, position: int) -> int:
+    """The end of the string that opens there. A picture is one of millions of characters: no look at each of them."""
+    end = text.index('"', position + 1)
+    return end + 1 if text[end - 1] != "\\" else _DECODER.raw_decode(text, position)[1]
 
 
 def _after_blanks(text: str, position: int) -> int:

@@ -80,6 +80,8 @@ class Notebook:
 
     def sources_in(self, text: str) -> list[str] | None:
         """The sources of the cells in an edited text, None where a border or a name in it is not as it was."""
+        if not self.cells:
+            return [] if text == self.text else None
         pieces = self._border.split(text.removesuffix(self.newline))
         borders = [int(match[1]) for match in self._border.finditer(text)]
         names = [int(match[1]) for match in self._name.finditer(text)]
