@@ -15,6 +15,7 @@ from pathlib import Path
 from torchfix_codemods.findings import Skipped
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.source.ignore import (
+    TAKEN,
     IgnoreRules,
     git_root,
     is_ignored,
@@ -31,10 +32,6 @@ USUALLY_LEFT_OUT = frozenset((
     "node_modules", "site-packages", "venv",
 ))
 # fmt: on
-
-
-#: What the files are called that are taken from folders.
-TAKEN = (".py", ".ipynb")
 
 
 @dataclass(frozen=True)
