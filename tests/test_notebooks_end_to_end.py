@@ -86,11 +86,52 @@ def test_three_rules_over_the_cells_of_one_notebook(tmp_path: Path):
 
 def test_what_a_cell_displays_keeps_its_numbers(tmp_path: Path):
     """The value of the expression that ends a cell is shown below it: it is read, as by print()."""
-    raw = notebook(IMPORTS, NET, DATA, TRAIN, "net(x)\nnet(x)", "probabilities = net(x)\nprobabilities[0]  # shown\n")
+    raw = notebook(
+        IMPORTS,
+        NET,
+        DATA,
+        TRAIN,
+        "net(x)\nnet(x)",
+        "probabilities = net(x)\nprobabilities[0]  # shown\n",
+        "%time net(x)",
+    )
     after = sources(fixed(look(tmp_path, n_ipynb=raw))["n.ipynb"])
     assert "return x  # probabilities" in after[1]
     assert after[4].endswith("net(x)\ntorch.softmax(net(x), dim=1)")
     assert after[5].endswith("torch.softmax(probabilities, dim=1)[0]  # shown\n")
+    assert after[6] == "%time torch.softmax(net(x), dim=1)"
+
+
+@pytest.mark.parametrize("cell", ["net.eval()\nnet(x)", "net.eval()\n%time net(x).argmax(1)"])
+def test_what_a_cell_displays_stays_displayed(tmp_path: Path, cell: str):
+    """Below `with torch.no_grad():` the expression would not be the last statement of its cell."""
+    net = NET.replace("F.softmax(x, dim=1)", "x")
+    analysis = look(tmp_path, n_ipynb=notebook(IMPORTS, net, DATA, TRAIN, cell, cell + ";"))
+    shown, quiet = (finding for finding in analysis.findings if finding.code == "TFC202")
+    assert shown.fix is None and shown.no_fix_reason in (
+        "the value that ends the cell would not be shown below it any more",
+        "after the change a cell would not parse alone",
+    )
+    assert quiet.fix is not None and sources(fixed(analysis)["n.ipynb"])[4] == cell
+
+
+def test_evaluations_in_adjoining_cells_are_wrapped_each_in_its_own(tmp_path: Path):
+    net = NET.replace("F.softmax(x, dim=1)", "x")
+    raw = notebook(IMPORTS, net, DATA, TRAIN, "net.eval()\nprint(net(x))", "out = net(x)", "print(net(x))\nout")
+    after = sources(fixed(look(tmp_path, n_ipynb=raw))["n.ipynb"])
+    assert after[4:] == [
+        "net.eval()\nwith torch.no_grad():\n    print(net(x))",
+        "with torch.no_grad():\n    out = net(x)",
+        "with torch.no_grad():\n    print(net(x))\nout",
+    ]
+
+
+def test_a_notebook_is_no_script_that_reaches_a_module(tmp_path: Path):
+    module = (IMPORTS + "\n\n" + NET).encode()
+    raw = notebook("import torch\nimport torch.nn as nn\nfrom model import Net", DATA, TRAIN)
+    analysis = look(tmp_path, n_ipynb=raw, model_py=module)
+    (shown,) = verification(analysis, make_plan(analysis)).verdicts.values()
+    assert shown.name is VerdictName.NOT_RUN and "no script reaches it" in shown.reason
 
 
 def test_a_notebook_uses_the_modules_beside_it(tmp_path: Path):

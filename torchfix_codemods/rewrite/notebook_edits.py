@@ -6,6 +6,7 @@ the way in which it was written.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from bisect import bisect_right
@@ -27,11 +28,29 @@ _Unit = tuple[bool, str]  # whether a character ends a line, and how it is writt
 
 def refusal(notebook: Notebook, text: str, edits: Sequence[Edit]) -> str | None:
     """Why the edits of the text, as it is by now, cannot be made in the notebook; None where they can."""
-    if not fit(edits, len(text)) or notebook.holds(after := apply_edits(text, edits)):
-        return None  # edits that don't fit are dropped elsewhere
-    if notebook.sources_in(after) is None:
+    if not fit(edits, len(text)):
+        return None  # these are dropped elsewhere
+    after = apply_edits(text, edits)
+    cells, before = notebook.texts_in(after), notebook.texts_in(text)
+    if cells is None or before is None:
         return "the change would reach over the border of a cell, or into a line of IPython"
-    return "after the change a cell would not parse alone"
+    if not notebook.holds(after):
+        return "after the change a cell would not parse alone"
+    if any(old != new and _shows(old) and not _shows(new) for old, new in zip(before, cells, strict=True)):
+        return "the value that ends the cell would not be shown below it any more"
+    return None
+
+
+def _shows(cell: str) -> bool:
+    """Whether the last statement of a cell is an expression, whose value is shown unless it is None."""
+    body = ast.parse(cell).body
+    match body[-1] if body else None:
+        case ast.Expr(value=ast.Call(func=ast.Name(id="print" | "display"))):
+            return False
+        case ast.Expr():
+            return not cell.rstrip().endswith(";")
+        case _:
+            return False
 
 
 def cell_edit(notebook: Notebook, edit: Edit) -> tuple[Cell, Edit]:

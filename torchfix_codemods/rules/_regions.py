@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from torchfix_codemods.analysis.interpreter.state import identities
+from torchfix_codemods.analysis.notebook_text import in_one_cell
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.analysis.phases import Execution, Phases
 from torchfix_codemods.analysis.trace import Backward, Construction, Context, OptimizerStep, Place
@@ -186,7 +187,8 @@ class Regions:
         block = self.file.block_of(one.node)
         if other.node not in block:
             return False
-        return 0 < block.index(other.node) - block.index(one.last or one.node) <= MAX_GAP
+        near = 0 < block.index(other.node) - block.index(one.last or one.node) <= MAX_GAP
+        return near and in_one_cell(self.file, one.last or one.node, other.node)
 
     def statements(self, region: Region) -> list[ast.stmt]:
         """The statements of a region, from its first to its last."""

@@ -80,6 +80,11 @@ class Notebook:
 
     def sources_in(self, text: str) -> list[str] | None:
         """The sources of the cells in an edited text, None where a border or a name in it is not as it was."""
+        texts = self.texts_in(text)
+        return None if texts is None else [self.original(piece) for piece in texts]
+
+    def texts_in(self, text: str) -> list[str] | None:
+        """The parts of the cells in an edited text, None where a border or a name in it is not as it was."""
         if not self.cells:
             return [] if text == self.text else None
         pieces = self._border.split(text.removesuffix(self.newline))
@@ -88,7 +93,7 @@ class Notebook:
         known = text.endswith(self.newline) and names == list(range(len(self._originals)))
         if not known or borders != [cell.number for cell in self.cells[1:]]:
             return None
-        return [self.original(piece) for piece in pieces[::2]]
+        return pieces[::2]
 
     def holds(self, text: str) -> bool:
         """Whether an edited text is that of a notebook again: whole cells which parse, and what is not Python as it
