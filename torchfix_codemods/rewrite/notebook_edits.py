@@ -35,7 +35,7 @@ def refusal(notebook: Notebook, text: str, edits: Sequence[Edit]) -> str | None:
     if cells is None or before is None:
         return "the change would reach over the border of a cell, or into a line of IPython"
     if not notebook.holds(after):
-        return "after the change a cell would not parse alone"
+        return "the change would touch a line of IPython, or leave a cell that does not parse alone"
     if any(old != new and _shows(old) and not _shows(new) for old, new in zip(before, cells, strict=True)):
         return "the value that ends the cell would not be shown below it any more"
     return None
