@@ -89,6 +89,16 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Something in a cell of a notebook that was not analysed, though it may be Python; `cell` counts from 1."""
+
+    path: str
+    cell: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class Problem:
     """Something of ours that went wrong on one file (a rule that raised): reported, never swallowed."""
 

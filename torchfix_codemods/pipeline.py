@@ -15,21 +15,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
 from torchfix_codemods import __version__
 from torchfix_codemods.analysis.gate import is_candidate, speaks_of_torch
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.findings import Edit, Finding, Level, Problem, Skipped
+from torchfix_codemods.findings import Edit, Finding, LeftOut, Level, Problem, Skipped
 from torchfix_codemods.report.model import Report, named_paths
 from torchfix_codemods.rewrite import plan as planning
-from torchfix_codemods.rewrite.byte_edits import byte_edits
+from torchfix_codemods.rewrite.byte_edits import byte_edits, splice
 from torchfix_codemods.rewrite.compose import PlannedEdit, planned_by_path
 from torchfix_codemods.rewrite.edits import apply_edits, conflicts, place
 from torchfix_codemods.rewrite.hunks import file_patch
 from torchfix_codemods.rewrite.plan import Plan
 from torchfix_codemods.rules.fingerprint import settle
+from torchfix_codemods.rules.in_notebooks import cautious
 from torchfix_codemods.rules.pool import check_all
 from torchfix_codemods.rules.registry import all_rules, builtin, pairs
 from torchfix_codemods.rules.rule import Rule
@@ -38,6 +40,7 @@ from torchfix_codemods.rules.silence import Silence, misspelled
 from torchfix_codemods.source.atomic import FileChange
 from torchfix_codemods.source.discovery import discover
 from torchfix_codemods.source.git import repository_root
+from torchfix_codemods.source.notebooks import Notebook
 from torchfix_codemods.source.reader import Reader
 from torchfix_codemods.source.settings import Settings
 from torchfix_codemods.source.text import Source, decode
@@ -79,10 +82,16 @@ class Analysis:
     sources: Mapping[str, Source]
     producers: frozenset[str]
     timings: dict[str, float]
+    left_out: tuple[LeftOut, ...] = ()
 
     def text(self, path: str) -> str:
         """The text of a file that a finding names. Raises `KeyError` for others."""
         return self.sources[path].text
+
+    @cached_property
+    def notebooks(self) -> dict[str, Notebook]:
+        """The notebooks among the files that findings name."""
+        return _notebooks(self.sources)
 
 
 def analyse(request: Request, progress: Progress = lambda stage, done, total: None) -> Analysis:
@@ -91,7 +100,8 @@ def analyse(request: Request, progress: Progress = lambda stage, done, total: No
     with _timed(timings, "discover"):
         reader, skipped = _reader(request)
     with _timed(timings, "read"):
-        candidates, others, marked = _gate(request, reader, progress)
+        gated = _gate(request, reader, progress)
+        candidates, others, marked = gated.candidates, gated.others, gated.marked
     with _timed(timings, "rules"):
         checked = check_all(
             candidates,
@@ -105,6 +115,8 @@ def analyse(request: Request, progress: Progress = lambda stage, done, total: No
     findings = [finding for finding in findings if all(path in sources for path in named_paths([finding]))]
     silence = _silence(request, reader, reader.text)
     heard = [silence.withhold(finding) for finding in findings if not silence.covers(finding)]
+    notebooks = _notebooks(sources)
+    heard = [cautious(finding, notebooks, lambda path: sources[path].text) for finding in heard]
     known = {item.path: item for item in (*skipped, *checked.skipped, *unparsed, *reader.skipped.values())}
     return Analysis(
         request=request,
@@ -114,10 +126,11 @@ def analyse(request: Request, progress: Progress = lambda stage, done, total: No
         findings=tuple(heard),
         suppressed=len(findings) - len(heard),
         problems=checked.problems,
-        warnings=tuple(misspelled(marked, lambda path: reader.text(path) or "", pairs(all_rules()))),
+        warnings=tuple(misspelled(marked, lambda path: reader.text(path) or "", pairs(all_rules()), reader.place)),
         sources=sources,
         producers=checked.producers,
         timings=timings,
+        left_out=gated.left_out,
     )
 
 
@@ -212,8 +225,8 @@ def patch(analysis: Analysis, plan: Plan) -> bytes:
 def file_changes(analysis: Analysis, plan: Plan) -> list[FileChange]:
     """What is to be written where."""
     return [
-        FileChange(path, analysis.reader.files[path].real, source.raw, source.encode(after))
-        for path, (_, after) in sorted(plan.texts.items())
+        FileChange(path, analysis.reader.files[path].real, source.raw, splice(source.raw, byte_edits(source, edits)))
+        for path, edits in sorted(planned_by_path(plan.edits).items())
         if (source := analysis.sources[path])
     ]
 
@@ -223,7 +236,7 @@ def rewritten(analysis: Analysis, plan: Plan, path: str) -> bytes | None:
     source = analysis.reader.source(path)
     if source is None:
         return None
-    return source.encode(plan.texts[path][1]) if path in plan.texts else source.raw
+    return splice(source.raw, byte_edits(source, planned_by_path(plan.edits).get(path, [])))
 
 
 def report_of(
@@ -236,6 +249,8 @@ def report_of(
         skipped=analysis.skipped,
         findings=analysis.findings,
         texts={path: source.text for path, source in analysis.sources.items()},
+        notebooks=analysis.notebooks,
+        left_out=analysis.left_out,
         suppressed=analysis.suppressed,
         plan=plan,
         problems=analysis.problems,
@@ -262,9 +277,21 @@ def _reader(request: Request) -> tuple[Reader, tuple[Skipped, ...]]:
     return Reader(found.files), found.skipped
 
 
-def _gate(request: Request, reader: Reader, progress: Progress) -> tuple[list[str], list[str], list[str]]:
-    """Files in which a rule may find something, the others, and those with our mark."""
-    candidates, others, marked = [], [], []
+@dataclass(frozen=True)
+class _Gated:
+    """Files in which a rule may find something, the others, those with our mark, and what cells were left out."""
+
+    candidates: list[str]
+    others: list[str]
+    marked: list[str]
+    left_out: tuple[LeftOut, ...]
+
+
+def _gate(request: Request, reader: Reader, progress: Progress) -> _Gated:
+    candidates: list[str] = []
+    others: list[str] = []
+    marked: list[str] = []
+    left_out: list[LeftOut] = []
     # The gate knows our rules only; with somebody else's every file is a candidate.
     gated = all(builtin(rule) for rule in request.rules)
     speaks = request.given is not None
@@ -272,22 +299,28 @@ def _gate(request: Request, reader: Reader, progress: Progress) -> tuple[list[st
         source = reader.source(path)
         if source is None:
             continue
-        speaks = speaks or speaks_of_torch(source.raw)
-        if not gated or is_candidate(source.raw):
+        speaks = speaks or speaks_of_torch(source.code)
+        if not gated or is_candidate(source.code):
             candidates.append(path)
         else:
             others.append(path)
-        if b"torchfix:" in source.raw:
+        if b"torchfix:" in source.code:
             marked.append(path)
+        if source.notebook is not None:
+            left_out += source.notebook.left_out
         progress("reading", number, len(reader.paths))
     if gated and not speaks:
         candidates, others = [], [*candidates, *others]
-    return candidates, others, marked
+    return _Gated(candidates, others, marked, tuple(left_out))
+
+
+def _notebooks(sources: Mapping[str, Source]) -> dict[str, Notebook]:
+    return {path: source.notebook for path, source in sources.items() if source.notebook is not None}
 
 
 def _syntax_errors(paths: Sequence[str], reader: Reader) -> tuple[Skipped, ...]:
     """What cannot be parsed of the files that no rule looked at; nothing where these are many."""
-    sizes = (len(source.raw) for path in paths if (source := reader.source(path)))
+    sizes = (len(source.code) for path in paths if (source := reader.source(path)))
     if any(total > PARSED_FOR_ERRORS for total in accumulate(sizes)):
         return ()
     project = Project(reader.paths, reader.text)
@@ -318,7 +351,8 @@ def _refind(analysis: Analysis, texts: Mapping[str, str]) -> list[Finding]:
     silence = _silence(analysis.request, reader, text)
     found = settle(checked.findings, lambda path: text(path) or "")
     known = [finding for finding in found if all(path in analysis.sources for path in _edited(finding))]
-    return [silence.withhold(finding) for finding in known if not silence.covers(finding)]
+    heard = [silence.withhold(finding) for finding in known if not silence.covers(finding)]
+    return [cautious(finding, analysis.notebooks, lambda path: text(path) or "") for finding in heard]
 
 
 def _edited(finding: Finding) -> set[str]:
@@ -326,6 +360,8 @@ def _edited(finding: Finding) -> set[str]:
 
 
 def _is_sound(source: Source, text: str) -> bool:
+    if source.notebook is not None:
+        return source.notebook.holds(text) and planning.parses_as_python(source.path, text)
     try:
         source.encode(text)
     except UnicodeEncodeError:

@@ -112,3 +112,59 @@ def test_one_function_for_both_phases_is_wrapped_where_it_evaluates(findings, ap
     text = files["main.py"]
     assert text[finding.location.start :].startswith("def test(")
     assert "@torch.no_grad()\ndef test(" in applied(files, RULE)["main.py"]
+
+
+KEEPS = """\
+import torch
+import torch.nn as nn
+from torch.distributions import Categorical
+
+
+class Policy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 2)
+        self.log_probs = []
+
+    def forward(self, x):
+        return self.fc(x).softmax(-1)
+
+
+def select_action(policy, state):
+    m = Categorical(policy(state))
+    action = m.sample()
+    {kept}
+    return action.item()
+
+
+def main(engine):
+    policy = Policy()
+    optimizer = torch.optim.Adam(policy.parameters())
+
+    def step(state):
+        return select_action(policy, state)
+
+    @engine.on("finished")
+    def update():
+        optimizer.zero_grad()
+        torch.stack(policy.log_probs).sum().backward()
+        optimizer.step()
+
+    for state in torch.rand(3, 4):
+        step(state)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kept", "level"),
+    [
+        ("policy.log_probs.append(m.log_prob(action))", Level.SUGGESTION),
+        ("policy.last = m.log_prob(action)", Level.SUGGESTION),
+        ("policy.log_probs.append(m.log_prob(action).item())", Level.EQUIVALENT),
+        ("policy.taken.append(1)", Level.EQUIVALENT),
+    ],
+)
+def test_results_that_a_function_puts_aside_may_be_trained_on(kept, level, findings):
+    """REINFORCE: the update is called by an engine that is not in view."""
+    files = {"main.py": KEEPS.format(kept=kept)}
+    assert [finding.level for finding in findings(files, RULE)] == [level]

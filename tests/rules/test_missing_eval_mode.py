@@ -85,3 +85,16 @@ with torch.no_grad():
         print(model.encoder(x), encoder(x))
 """
     assert findings({"main.py": HEAD + text}, RULE) == []
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "    if train == True:\n        net.train()\n    if train == False:\n        net.eval()\n",
+        "    if train:\n        net.train()\n",
+    ],
+)
+def test_an_evaluation_whose_caller_chooses_the_mode(choice, findings):
+    """A course shows what batch norm does by testing one model in both modes."""
+    test = "@torch.no_grad()\ndef test(net, loader, train=False):\n" + choice + LOOP
+    assert findings(program(test, main=MAIN.replace("test(net, ", "test(net, train=True, loader=")), RULE) == []

@@ -22,7 +22,7 @@ def print_findings(terminal: Terminal, report: Report, results: Sequence[Outcome
     if terminal.decorated(sys.stdout):
         from torchfix_codemods.cli.render import print_outcomes
 
-        print_outcomes(terminal.console(sys.stdout), results, report.texts)
+        print_outcomes(terminal.console(sys.stdout), results, report)
         return
     for outcome in results:
         for line in finding_lines(outcome):

@@ -55,7 +55,7 @@ def _heard(terminal: Terminal, review: Review, key: str, finding: Finding, rules
 def _show(terminal: Terminal, outcome: Outcome, report: Report, index: int, total: int) -> None:
     console = terminal.console(sys.stderr)
     console.print()
-    *lines, _ = outcome_texts(outcome, report.texts)  # the last line says what became of it: that is the question
+    *lines, _ = outcome_texts(outcome, report)  # the last line says what became of it: that is the question
     for line in lines:
         console.print(line)
     _say(terminal, f"fix {index + 1} of {total}: {_title(outcome.finding)}")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.text import Text
 
 from torchfix_codemods.findings import Level
 from torchfix_codemods.report.diff import Row, diff_rows
+from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Outcome, Status
 from torchfix_codemods.report.places import printable_code
 from torchfix_codemods.report.text import verdict, verdict_lines
-from torchfix_codemods.rewrite.edits import by_path
 from torchfix_codemods.source.errors import printable
 
 # ANSI colours only: they follow the terminal's own theme, so light ones stay readable.
@@ -26,15 +26,15 @@ _ROW_STYLES = {" ": "", "-": "red", "+": "green"}
 _STATUS_STYLES = {Status.FIXED: "bold green", Status.FIXABLE: "green", Status.DROPPED: "red"}
 
 
-def print_outcomes(console: Console, results: Iterable[Outcome], texts: Mapping[str, str]) -> None:
-    """Every outcome with its steps and its diff; `texts` are the unchanged texts."""
+def print_outcomes(console: Console, results: Iterable[Outcome], report: Report) -> None:
+    """Every outcome with its steps and its diff."""
     for outcome in results:
-        for line in outcome_texts(outcome, texts):
+        for line in outcome_texts(outcome, report):
             console.print(line)
         console.print()
 
 
-def outcome_texts(outcome: Outcome, texts: Mapping[str, str]) -> Iterator[Text]:
+def outcome_texts(outcome: Outcome, report: Report) -> Iterator[Text]:
     """The lines of one outcome."""
     finding = outcome.finding
     yield Text.assemble(
@@ -48,7 +48,7 @@ def outcome_texts(outcome: Outcome, texts: Mapping[str, str]) -> Iterator[Text]:
     for place, text in outcome.steps:
         yield Text.assemble("    ", (printable(place), "cyan"), f"  {printable(text)}")
     if outcome.status is not Status.SOLVED:
-        yield from diff_texts(outcome, texts)
+        yield from diff_texts(outcome, report)
     yield Text(f"  {printable(verdict(outcome))}", style=_STATUS_STYLES.get(outcome.status, "yellow"))
     for number, line in enumerate(verdict_lines(outcome)):
         yield Text(f"  {printable(line)}", style=_verdict_style(outcome) if not number else "")
@@ -59,15 +59,15 @@ def _verdict_style(outcome: Outcome) -> str:
     return "bold green" if shown and shown.verified else "bold red" if shown and shown.withheld else "yellow"
 
 
-def diff_texts(outcome: Outcome, texts: Mapping[str, str]) -> Iterator[Text]:
-    """The diff of one outcome, file by file."""
-    files = by_path(outcome.edits)
-    for path, edits in files.items():
-        if path not in texts or edits[-1].end > len(texts[path]):
-            continue  # edits of a text that is no longer the original: the verdict says what became of them
-        if len(files) > 1:
-            yield Text(f"  {printable(path)}", style="bold")
-        for number, rows in enumerate(diff_rows(texts[path], edits)):
+def diff_texts(outcome: Outcome, report: Report) -> Iterator[Text]:
+    """The diff of one outcome, file by file, of notebooks cell by cell."""
+    # Edits of a text that is no longer the original are left out: the verdict says what became of them.
+    pieces = report.pieces(outcome.edits)
+    several = len({edit.path for edit in outcome.edits}) > 1
+    for name, text, edits in pieces:
+        if several or len(pieces) > 1 or edits[0].path in report.notebooks:
+            yield Text(f"  {printable(name)}", style="bold")
+        for number, rows in enumerate(diff_rows(text, edits)):
             if number:
                 yield Text("    ...", style="dim")
             yield from map(_row_text, rows)

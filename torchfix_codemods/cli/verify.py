@@ -16,6 +16,7 @@ from torchfix_codemods.cli.runs import WithProgramArguments, run_options, verifi
 from torchfix_codemods.pipeline import Analysis, analyse, make_plan, report_of
 from torchfix_codemods.report.outcome import Outcome, Status, because, outcomes
 from torchfix_codemods.source.errors import UsageError
+from torchfix_codemods.source.notebooks import SUFFIX
 
 FAILED = 2
 REGRESSED = 3
@@ -86,5 +87,5 @@ def _unwritten(outcome: Outcome) -> Outcome:
 
 def _programs(analysis: Analysis) -> tuple[str, ...]:
     """The files that were named one by one, where nothing but files was named."""
-    paths = analysis.request.paths
+    paths = tuple(path for path in analysis.request.paths if not path.endswith(SUFFIX))
     return paths if all(os.path.isfile(analysis.request.cwd / path) for path in paths) else ()

@@ -6,8 +6,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from torchfix_codemods.findings import Finding, Fix, Level
+from torchfix_codemods.findings import Edit, Finding, Fix, Level, Location
 from torchfix_codemods.report.model import Report
+from torchfix_codemods.rewrite.notebook_edits import cell_edit
 from torchfix_codemods.verify.model import Verdict
 
 SCHEMA = 1
@@ -25,6 +26,7 @@ def to_object(report: Report) -> dict[str, Any]:
         "schema": SCHEMA,
         "version": report.version,
         "files": {"seen": report.seen, "analysed": report.analysed, "skipped": skipped},
+        **({"left_out": [asdict(item) for item in report.left_out]} if report.left_out else {}),
         "findings": [_finding(finding, report) for finding in report.findings],
         **({"runs": [asdict(ran) for ran in report.verification.scripts]} if report.verification else {}),
     }
@@ -34,7 +36,12 @@ def _finding(finding: Finding, report: Report) -> dict[str, Any]:
     line, column = report.start(finding.location)
     end_line, end_column = report.end(finding.location)
     steps = [
-        {"path": step.location.path, "line": report.start(step.location)[0], "text": step.text}
+        {
+            "path": step.location.path,
+            **_cell(step.location, report),
+            "line": report.start(step.location)[0],
+            "text": step.text,
+        }
         for step in finding.steps
     ]
     return {
@@ -43,21 +50,37 @@ def _finding(finding: Finding, report: Report) -> dict[str, Any]:
         "code": finding.code,
         "level": finding.level.label,
         "path": finding.location.path,
+        **_cell(finding.location, report),
         "line": line,
         "column": column,
         "end_line": end_line,
         "end_column": end_column,
         "message": finding.message,
         "steps": steps,
-        "fix": None if finding.fix is None else _fix(finding.fix, finding.level, report.verdict(finding)),
+        "fix": None if finding.fix is None else _fix(finding.fix, finding, report),
         "no_fix_reason": finding.no_fix_reason,
     }
 
 
-def _fix(fix: Fix, level: Level, verdict: Verdict | None) -> dict[str, Any]:
-    edits = [{"path": e.path, "start": e.start, "end": e.end, "replacement": e.new} for e in fix.edits]
+def _cell(location: Location, report: Report) -> dict[str, int]:
+    cell = report.cell(location)
+    return {} if cell is None else {"cell": cell}
+
+
+def _fix(fix: Fix, finding: Finding, report: Report) -> dict[str, Any]:
+    verdict = report.verdict(finding)
     told = {} if verdict is None else {"verdict": _verdict(verdict)}
-    return {"title": fix.title, "default": level is not Level.SUGGESTION, "edits": edits, **told}
+    edits = [_edit(edit, report) for edit in fix.edits]
+    return {"title": fix.title, "default": finding.level is not Level.SUGGESTION, "edits": edits, **told}
+
+
+def _edit(edit: Edit, report: Report) -> dict[str, Any]:
+    """An edit of a file, in a notebook of the source of a cell."""
+    notebook, where = report.notebooks.get(edit.path), {}
+    if notebook is not None:
+        cell, edit = cell_edit(notebook, edit)
+        where = {"cell": cell.number}
+    return {"path": edit.path, **where, "start": edit.start, "end": edit.end, "replacement": edit.new}
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
-from torchfix_codemods.findings import Finding, Location, Problem, Skipped
+from torchfix_codemods.findings import Edit, Finding, LeftOut, Location, Problem, Skipped
 from torchfix_codemods.report.places import TextLines
+from torchfix_codemods.rewrite.edits import by_path
+from torchfix_codemods.rewrite.notebook_edits import cell_edit
 from torchfix_codemods.rewrite.plan import Plan
+from torchfix_codemods.source.notebooks import Notebook
 from torchfix_codemods.verify.model import Verdict, Verification
 
 
@@ -18,7 +21,8 @@ class Report:
 
     `findings` are those of the unchanged files, by place; `texts` holds the unchanged text of each file that a finding,
     a step or an edit names. `plan` is None where none was asked for (`check`), `verification` where nothing was run.
-    `timings` are seconds by stage.
+    `timings` are seconds by stage. `notebooks` are those among the `texts`; in these, lines and columns count within
+    a cell. `left_out` is what was not analysed of any notebook.
     """
 
     version: str
@@ -33,6 +37,8 @@ class Report:
     timings: Mapping[str, float] = field(default_factory=dict)
     exit_code: int = 0
     verification: Verification | None = None
+    notebooks: Mapping[str, Notebook] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def analysed(self) -> int:
@@ -49,12 +55,48 @@ class Report:
         return {path: TextLines(text) for path, text in self.texts.items()}
 
     def start(self, location: Location) -> tuple[int, int]:
-        """Line and column (from 1) where a location begins."""
-        return self.lines[location.path].line_column(location.start)
+        """Line and column (from 1) where a location begins; in a notebook those within the cell."""
+        return self._line_column(location.path, location.start, location.start)
 
     def end(self, location: Location) -> tuple[int, int]:
-        """Line and column (from 1) after the last character of a location."""
-        return self.lines[location.path].line_column(location.end)
+        """Line and column (from 1) after the last character of a location; in a notebook those within the cell."""
+        return self._line_column(location.path, location.end, location.start)
+
+    def cell(self, location: Location) -> int | None:
+        """The number (from 1) of the cell in which a location begins; None outside of notebooks."""
+        notebook = self.notebooks.get(location.path)
+        return None if notebook is None else notebook.cell_at(location.start).number
+
+    def file(self, location: Location) -> str:
+        """What people read before the line of a location: the path, and the cell of a notebook."""
+        cell = self.cell(location)
+        return location.path if cell is None else f"{location.path}, cell {cell}"
+
+    def pieces(self, edits: Iterable[Edit]) -> list[tuple[str, str, list[Edit]]]:
+        """The texts that edits of the unchanged files change, with their names and edits: of a notebook the cells.
+
+        Left out are edits of texts that are not at hand, or that are no longer the unchanged ones.
+        """
+        found: list[tuple[str, str, list[Edit]]] = []
+        for path, own in by_path(edits).items():
+            text = self.texts.get(path)
+            if text is None or own[-1].end > len(text):
+                continue
+            if (notebook := self.notebooks.get(path)) is None:
+                found.append((path, text, own))
+                continue
+            cells: dict[int, tuple[str, str, list[Edit]]] = {}
+            for cell, edit in map(partial(cell_edit, notebook), own):
+                cells.setdefault(cell.number, (f"{path}, cell {cell.number}", cell.source, []))[2].append(edit)
+            found += cells.values()
+        return found
+
+    def _line_column(self, path: str, offset: int, start: int) -> tuple[int, int]:
+        notebook = self.notebooks.get(path)
+        if notebook is None:
+            return self.lines[path].line_column(offset)
+        cell = notebook.cell_at(start)
+        return TextLines(cell.source).line_column(cell.source_offset(offset - cell.start))
 
 
 def named_paths(findings: Iterable[Finding]) -> list[str]:

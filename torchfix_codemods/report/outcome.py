@@ -38,7 +38,8 @@ DROPPED_BECAUSE = {
 class Outcome:
     """A finding, where it stands in the unchanged files, and what became of it.
 
-    `place` is `path:line:column`, only the path where the finding showed up in a text that a fix had changed already.
+    `place` is `path:line:column` (in a notebook `path, cell 3:line:column`), only the path where the finding showed up
+    in a text that a fix had changed already.
     `steps` are pairs of place and text, `edits` are those of the unchanged files; `shown` is what runs showed.
     """
 
@@ -77,10 +78,11 @@ def outcomes(report: Report, declined: Iterable[str] = ()) -> list[Outcome]:
 def _original(report: Report, finding: Finding, status: Status, why: str, planned: tuple[Edit, ...] | None) -> Outcome:
     line, column = report.start(finding.location)
     path = finding.location.path
-    steps = tuple((f"{s.location.path}:{report.start(s.location)[0]}", s.text) for s in finding.steps)
+    steps = tuple((f"{report.file(s.location)}:{report.start(s.location)[0]}", s.text) for s in finding.steps)
     own = finding.fix.edits if finding.fix else ()
     shown = report.verdict(finding)
-    return Outcome(finding, status, why, path, f"{path}:{line}:{column}", steps, planned or own, shown)
+    place = f"{report.file(finding.location)}:{line}:{column}"
+    return Outcome(finding, status, why, path, place, steps, planned or own, shown)
 
 
 def _withheld(report: Report, verdicts: Mapping[str, tuple[Status, str]]) -> dict[str, tuple[Status, str]]:

@@ -51,6 +51,7 @@ def summary_lines(report: Report, results: Sequence[Outcome], written: int | Non
     if report.suppressed:
         yield f"{count(report.suppressed, 'finding')} suppressed by comments or settings", ""
     yield from _skipped(report)
+    yield from _left_out(report)
     for problem in report.problems:
         yield f"rule {problem.rule} failed on {problem.path}: {problem.detail.splitlines()[0]}", "red"
     for warning in report.warnings:
@@ -126,6 +127,14 @@ def _script_lines(ran: ScriptRun) -> Iterator[str]:
     for caveat in ran.caveats:
         yield f"  note: {caveat}"
     yield f"  run it again: {ran.repeat}"
+
+
+def _left_out(report: Report) -> Iterator[tuple[str, str]]:
+    if not report.left_out:
+        return
+    yield f"{count(len(report.left_out), 'cell')} of notebooks left out, or not followed in all they do:", "yellow"
+    for item in report.left_out:
+        yield f"    {item.path}, cell {item.cell}: {item.reason}: {item.detail}", "yellow"
 
 
 def _skipped(report: Report) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rewrite.compose import PlannedEdit, compose
 from torchfix_codemods.rewrite.edits import apply_edits, place
+from torchfix_codemods.rewrite.notebook_edits import json_edits
+from torchfix_codemods.source.notebooks import Notebook, read_notebook
 from torchfix_codemods.source.text import Source
 
 
@@ -42,13 +44,30 @@ def byte_edits(source: Source, edits: Iterable[PlannedEdit]) -> list[ByteEdit]:
     switches alphabets within a line, UTF-7 packs characters) whole lines are replaced, or the whole file.
     """
     exact = sorted(edits, key=lambda item: place(item.edit))
-    after = source.encode(apply_edits(source.text, [item.edit for item in exact]))
+    changed = apply_edits(source.text, [item.edit for item in exact])
+    if source.notebook is not None:
+        return _in_json(source, source.notebook, exact, changed)
+    after = source.encode(changed)
     for candidate in (exact, _whole_lines(source.text, exact)):
         encoded = _piecewise(source, candidate)
         if encoded is not None and splice(source.raw, encoded) == after:
             return encoded
     fixes = frozenset[str]().union(*(item.fixes for item in exact))
     return [ByteEdit(0, len(source.raw), after, fixes)]
+
+
+def _in_json(source: Source, notebook: Notebook, edits: Sequence[PlannedEdit], after: str) -> list[ByteEdit]:
+    """The edits on the JSON of a notebook, once it is certain that they make the notebook with the text `after`."""
+    encoded, position, offset = [], 0, len(source.bom)
+    for start, end, new, fixes in json_edits(notebook, edits):
+        first = offset + len(notebook.json[position:start].encode("utf-8"))
+        offset = first + len(notebook.json[start:end].encode("utf-8"))
+        encoded.append(ByteEdit(first, offset, new.encode("utf-8"), fixes))
+        position = end
+    found = read_notebook(source.path, splice(source.raw, encoded)[len(source.bom) :])
+    if not isinstance(found, Notebook) or found.text != after:
+        raise ValueError(f"{source.path}: the edits would not make the notebook that was meant")
+    return encoded
 
 
 def _piecewise(source: Source, edits: Sequence[PlannedEdit]) -> list[ByteEdit] | None:

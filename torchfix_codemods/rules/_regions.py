@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 
 from torchfix_codemods.analysis.frameworks import Care, care_around
 from torchfix_codemods.analysis.interpreter.state import identities
+from torchfix_codemods.analysis.notebook_text import in_one_cell
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.analysis.phases import Execution, Phases
 from torchfix_codemods.analysis.trace import Backward, Construction, Context, OptimizerStep, Place
 from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.analysis.values import ClassRef, Const, External, FunctionRef, Instance, Unknown, Value, options
+from torchfix_codemods.rules._kept_graphs import keeps_results
 from torchfix_codemods.rules._shared import function_node, node_of
 
 MAX_GAP = 4  # statements of one block no farther apart than this share one `with`
@@ -134,9 +136,17 @@ class Regions:
         return self._serving[function.name]
 
     def hands_graph_on(self, region: Region) -> bool:
-        """Whether a function gives back what its model calls computed, so that its callers may train on it."""
+        """Whether a function gives back, or puts aside, what its model calls computed: others may train on it."""
         function = region.frame.function
-        return function is not None and any(e.event.id in e.trace.returned.get(function, ()) for e in region.executions)
+        if function is None:
+            return False
+        returned = any(e.event.id in e.trace.returned.get(function, ()) for e in region.executions)
+        return returned or (region.kind == "function" and self._keeps_results(region))
+
+    def _keeps_results(self, region: Region) -> bool:
+        receivers = frozenset(self.receiver(region, e) for e in region.executions) - {""}
+        body = region.function.body if region.function is not None else []
+        return keeps_results(self.file, body, receivers)
 
     def _loop(self, context: Context) -> ast.stmt | None:
         best: ast.stmt | None = None
@@ -195,7 +205,8 @@ class Regions:
         block = self.file.block_of(one.node)
         if other.node not in block:
             return False
-        return 0 < block.index(other.node) - block.index(one.last or one.node) <= MAX_GAP
+        near = 0 < block.index(other.node) - block.index(one.last or one.node) <= MAX_GAP
+        return near and in_one_cell(self.file, one.last or one.node, other.node)
 
     def statements(self, region: Region) -> list[ast.stmt]:
         """The statements of a region, from its first to its last."""

@@ -82,6 +82,8 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
         is_a_loss = optimised is False or (
             dependence.depends is False and (optimised is None or LOSS_WORDS.search(receiver))
         )
+        if _is_chosen(region, execution.trace, event, phases, file):
+            continue
         if not is_a_loss and not overrides_mode(phases.program.project, event.model):
             found[receiver] = Wrong(receiver, execution, dependence)
     depending = [w for w in found.values() if w.dependence.depends]
@@ -207,6 +209,16 @@ def _train_inside(region: Region, trace: Trace, event: ModelCall, phases: Phases
             if first <= change.place.line <= last and isinstance(node, ast.Call) and not node.args:
                 return node
     return None
+
+
+def _is_chosen(region: Region, trace: Trace, event: ModelCall, phases: Phases, file: ParsedFile) -> bool:
+    """Whether the evaluation itself says `train()` below an `if`: its author lets the caller choose the mode."""
+    node: ast.AST | None = _train_inside(region, trace, event, phases, file)
+    while node is not None and node is not region.node:
+        if isinstance(node, ast.If):
+            return True
+        node = file.parents.get(node)
+    return False
 
 
 def _resume_edits(

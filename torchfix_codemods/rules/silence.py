@@ -48,13 +48,18 @@ class Silence:
         return replace(finding, fix=None, no_fix_reason=reason)
 
 
-def misspelled(paths: Iterable[str], text_of: Callable[[str], str], rules: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """A line for each suppression comment that does not do what its author hoped."""
+def misspelled(
+    paths: Iterable[str],
+    text_of: Callable[[str], str],
+    rules: Sequence[tuple[str, str]],
+    place: Callable[[str, int], str],
+) -> Iterator[str]:
+    """A line for each suppression comment that does not do what its author hoped; `place` says where a line stands."""
     for path in paths:
         suppressions = Suppressions.of(text_of(path))
         unknown = [(line, f"'{name}' is no rule") for line, name in suppressions.unknown(rules)]
         for line, text in sorted((*suppressions.warnings, *unknown)):
-            yield f"{path}:{line}: {text}"
+            yield f"{place(path, line)}: {text}"
 
 
 def _line_of(text: str, offset: int) -> int:

@@ -1,7 +1,7 @@
 """Which files there are below the given paths: everything that is left out has a reason.
 
-Files given by name are always taken. In folders `*.py` is taken, minus what `.gitignore`, `--exclude` and
-the usual folders (`.git`, `venv`, `build`, ...) leave out; links to folders are not followed.
+Files given by name are always taken. In folders `*.py` and `*.ipynb` are taken, minus what `.gitignore`, `--exclude`
+and the usual folders (`.git`, `venv`, `build`, ...) leave out; links to folders are not followed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from torchfix_codemods.findings import Skipped
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.source.ignore import (
+    TAKEN,
     IgnoreRules,
     git_root,
     is_ignored,
@@ -63,7 +64,7 @@ def discover(
     project: Path | None = None,
     project_exclude: Sequence[str] = (),
 ) -> Discovery:
-    """The Python files of `paths`, each once.
+    """The Python files and notebooks of `paths`, each once.
 
     `exclude` holds patterns in the style of .gitignore relative to `cwd`, `project_exclude` (of the settings)
     relative to `project`. Raises `UsageError` for a path that is not there.
@@ -156,7 +157,7 @@ class _Walk:
                 self._skip(folder.shown.rstrip("/") or ".", "unreadable", error)
 
     def _enter(self, look: _Look, entries: list[os.DirEntry[str]]) -> Iterator[_Folder]:
-        """Take the Python files among `entries`, note links and odd things, and give back the sub-folders."""
+        """Take Python files and notebooks of `entries`, note links and odd things, give back the sub-folders."""
         names = {entry.name for entry in entries}
         if "pyvenv.cfg" in names and look.folder.real != look.tree:  # a virtual environment of whatever name
             self.left_out += 1
@@ -166,7 +167,7 @@ class _Walk:
             name = entry.name
             is_folder = entry.is_dir(follow_symlinks=False)
             linked_folder = entry.is_symlink() and os.path.isdir(entry.path)
-            if not is_folder and not linked_folder and not name.endswith(".py"):
+            if not is_folder and not linked_folder and not name.endswith(TAKEN):
                 continue
             shown = look.folder.shown + name
             if is_folder and name in USUALLY_LEFT_OUT:

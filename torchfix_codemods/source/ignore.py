@@ -11,6 +11,9 @@ import os
 import re
 from collections.abc import Callable, Iterable
 
+#: How the files end that are looked for in folders: Python, and notebooks.
+TAKEN = (".py", ".ipynb")
+
 _WILD = re.compile(r"[*?\[\]\\]")
 _FINAL_CLASS = re.compile(r"\[([A-Za-z0-9_]+)\]$")
 
@@ -24,12 +27,12 @@ class IgnoreRules:
         # The last matching pattern wins, so the last is asked first.
         patterns = [_Pattern(line) for line in map(_trimmed, lines) if line and not line.startswith("#")]
         self._for_folders = tuple(reversed(patterns))
-        self._for_files = tuple(p for p in self._for_folders if not p.folders_only and p.can_match_python())
+        self._for_files = tuple(p for p in self._for_folders if not p.folders_only and p.can_match_taken())
 
     def verdict(self, path: str, is_folder: bool) -> bool | None:
         """True: ignored. False: expressly not ignored. None: no pattern says anything about `path` itself.
 
-        `path` is a real path of a folder or of a file whose name ends in .py.
+        `path` is a real path of a folder or of a file whose name ends as in `TAKEN`.
         """
         patterns = self._for_folders if is_folder else self._for_files
         if not patterns or not path.startswith(self._prefix):
@@ -113,9 +116,9 @@ class _Pattern:
         self.folders_only = line.endswith("/")
         self.endings = _endings(self._line.removeprefix("!").rpartition("/")[2])
 
-    def can_match_python(self) -> bool:
-        """Whether any name that ends in .py could match."""
-        return any(end.endswith(".py") or ".py".endswith(end) for end in self.endings)
+    def can_match_taken(self) -> bool:
+        """Whether any name of a file that is looked for could match."""
+        return any(end.endswith(TAKEN) or any(name.endswith(end) for name in TAKEN) for end in self.endings)
 
     def matches(self, relative: str) -> bool:
         """Whether the pattern means this entry itself, and not only a folder above it."""

@@ -24,6 +24,7 @@ class Reader:
         self._given = {source.path: source for source in given}
         self.paths = sorted({*self.files, *self._given})
         self._digests: dict[str, int] = {}
+        self._texts: dict[str, str] = {}  # of notebooks: their code is small, and reading them is dear
 
     def source(self, path: str) -> Source | None:
         """The file, None where it cannot be read or is none of this run."""
@@ -35,12 +36,23 @@ class Reader:
         if isinstance(source, Source):
             # Python's own hash is 64 bits wide and free; it stays the same in forked processes.
             if self._digests.setdefault(path, hash(source.raw)) == hash(source.raw):
+                if source.notebook is not None:
+                    self._texts[path] = source.text
                 return source
             source = Skipped(path, "changed-while-reading", "it is no longer what was read before")
         self.skipped[path] = source
         return None
 
+    def place(self, path: str, line: int) -> str:
+        """Where a line of a text stands, as people read it: the line of a file, or of a cell of a notebook."""
+        source = self.source(path)
+        if source is None or source.notebook is None:
+            return f"{path}:{line}"
+        return source.notebook.place(path, line)
+
     def text(self, path: str) -> str | None:
         """The decoded text, None as for `source`."""
+        if path in self._texts:
+            return self._texts[path]
         source = self.source(path)
         return None if source is None else source.text

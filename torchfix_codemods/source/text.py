@@ -12,7 +12,9 @@ import stat
 from dataclasses import dataclass
 
 from torchfix_codemods.findings import Skipped
+from torchfix_codemods.source import notebooks
 from torchfix_codemods.source.discovery import FoundFile
+from torchfix_codemods.source.notebooks import Notebook
 
 MAX_BYTES = 10_000_000
 
@@ -27,16 +29,26 @@ _BIJECTIVE = frozenset({"utf-8", "ascii", "iso8859-1"})
 
 @dataclass(frozen=True)
 class Source:
-    """One file as read. `text` has no byte order mark and exactly the newlines of the file."""
+    """One file as read. `text` has no byte order mark and exactly the newlines of the file.
+
+    Of a notebook `text` is the Python text of its cells, and `raw` its JSON.
+    """
 
     path: str
     raw: bytes
     text: str
     encoding: str
     bom: bytes
+    notebook: Notebook | None = None
+
+    @property
+    def code(self) -> bytes:
+        """What the gates look at: the bytes of the Python code."""
+        return self.raw if self.notebook is None else self.text.encode("utf-8", "surrogatepass")
 
     def encode(self, text: str) -> bytes:
         """The bytes of `text` in this file's encoding. Raises `UnicodeEncodeError` if it can't hold them."""
+        assert self.notebook is None, "the bytes of a notebook come from its edits"
         return self.bom + text.encode(self.encoding)
 
 
@@ -63,10 +75,13 @@ def read_bytes(file: FoundFile) -> bytes | Skipped:
 def decode(path: str, raw: bytes) -> Source | Skipped:
     """Text of `raw` by its declared encoding, or why there is none.
 
-    Reasons: `too-large`, `nul-byte`, `unknown-encoding`, `undecodable`, `does-not-round-trip`.
+    Reasons: `too-large`, `nul-byte`, `unknown-encoding`, `undecodable`, `does-not-round-trip`; see also
+    `read_notebook`.
     """
-    if len(raw) > MAX_BYTES:
+    if len(raw) > _limit(path):
         return _too_large(path, len(raw))
+    if path.endswith(notebooks.SUFFIX):
+        return _decode_notebook(path, raw)
     if b"\0" in raw:
         return Skipped(path, "nul-byte", f"at byte {raw.index(0)}")
     bom = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
@@ -82,7 +97,7 @@ def _read_open(path: str, descriptor: int) -> bytes | Skipped:
     before = os.fstat(descriptor)
     if not stat.S_ISREG(before.st_mode):
         return Skipped(path, "unreadable", "not a regular file")
-    if before.st_size > MAX_BYTES:
+    if before.st_size > _limit(path):
         return _too_large(path, before.st_size)
     raw = os.read(descriptor, before.st_size + 1)
     while len(raw) < before.st_size and (more := os.read(descriptor, before.st_size + 1 - len(raw))):
@@ -97,7 +112,17 @@ def _read_open(path: str, descriptor: int) -> bytes | Skipped:
 
 
 def _too_large(path: str, size: int) -> Skipped:
-    return Skipped(path, "too-large", f"{size:,} bytes, the limit is {MAX_BYTES:,}")
+    return Skipped(path, "too-large", f"{size:,} bytes, the limit is {_limit(path):,}")
+
+
+def _limit(path: str) -> int:
+    return notebooks.MAX_BYTES if path.endswith(notebooks.SUFFIX) else MAX_BYTES
+
+
+def _decode_notebook(path: str, raw: bytes) -> Source | Skipped:
+    bom = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
+    found = notebooks.read_notebook(path, raw.removeprefix(bom))
+    return found if isinstance(found, Skipped) else Source(path, raw, found.text, "utf-8", bom, found)
 
 
 def _declared_encoding(body: bytes) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from torchfix_codemods.findings import Finding
 from torchfix_codemods.rewrite.compose import PlannedEdit
 from torchfix_codemods.source.errors import TorchfixError
+from torchfix_codemods.source.notebooks import SUFFIX
 from torchfix_codemods.verify.client import Client
 from torchfix_codemods.verify.model import ScriptRun, Verdict, VerdictName, Verification
 from torchfix_codemods.verify.recipe import Recipe
@@ -22,6 +23,8 @@ from torchfix_codemods.verify.tasks import Files, Wish, repeat_command, tasks_fo
 from torchfix_codemods.verify.units import Unit, Variant, units_of
 from torchfix_codemods.verify.verdict import caveats_of
 
+#: Why a fix in a notebook has no verdict.
+NO_SCRIPT = "it is in a notebook: only scripts (.py) are run"
 #: Which verdict of several scripts counts: one that speaks against a fix, then the best.
 _ORDER = (
     VerdictName.REGRESSED,
@@ -47,11 +50,13 @@ def verify(
     told: Told = lambda phase, done, about: None,
 ) -> Verification:
     """A verdict for every finding whose fix is planned. Raises `UsageError` for a script that is not there."""
-    units = units_of(findings, planned)
+    every = units_of(findings, planned)
+    units = [unit for unit in every if not _in_notebook(unit)]
+    verdicts = {f.id: _not_run(f, NO_SCRIPT) for unit in every if unit not in units for f in unit.findings}
     if not units:
-        return Verification()
+        return Verification(verdicts)
     tasks, unreached = tasks_for(units, files, wish)
-    verdicts = {finding.id: _not_run(finding, reason) for unit, reason in unreached for finding in unit.findings}
+    verdicts |= {finding.id: _not_run(finding, reason) for unit, reason in unreached for finding in unit.findings}
     scripts: list[ScriptRun] = []
     with ExitStack() as stack:
         houses = _Houses(stack)
@@ -63,6 +68,10 @@ def verify(
                 if known is None or _ORDER.index(verdict.name) < _ORDER.index(known.name):
                     verdicts[verdict.finding] = verdict
     return Verification(verdicts, tuple(scripts))
+
+
+def _in_notebook(unit: Unit) -> bool:
+    return any(edit.path.endswith(SUFFIX) for edit in unit.edits)
 
 
 def _not_run(finding: Finding, reason: str) -> Verdict:

@@ -39,11 +39,13 @@ def project_at(root: Path, also: Collection[str] = ()) -> Project:
     from torchfix_codemods.source.discovery import discover
     from torchfix_codemods.source.reader import Reader
 
-    files = discover((os.curdir, *also), cwd=root).files
+    files = discover((os.curdir, *also), exclude=("*.ipynb",), cwd=root).files  # notebooks are no scripts
     taken = {file.path for file in files}
     packages = {os.path.join(dirname(path), "__init__.py") for path in taken} - taken
     missed = [path for path in sorted(packages) if os.path.isfile(os.path.join(root, path))]
-    reader = Reader(discover((os.curdir, *also, *missed), cwd=root).files if missed else files)
+    if missed:
+        files = discover((os.curdir, *also, *missed), exclude=("*.ipynb",), cwd=root).files
+    reader = Reader(files)
     return Project(reader.paths, reader.text)
 
 

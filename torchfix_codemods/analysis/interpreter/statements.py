@@ -23,6 +23,7 @@ from torchfix_codemods.analysis.interpreter import (
     tensors,
 )
 from torchfix_codemods.analysis.interpreter.state import Frame, State, merge_envs, merge_states
+from torchfix_codemods.analysis.notebook_text import is_displayed
 from torchfix_codemods.analysis.trace import Context, Escape, place_of
 from torchfix_codemods.analysis.values import (
     Choice,
@@ -64,7 +65,9 @@ def run(m: Machine, node: ast.stmt, frame: Frame) -> bool:
     match node:
         case ast.Expr():
             frame.discarded = node.value
-            expressions.evaluate(m, node.value, frame)
+            value = expressions.evaluate(m, node.value, frame)
+            if is_displayed(frame.file, node):
+                expressions.look(m, value, node.value, frame, "value", "shown below the cell")
         case ast.Assign():
             value = _flowing(m, node, expressions.evaluate(m, node.value, frame), frame)
             for target in node.targets:
