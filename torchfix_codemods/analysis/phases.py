@@ -256,9 +256,15 @@ def _owners_of_parameters(value: Value) -> Iterator[Value | str]:
                 pass
 
 
+def of_an_outer_call(trace: Trace, event: ModelCall) -> bool:
+    """Whether a model is called by the code of another one whose own call was seen: that one is the model in use."""
+    calls = {e.place for e in trace.events if isinstance(e, ModelCall)}
+    return any(context.of_module and context.call in calls for context in event.context.chain())
+
+
 def trains_inside(trace: Trace, region: Context) -> bool:
     """Whether a backward pass or an optimizer step happens inside a region."""
     return any(isinstance(e, Backward | OptimizerStep) and e.context.inside(region) for e in trace.events)
 
 
-__all__ = ["CallSite", "Choice", "Const", "Phases", "phases_of", "trains_inside"]
+__all__ = ["CallSite", "Choice", "Const", "Phases", "of_an_outer_call", "phases_of", "trains_inside"]

@@ -60,7 +60,7 @@ def misspelt_mode_changes(file: ParsedFile, program: Program) -> list[Misspelt]:
     found = []
     for node in ast.walk(file.tree):
         change = _misspelt(file, node) if isinstance(node, ast.Expr | ast.Assign) else None
-        if change is None:
+        if change is None or _is_said_already(file, change):
             continue
         owner = _scope_of(file, node, change.receiver)
         if (owner, change.receiver) in models:
@@ -93,6 +93,14 @@ def _misspelt(file: ParsedFile, node: ast.Expr | ast.Assign) -> Misspelt | None:
             return Misspelt(node, file.source(receiver), "train" if flag else "eval", "training", why)
         case _:
             return None
+
+
+def _is_said_already(file: ParsedFile, change: Misspelt) -> bool:
+    """Whether the right call stands just before `model.training = False`, which then changes nothing."""
+    block = file.block_of(change.statement)
+    place = block.index(change.statement)
+    call = f"{change.receiver}.{change.mode}()"
+    return change.attribute == "training" and place > 0 and file.source(block[place - 1]) == call
 
 
 def _models_by_name(file: ParsedFile, program: Program) -> dict[tuple[ast.AST | None, str], Value]:

@@ -99,6 +99,8 @@ def call_external(m: Machine, dotted: str, args: Seq[Value], kwargs: Kwargs, nod
         if first is not None and name in ("torch.nn.DataParallel",):
             return first
         return first if first is not None else Unknown("wrapped")
+    if name == "collections.namedtuple":
+        return External(f"{name}.made")  # a class of plain records: calling it runs no model
     if name == "torch.autograd.Variable":
         return _variable(m, first, args, kwargs, node, frame)
     if name.startswith("builtins."):
