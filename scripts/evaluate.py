@@ -5,9 +5,11 @@
     python scripts/evaluate.py labels FILE.jsonl --root DIR [--complete]
 
 `mutants` plants each mistake in the correct programs of `corpus/` and prints the recall of findings and of default
-fixes per rule, and what is said of the programs as they are. A mutant counts when it compiles, when a run of the program
-reaches its line and, where only a run can tell (with `--run`: always), when its run shows the mistake. `wild` scans
-folders, each as a project of its own, and writes a sheet to be labelled by hand. `labels` compares findings with labels.
+fixes per rule, and what is said of the programs as they are. A mutant counts when it compiles, when a run of the
+program reaches its line and, where only a run can tell (with `--run`: always), when its run shows the mistake.
+
+`wild` scans folders, each as a project of its own, and writes a sheet to be labelled by hand. `labels` compares
+findings with labels.
 """
 
 from __future__ import annotations

@@ -128,7 +128,9 @@ def figures(labels: Sequence[Label], found: Iterable[Found], *, complete: bool) 
     looked_at = [one for one in found if one.path in named]
     rules = sorted({label.rule for label in labels} | {one.rule for one in looked_at})
     return {
-        rule: _figures([l for l in labels if l.rule == rule], [f for f in looked_at if f.rule == rule], complete)
+        rule: _figures(
+            [label for label in labels if label.rule == rule], [one for one in looked_at if one.rule == rule], complete
+        )
         for rule in rules
     }
 

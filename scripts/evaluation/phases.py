@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from evaluation.spots import Function, Mutation, Spots
 
+_GENERATOR = re.compile(r"^(?:self\.)?(?:net_?)?G\b|gen", re.I)
 _GRADIENT_SWITCHES = ("torch.no_grad", "torch.set_grad_enabled", "torch.inference_mode")
 
 
 def no_no_grad(spots: Spots) -> Iterator[Mutation]:
-    """Evaluation without `no_grad`: the `with` or the decorator is gone."""
+    """Evaluation without `no_grad`: the `with` or the decorator is gone.
+
+    Not inside a training step: what is computed there without a graph is a target, a sample or an attacked picture.
+    """
     for node in spots.nodes(ast.With):
         assert isinstance(node, ast.With)
-        if _switches_gradients(spots, node):
+        if _switches_gradients(spots, node) and not _in_training_step(spots, node):
             yield Mutation("TFC202", "no no_grad", node.lineno, spots.unwrapped(node), unsure=True)
     for node in spots.nodes(ast.FunctionDef):
         assert isinstance(node, ast.FunctionDef)
@@ -22,6 +27,14 @@ def no_no_grad(spots: Spots) -> Iterator[Mutation]:
             if isinstance(decorator, ast.Call) and spots.dotted(decorator.func) in _GRADIENT_SWITCHES:
                 start, end = spots.offset(decorator.lineno, 0), spots.offset(decorator.lineno + 1, 0)
                 yield Mutation("TFC202", "no @no_grad", node.body[0].lineno, ((start, end, ""),), unsure=True)
+
+
+def _in_training_step(spots: Spots, node: ast.With) -> bool:
+    """Whether the innermost loop or function around also goes backward, outside of this block and of other loops."""
+    around = next(spots.above(node, ast.For, ast.While, ast.FunctionDef, ast.Module))
+    calls = (part for part in ast.walk(around) if isinstance(part, ast.Call) and spots.method(part) == "backward")
+    kinds = (ast.For, ast.While, ast.FunctionDef, ast.Module)
+    return any(node not in spots.above(c) and next(spots.above(c, *kinds)) is around for c in calls)
 
 
 def _switches_gradients(spots: Spots, node: ast.With) -> bool:
@@ -67,16 +80,27 @@ def _inside(edits: tuple[tuple[int, int, str], ...], edit: tuple[int, int, str])
 
 
 def no_mode(spots: Spots) -> Iterator[Mutation]:
-    """A statement `model.eval()` or `model.train()` is gone."""
+    """A statement `model.eval()` or `model.train()` is gone.
+
+    Not the `eval()` of a teacher before a training loop (that is no evaluation), nor of a generator: samples are often
+    drawn in training mode on purpose.
+    """
     for call in spots.calls():
         statement = spots.statement(call)
         if not isinstance(statement, ast.Expr) or statement.value is not call:
             continue
         match spots.method(call), call.args:
-            case "eval", []:
+            case "eval", [] if not _serves_training(spots, statement) and not _GENERATOR.search(spots.source(call)):
                 yield Mutation("TFC301", "no eval()", call.lineno, (spots.without(statement),), unsure=True)
             case "train", [] | [ast.Constant(value=True)]:
                 yield Mutation("TFC302", "no train()", call.lineno, (spots.without(statement),), unsure=True)
+
+
+def _serves_training(spots: Spots, statement: ast.stmt) -> bool:
+    """Whether the loop that follows goes backward."""
+    block = spots.block(statement)
+    loops = (later for later in block[block.index(statement) :] if isinstance(later, ast.For))
+    return ".backward()" in spots.source(next(loops, statement))
 
 
 def dropout_without_mode(spots: Spots) -> Iterator[Mutation]:

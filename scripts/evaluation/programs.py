@@ -16,21 +16,25 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from corpus_runner import Runner
-from torchfix_codemods.source.text import Source, decode
+from corpus_runner import Runner  # noqa: E402
 
-from evaluation.spots import Spots
+from evaluation.spots import Spots  # noqa: E402
+from torchfix_codemods.source.text import Source, decode  # noqa: E402
 
 CORPUS = ROOT / "corpus"
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program by its files (`after/`, or both variants where nothing changes), its entry and its arguments."""
+    """A program as it should be: its files (`after/`), its entry and its arguments.
+
+    `known` are findings without a fix that are right to be there, by code and path: `expected.json` says so.
+    """
 
     name: str
     entry: str
     args: tuple[str, ...]
+    known: frozenset[tuple[str, str]]
     files: Mapping[str, Source] = field(repr=False)
 
     @cached_property
@@ -59,7 +63,8 @@ def _program(folder: Path) -> Program:
         if not isinstance(source, Source):
             raise ValueError(f"{path}: {source.reason}")
         files[name] = source
-    return Program(folder.name, expected["entry"], tuple(expected["args"]), files)
+    known = frozenset((found["code"], found["path"]) for found in expected["findings"] if not found["fix"])
+    return Program(folder.name, expected["entry"], tuple(expected["args"]), known, files)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The figures of the mutants: recall of findings and of default fixes per rule, and what is said of correct programs."""
+"""The figures of the mutants: recall of findings and of default fixes per rule, and false positives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.checking import Checked, check, codes
+from evaluation.checking import Found, check, codes
 from evaluation.mutants import CODES, Outcome, Rejected, is_mistake, mutants, outcome
 from evaluation.programs import Program, Runner, Runs, written
 from evaluation.tables import share
@@ -27,31 +27,32 @@ HEADING = (
 
 @dataclass(frozen=True)
 class Recall:
-    """What became of every mutant, and what the tool says of the programs as they are."""
+    """What became of every mutant, and what the tool says of the programs as they are: all of it is wrong."""
 
     outcomes: tuple[Outcome, ...]
     rejected: tuple[Rejected, ...]
-    unmutated: dict[str, Checked]
+    wrong: tuple[tuple[str, Found], ...]
 
 
 def measure(programs: Sequence[Program], wanted: Sequence[str], runs: Runs, told: Told, *, all_run: bool) -> Recall:
     """Plant, reject what is no mistake, check."""
     outcomes: list[Outcome] = []
     rejected: list[Rejected] = []
-    unmutated = {}
+    wrong: list[tuple[str, Found]] = []
     for program in programs:
         with written(program.texts()) as folder:
-            unmutated[program.name] = check(folder, jobs=1)
+            base = check(folder, jobs=1)
+        wrong += [(program.name, one) for one in base.found if one.default or (one.code, one.path) not in program.known]
         for mutant in mutants(program, wanted):
             if isinstance(mutant, Rejected):
                 rejected.append(mutant)
             elif (reason := is_mistake(mutant, runs, all_run=all_run)) is not None:
                 rejected.append(Rejected(mutant, reason))
             else:
-                outcomes.append(outcome(mutant, unmutated[program.name]))
+                outcomes.append(outcome(mutant, base))
         told(f"{program.name}: {len(outcomes)} mutants so far, {len(rejected)} that are none")
         runs.keep()
-    return Recall(tuple(outcomes), tuple(rejected), unmutated)
+    return Recall(tuple(outcomes), tuple(rejected), tuple(wrong))
 
 
 def with_runs(
@@ -65,8 +66,8 @@ def with_runs(
 def rows(recall: Recall, wanted: Sequence[str]) -> Iterator[tuple[object, ...]]:
     """One row per rule, in the order of the codes."""
     names = codes()
-    said = Counter(found.code for checked in recall.unmutated.values() for found in checked.found)
-    fixes = Counter(found.code for checked in recall.unmutated.values() for found in checked.found if found.default)
+    said = Counter(found.code for _, found in recall.wrong)
+    fixes = Counter(found.code for _, found in recall.wrong if found.default)
     yield HEADING
     for code in CODES:
         own = [one for one in recall.outcomes if one.mutant.mutation.code == code]
@@ -89,10 +90,9 @@ def missed(recall: Recall) -> Iterator[str]:
         for other in one.others:
             fix = "fix" if other.default else "no default fix"
             yield f"also       {one.mutant.name}: {other.code} {other.path}:{other.line} ({fix})"
-    for name, checked in recall.unmutated.items():
-        for found in checked.found:
-            fix = "fix" if found.default else "no default fix"
-            yield f"unmutated  {name}: {found.code} {found.path}:{found.line} ({fix}) {found.message}"
+    for name, found in recall.wrong:
+        fix = "fix" if found.default else "no default fix"
+        yield f"wrong      {name}: {found.code} {found.path}:{found.line} ({fix}) {found.message}"
 
 
 def not_counted(recall: Recall) -> Iterator[str]:

@@ -207,7 +207,7 @@ def objects_of(spots: Spots) -> dict[str, str]:
     objects = {}
     for node in ast.walk(spots.tree):
         match node:
-            case ast.Assign(targets=targets, value=ast.Call(func=func)):
+            case ast.Assign(targets=targets, value=ast.Call()):
                 for target in targets:
                     if isinstance(target, ast.Name | ast.Attribute) and "." in (
                         name := _through_cuda(spots, node.value)

@@ -47,9 +47,8 @@ def _indexed(spots: Spots, call: ast.Call) -> ast.expr | None:
 def wrong_index(spots: Spots) -> Iterator[Mutation]:
     """An index of `index_select` of a type that it refuses, or a list."""
     for call in spots.calls():
-        if not spots.dotted(call.func).endswith("index_select"):
-            if spots.method(call) != "index_select":
-                continue
+        if not spots.dotted(call.func).endswith("index_select") and spots.method(call) != "index_select":
+            continue
         index = call.args[-1] if len(call.args) >= 2 else None
         if index is None:
             continue

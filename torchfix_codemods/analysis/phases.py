@@ -27,6 +27,7 @@ from torchfix_codemods.analysis.trace import (
 from torchfix_codemods.analysis.values import (
     Bound,
     Choice,
+    ClassRef,
     Const,
     External,
     Instance,
@@ -120,6 +121,11 @@ class Phases:
             return True
         return False if clear else None
 
+    def optimises_such(self, model: Value) -> bool:
+        """Whether an optimizer holds parameters of a model of the same class: another script's, say."""
+        classes = [o.cls for o in options(model) if isinstance(o, Instance) and isinstance(o.cls, ClassRef)]
+        return any(isinstance(held, Instance) and held.cls in classes for held in self._held[0])
+
     @cached_property
     def _held(self) -> tuple[set[Value | str], bool]:
         """The models whose parameters optimizers hold, and whether every optimizer's parameters were understood."""
@@ -138,13 +144,13 @@ class Phases:
         return one == other or self.holds(one, other) or self.holds(other, one)
 
     def holds(self, outer: Value | str, inner: Value | str) -> bool:
-        """Whether `inner` is a submodule of `outer`."""
+        """Whether `inner` is a submodule of `outer`, or of another object of its class: a part is known by its place."""
         owners = self.program.machine.owners
         current = owners.get(inner)
         for _ in range(10):
             if current is None:
                 return False
-            if current == outer:
+            if current == outer or _of_one_class(current, outer):
                 return True
             current = owners.get(current)
         return isinstance(inner, str) and isinstance(outer, str) and inner.startswith(outer + ".")
@@ -159,6 +165,16 @@ class Phases:
             found = identities(event.model)
             if any(i == j or self.holds(i, j) for i in found for j in identities(model)):
                 yield trace, event
+
+
+def _of_one_class(one: Value | str, other: Value | str) -> bool:
+    """Whether two objects are of the same class of the project."""
+    return (
+        isinstance(one, Instance)
+        and isinstance(other, Instance)
+        and isinstance(one.cls, ClassRef)
+        and one.cls == other.cls
+    )
 
 
 def phases_of(program: Program) -> Phases:
