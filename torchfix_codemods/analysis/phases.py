@@ -144,7 +144,7 @@ class Phases:
         return one == other or self.holds(one, other) or self.holds(other, one)
 
     def holds(self, outer: Value | str, inner: Value | str) -> bool:
-        """Whether `inner` is a submodule of `outer`, or of another object of its class: a part is known by its place."""
+        """Whether `inner` is a submodule of `outer`, or of another object of its class (parts are known by place)."""
         owners = self.program.machine.owners
         current = owners.get(inner)
         for _ in range(10):
@@ -272,10 +272,17 @@ def _owners_of_parameters(value: Value) -> Iterator[Value | str]:
                 pass
 
 
-def of_an_outer_call(trace: Trace, event: ModelCall) -> bool:
-    """Whether a model is called by the code of another one whose own call was seen: that one is the model in use."""
-    calls = {e.place for e in trace.events if isinstance(e, ModelCall)}
-    return any(context.of_module and context.call in calls for context in event.context.chain())
+def outermost_call(trace: Trace, event: ModelCall) -> ModelCall:
+    """The call of the model in use: of the one around, where a model is called by the code of another one.
+
+    The call of a method is written down after what happens in it.
+    """
+    found = event
+    for context in event.context.chain():
+        if context.of_module and context.call is not None:
+            later = (e for e in trace.events if isinstance(e, ModelCall) and e.place == context.call)
+            found = next((e for e in later if e.id > event.id), found)
+    return found
 
 
 def trains_inside(trace: Trace, region: Context) -> bool:
@@ -283,4 +290,4 @@ def trains_inside(trace: Trace, region: Context) -> bool:
     return any(isinstance(e, Backward | OptimizerStep) and e.context.inside(region) for e in trace.events)
 
 
-__all__ = ["CallSite", "Choice", "Const", "Phases", "of_an_outer_call", "phases_of", "trains_inside"]
+__all__ = ["CallSite", "Choice", "Const", "Phases", "outermost_call", "phases_of", "trains_inside"]

@@ -11,7 +11,7 @@ from functools import partial
 from torchfix_codemods.analysis.modes import ModeDependence, mode_dependence
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS, may_have_phases
-from torchfix_codemods.analysis.phases import Execution, Phases, of_an_outer_call, phases_of, trained_ids
+from torchfix_codemods.analysis.phases import Execution, Phases, outermost_call, phases_of, trained_ids
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
@@ -274,8 +274,8 @@ def resume_in(
     for other in trace.events:
         if not isinstance(other, ModelCall) or other.id not in trained or not other.context.inside(loop):
             continue
-        if phases.same(other.model, event.model) and not of_an_outer_call(trace, other):
-            return train_edits(project, other, loop)
+        if phases.same(other.model, event.model):
+            return train_edits(project, outermost_call(trace, other), loop)
     return None
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torchfix_codemods.analysis.modes import mode_dependence
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phase_gate import may_have_phases
-from torchfix_codemods.analysis.phases import CallSite, Phases, of_an_outer_call, phases_of
+from torchfix_codemods.analysis.phases import CallSite, Phases, outermost_call, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
@@ -68,11 +68,9 @@ def _stuck(phases: Phases) -> Iterator[Stuck]:
         if not site.trained or _is_deliberate(site):
             continue
         for execution in site.executions:
-            call = execution.event
-            if call.mode not in ("eval", "mixed") or not execution.trained:
+            if execution.event.mode not in ("eval", "mixed") or not execution.trained:
                 continue
-            if of_an_outer_call(execution.trace, call):
-                continue  # its mode is set where the model around it is used, not inside of a forward
+            call = outermost_call(execution.trace, execution.event)  # there the mode is set, not inside of a forward
             if phases.optimised(call.model) is False:
                 continue  # a frozen part of the loss: features, a teacher
             found = _eval_in_shared_loop(phases, execution.trace, call)
