@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from torchfix_codemods.findings import Level
-from torchfix_codemods.rules import eval_without_no_grad, missing_eval_mode, missing_train_mode, volatile_variable
+from torchfix_codemods.rules import (
+    eval_without_no_grad,
+    interpolate_needs_batch,
+    missing_eval_mode,
+    missing_train_mode,
+    volatile_variable,
+)
 
 HEAD = """
 import torch
@@ -282,3 +288,53 @@ test([torch.zeros(1, 4)])
 """
     found = findings({"model.py": model, "test.py": test, "train.py": train}, missing_eval_mode.RULE)
     assert [f.location.path for f in found] == ["test.py"]
+
+
+@pytest.mark.parametrize(("method", "found"), [("decode_step", True), ("train_step", False)])
+def test_a_step_of_decoding_does_not_train(method, found, findings):
+    text = f"""
+import torch
+
+saved = torch.load('best.pth')
+decoder, encoder = saved['decoder'], saved['encoder']
+decoder.eval()
+encoder.eval()
+
+
+def evaluate(loader):
+    for image in loader:
+        h = encoder(image)
+        for _ in range(5):
+            h = decoder.{method}(h)
+            print(decoder.fc(h).argmax(1))
+"""
+    assert bool(findings({"a.py": text}, eval_without_no_grad.RULE)) == found
+
+
+@pytest.mark.parametrize(
+    ("default", "stored", "found"),
+    [
+        ("(16, 16)", "size", True),
+        ("[16, 16]", "size", True),
+        ("16", "size", False),
+        ("None", "size", False),
+        ("(16, 16)", "size[0]", False),
+        ("(16, 16)", "size\n        self.size = other", False),
+    ],
+)
+def test_a_size_that_is_a_pair_by_default(default, stored, found, findings):
+    text = f"""
+import torch
+import torch.nn.functional as F
+
+
+class Shapes(torch.utils.data.Dataset):
+    def __init__(self, other, size={default}):
+        self.size = {stored}
+
+    def __getitem__(self, index):
+        mask = torch.zeros(1, 20, 20)
+        return F.interpolate(mask, size=self.size, mode='nearest')
+"""
+    found_now = findings({"a.py": text}, interpolate_needs_batch.RULE)
+    assert [f.level for f in found_now] in ([[Level.CRASH_FIX]] if found else [[], [Level.SUGGESTION]])

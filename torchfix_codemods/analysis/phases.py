@@ -241,13 +241,17 @@ def loose_calls(trace: Trace) -> dict[int, str]:
             reason = f"its output is {event.kind}ed to a caller that is not in view"
         elif event.kind == "callee" and event.name.rpartition(".")[2] in api.STORING_NAMES:
             reason = f"{KEPT} {event.name}"
-        elif event.kind == "callee" and any(
-            word in event.name.lower().rpartition(".")[2] for word in api.TRAINING_NAMES
-        ):
+        elif event.kind == "callee" and _may_train(event.name):
             reason = f"its output is given to {event.name}, which was not read"
         if reason:
             found |= dict.fromkeys(event.calls, reason)
     return found
+
+
+def _may_train(callee: str) -> bool:
+    """Whether the name of code that was not read says that it trains; a step of decoding does not."""
+    name = callee.lower().rpartition(".")[2]
+    return "decode" not in name and any(word in name for word in api.TRAINING_NAMES)
 
 
 def _is_optimizer(name: str) -> bool:
