@@ -31,6 +31,13 @@ _SHAPE_ONLY = frozenset(
         *("Slice", "Select", "Clone", "ToCopy", "Cat", "Stack"),
     )
 )
+_ACTIVATIONS = ("Softmax", "LogSoftmax", "Sigmoid")
+_LOSSES = frozenset(
+    (
+        *("cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div"),
+        *("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"),
+    )
+)
 _TIMEOUT = 60  # seconds
 
 
@@ -54,14 +61,16 @@ class Runner:
         self._server.wait(_TIMEOUT)
         self._server.stdout.close()
 
-    def run(self, folder: Path, entry: str, args: list[str], *, memory: bool = False) -> dict[str, Any]:
+    def run(
+        self, folder: Path, entry: str, args: list[str], *, memory: bool = False, lines: bool = False
+    ) -> dict[str, Any]:
         """Run `folder/entry` as `__main__` inside `folder`, which it may write to.
 
         `memory` counts the bytes that forwards keep for a backward, in a run of its own: the hooks that count
-        would hide torch's error about values changed in place.
+        would hide torch's error about values changed in place. `lines` notes which lines of the program are run.
         """
         assert self._server.stdin and self._server.stdout
-        job = {"folder": str(folder), "entry": entry, "args": args, "memory": memory}
+        job = {"folder": str(folder), "entry": entry, "args": args, "memory": memory, "lines": lines}
         self._server.stdin.write(json.dumps(job) + "\n")
         self._server.stdin.flush()
         answer = self._server.stdout.readline()
@@ -130,13 +139,33 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
         warnings.simplefilter("always")
         warnings.showwarning = observer.on_warning
         try:
-            with observer.watching():
+            with observer.watching(), _tracing(observer) if job["lines"] else contextlib.nullcontext():
                 runpy.run_path(str(folder / job["entry"]), run_name="__main__")
         except Exception as error:
             observer.on_exception(error)
         else:
             observer.replay()
-    return {**observer.seen, "output": output.getvalue()}
+    reached = {path: sorted(lines) for path, lines in observer.lines.items()}
+    return {**observer.seen, "lines": reached, "output": output.getvalue()}
+
+
+@contextlib.contextmanager
+def _tracing(observer: _Observer) -> Iterator[None]:
+    """Notes the lines that are run in files of the program."""
+
+    def entered(frame: Any, event: str, argument: Any) -> Any:
+        return note if frame.f_code.co_filename.startswith(observer.folder) else None
+
+    def note(frame: Any, event: str, argument: Any) -> Any:
+        path = os.path.relpath(frame.f_code.co_filename, observer.folder)
+        observer.lines.setdefault(path, set()).add(frame.f_lineno)
+        return note
+
+    sys.settrace(entered)
+    try:
+        yield
+    finally:
+        sys.settrace(None)
 
 
 class _Observer:
@@ -150,8 +179,9 @@ class _Observer:
         self.memory = memory
         self.seen: dict[str, Any] = {
             "exception": None,
-            **{kind: [] for kind in ("warnings", "forwards", "losses", "backwards", "replays")},
+            **{kind: [] for kind in ("warnings", "forwards", "losses", "inputs", "backwards", "replays")},
         }
+        self.lines: dict[str, set[int]] = {}
         self._depth = 0
         self._calls: list[tuple[Any, Any, Any, list[tuple[Any, bool]]]] = []  # in step with seen["forwards"]
         self._forward_of: dict[Any, int] = {}  # node of the graph -> index of the forward that made it
@@ -181,6 +211,18 @@ class _Observer:
                 "value": float(loss.detach().mean()),
                 "grad": torch.is_grad_enabled(),
                 "softmax": _ends_in_softmax(scores),
+            }
+        )
+
+    def on_input(self, loss: str, scores: Any, target: Any) -> None:
+        """At every loss of `_LOSSES`: what was applied last to what it is given, and whether its target has a graph."""
+        self.seen["inputs"].append(
+            {
+                "loss": loss,
+                "place": self._place(),
+                "last": _last_activation(scores.grad_fn) if scores.grad_fn is not None else None,
+                "grad": scores.requires_grad,
+                "target_grad": target.requires_grad,
             }
         )
 
@@ -312,9 +354,11 @@ def _on_cpu(observer: _Observer) -> Any:
                 return args[0]
             args, kwargs = tuple(map(moved, args)), {key: moved(value) for key, value in (kwargs or {}).items()}
             result = func(*args, **kwargs)
-            if func is torch.nn.functional.cross_entropy:
+            if getattr(func, "__name__", "") in _LOSSES:
                 scores, target, *_ = (*tuple(args), *(kwargs[key] for key in ("input", "target") if key in kwargs))
-                observer.on_loss(scores, target, result)
+                observer.on_input(func.__name__, scores, target)
+                if func is torch.nn.functional.cross_entropy:
+                    observer.on_loss(scores, target, result)
             return result
 
     return OnCpu()
@@ -331,13 +375,18 @@ def _ends_in_softmax(scores: Any) -> bool:
 
 
 def _reaches_softmax(node: Any) -> bool:
-    """Looks through operations that only move numbers."""
-    name = node.name().rstrip("0123456789").removesuffix("Backward")
-    if name == "Softmax":
-        return True
-    return name in _SHAPE_ONLY and any(
-        _reaches_softmax(parent) for parent, _ in node.next_functions if parent is not None
-    )
+    return _last_activation(node) == "Softmax"
+
+
+def _last_activation(node: Any) -> str | None:
+    """The activation below a node of the graph; looks through operations that only move numbers."""
+    name: str = node.name().rstrip("0123456789").removesuffix("Backward")
+    if name in _ACTIVATIONS:
+        return name
+    if name not in _SHAPE_ONLY:
+        return None
+    below = (_last_activation(parent) for parent, _ in node.next_functions if parent is not None)
+    return next((found for found in below if found is not None), None)
 
 
 def _nodes_below(roots: list[Any]) -> set[Any]:

@@ -129,6 +129,11 @@ class Phases:
             return True
         return False if clear else None
 
+    def optimises_such(self, model: Value) -> bool:
+        """Whether an optimizer holds parameters of a model of the same class: another script's, say."""
+        classes = [o.cls for o in options(model) if isinstance(o, Instance) and isinstance(o.cls, ClassRef)]
+        return any(isinstance(held, Instance) and held.cls in classes for held in self._held[0])
+
     @cached_property
     def _held(self) -> tuple[set[Value | str], bool]:
         """The models whose parameters optimizers hold, and whether every optimizer's parameters were understood."""
@@ -150,13 +155,13 @@ class Phases:
         return one == other or self.holds(one, other) or self.holds(other, one)
 
     def holds(self, outer: Value | str, inner: Value | str) -> bool:
-        """Whether `inner` is a submodule of `outer`."""
+        """Whether `inner` is a submodule of `outer`, or of another object of its class (parts are known by place)."""
         owners = self.program.machine.owners
         current = owners.get(inner)
         for _ in range(10):
             if current is None:
                 return False
-            if current == outer:
+            if current == outer or _of_one_class(current, outer):
                 return True
             current = owners.get(current)
         return isinstance(inner, str) and isinstance(outer, str) and inner.startswith(outer + ".")
@@ -175,12 +180,16 @@ class Phases:
 
 def _is_some(held: Value | str, model: Value | str) -> bool:
     """Whether an optimizer holds `self.parameters()` of some object of the model's class."""
+    return isinstance(held, Instance) and held.site is None and _of_one_class(held, model)
+
+
+def _of_one_class(one: Value | str, other: Value | str) -> bool:
+    """Whether two objects are of the same class of the project."""
     return (
-        isinstance(held, Instance)
-        and isinstance(model, Instance)
-        and held.site is None
-        and isinstance(held.cls, ClassRef)
-        and held.cls == model.cls
+        isinstance(one, Instance)
+        and isinstance(other, Instance)
+        and isinstance(one.cls, ClassRef)
+        and one.cls == other.cls
     )
 
 
@@ -248,9 +257,7 @@ def loose_calls(trace: Trace) -> dict[int, str]:
             reason = f"its output is {event.kind}ed to a caller that is not in view"
         elif event.kind == "callee" and event.name.rpartition(".")[2] in api.STORING_NAMES:
             reason = f"{KEPT} {event.name}"
-        elif event.kind == "callee" and any(
-            word in event.name.lower().rpartition(".")[2] for word in api.TRAINING_NAMES
-        ):
+        elif event.kind == "callee" and _may_train(event.name):
             reason = f"its output is given to {event.name}, which was not read"
         if reason:
             found |= dict.fromkeys(event.calls, reason)
@@ -282,6 +289,12 @@ def _kept_for_training(trace: Trace, training: str) -> dict[int, str]:
     return found
 
 
+def _may_train(callee: str) -> bool:
+    """Whether the name of code that was not read says that it trains; a step of decoding does not."""
+    name = callee.lower().rpartition(".")[2]
+    return "decode" not in name and any(word in name for word in api.TRAINING_NAMES)
+
+
 def _is_optimizer(name: str) -> bool:
     return "optim" in name.lower() and "lr_scheduler" not in name
 
@@ -304,9 +317,22 @@ def owners_of_parameters(value: Value) -> Iterator[Value | str]:
                 pass
 
 
+def outermost_call(trace: Trace, event: ModelCall) -> ModelCall:
+    """The call of the model in use: of the one around, where a model is called by the code of another one.
+
+    The call of a method is written down after what happens in it.
+    """
+    found = event
+    for context in event.context.chain():
+        if context.of_module and context.call is not None:
+            later = (e for e in trace.events if isinstance(e, ModelCall) and e.place == context.call)
+            found = next((e for e in later if e.id > event.id), found)
+    return found
+
+
 def trains_inside(trace: Trace, region: Context) -> bool:
     """Whether a backward pass or an optimizer step happens inside a region."""
     return any(isinstance(e, Backward | OptimizerStep) and e.context.inside(region) for e in trace.events)
 
 
-__all__ = ["CallSite", "Choice", "Const", "Phases", "phases_of", "trains_inside"]
+__all__ = ["CallSite", "Choice", "Const", "Phases", "outermost_call", "phases_of", "trains_inside"]

@@ -11,11 +11,14 @@ from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import phases_of
 from torchfix_codemods.analysis.program import Program
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.values import ClassRef, Instance, Value, options
+from torchfix_codemods.analysis.values import ClassRef, FunctionRef, Instance, Value, options
 from torchfix_codemods.findings import Finding, Level
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules._shared import propose
 
+_HANDS_ON = re.compile(
+    r"\bsuper\([^()]*\)\.(?:train|eval)\(\s*(?!True|False)|\bModule\.(?:train|eval)\(self\s*[,)]\s*(?!True|False)"
+)
 _SUSPECT = re.compile(r"\.(?:train|eval)[ \t]*(?:[;#].*)?$|\.(?:train|eval|training)[ \t]*=(?!=)", re.M)
 
 
@@ -33,12 +36,24 @@ class Misspelt:
 
 def overrides_mode(project: Project, model: Value) -> bool:
     """Whether the class of a model defines `train` or `eval` itself."""
-    return any(
-        isinstance(o, Instance)
-        and isinstance(o.cls, ClassRef)
-        and (project.method(o.cls, "train") is not None or project.method(o.cls, "eval") is not None)
-        for o in options(model)
-    )
+    return bool(_own_mode_methods(project, model))
+
+
+def replaces_mode(project: Project, model: Value) -> bool:
+    """Whether such a method is something else, or fixes the mode: it doesn't hand on the one that it is given."""
+    own = _own_mode_methods(project, model)
+    return any(_HANDS_ON.search(_source_of(project, method)) is None for method in own)
+
+
+def _own_mode_methods(project: Project, model: Value) -> list[FunctionRef]:
+    classes = [o.cls for o in options(model) if isinstance(o, Instance) and isinstance(o.cls, ClassRef)]
+    methods = [project.method(cls, name) for cls in classes for name in ("train", "eval")]
+    return [method for method in methods if method is not None]
+
+
+def _source_of(project: Project, function: FunctionRef) -> str:
+    file = project.parse(function.path)
+    return file.source(file.function_at(function.line, function.column)) if file is not None else ""
 
 
 def receiver_text(file: ParsedFile, call: ast.Call, method: str = "forward") -> str:
@@ -60,7 +75,7 @@ def misspelt_mode_changes(file: ParsedFile, program: Program) -> list[Misspelt]:
     found = []
     for node in ast.walk(file.tree):
         change = _misspelt(file, node) if isinstance(node, ast.Expr | ast.Assign) else None
-        if change is None:
+        if change is None or _is_said_already(file, change):
             continue
         owner = _scope_of(file, node, change.receiver)
         if (owner, change.receiver) in models:
@@ -93,6 +108,14 @@ def _misspelt(file: ParsedFile, node: ast.Expr | ast.Assign) -> Misspelt | None:
             return Misspelt(node, file.source(receiver), "train" if flag else "eval", "training", why)
         case _:
             return None
+
+
+def _is_said_already(file: ParsedFile, change: Misspelt) -> bool:
+    """Whether the right call stands just before `model.training = False`, which then changes nothing."""
+    block = file.block_of(change.statement)
+    place = block.index(change.statement)
+    call = f"{change.receiver}.{change.mode}()"
+    return change.attribute == "training" and place > 0 and file.source(block[place - 1]) == call
 
 
 def _models_by_name(file: ParsedFile, program: Program) -> dict[tuple[ast.AST | None, str], Value]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torchfix_codemods.analysis.parsed import ParsedFile
-from torchfix_codemods.analysis.phases import CallSite, Phases
-from torchfix_codemods.analysis.trace import Context, ModelCall
+from torchfix_codemods.analysis.phases import CallSite, Execution, Phases
+from torchfix_codemods.analysis.trace import Backward, Context, ModelCall
 from torchfix_codemods.rules._shared import node_of
 
 
@@ -50,8 +50,14 @@ def _mixed(site: CallSite) -> Iterator[tuple[ModelCall, str]]:
         return
     for execution in site.executions:
         word = _word(execution.event.context)
-        if execution.evaluation and word and word not in training:
+        if execution.evaluation and word and word not in training and not _differentiates(execution, word):
             yield execution.event, next(iter(training))
+
+
+def _differentiates(execution: Execution, word: str) -> bool:
+    """Whether something in this phase goes backward too: an attack on the batch, say."""
+    backwards = (e for e in execution.trace.events if isinstance(e, Backward))
+    return any(_word(e.context) == word for e in backwards)
 
 
 def _word(context: Context) -> str:

@@ -81,7 +81,7 @@ def request_of(file: ParsedFile, call: ast.Call, event: ApiCall) -> Request | No
     value = force(event.args[0]) if event.args else force(dict(event.kwargs).get("input", Const(None)))
     if not isinstance(value, Tensor):
         return None
-    return Request(value, _mode(event), _count(call, event))
+    return Request(value, _mode(event), _count(file, call, event))
 
 
 def input_of(call: ast.Call) -> ast.expr | None:
@@ -110,7 +110,7 @@ def _mode(event: ApiCall) -> str | None:
             return None
 
 
-def _count(call: ast.Call, event: ApiCall) -> int | None:
+def _count(file: ParsedFile, call: ast.Call, event: ApiCall) -> int | None:
     for position, name in ((1, "size"), (2, "scale_factor")):
         value = _given(event, position, name)
         if value is None or value == Const(None):
@@ -121,16 +121,18 @@ def _count(call: ast.Call, event: ApiCall) -> int | None:
             case Sequence(items=items):
                 return len(items)
             case _:
-                return _written_count(call, position, name)
+                return _written_count(file, call, position, name)
     return None
 
 
-def _written_count(call: ast.Call, position: int, name: str) -> int | None:
+def _written_count(file: ParsedFile, call: ast.Call, position: int, name: str) -> int | None:
     """How many numbers an expression gives whose value isn't known, by its form: `x.shape[-2:]`, `img.size[::-1]`."""
     node = next((k.value for k in call.keywords if k.arg == name), None)
     if node is None and position < len(call.args):
         node = call.args[position]
     match node:
+        case ast.Attribute(value=ast.Name(), attr=attribute):
+            return _pair_by_default(file, call, attribute)
         case ast.Call(func=ast.Name(id="int" | "float" | "round" | "len")):
             return 0
         case ast.Call(func=ast.Name(id="tuple" | "list"), args=[inner]):
@@ -151,6 +153,29 @@ def _written_count(call: ast.Call, position: int, name: str) -> int | None:
             return 2
         case _:
             return None
+
+
+def _pair_by_default(file: ParsedFile, call: ast.Call, attribute: str) -> int | None:
+    """2 for `self.size` where the class keeps an argument there that is a pair unless somebody gives another."""
+    cls = file.enclosing_class(call)
+    init = next((n for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None) if cls else None
+    if init is None or not init.args.args:
+        return None
+    stored = [
+        n.value for n in ast.walk(cls or init) if isinstance(n, ast.Assign) and _is_own(n.targets, init, attribute)
+    ]
+    names = [a.arg for a in init.args.args][-len(init.args.defaults) or len(init.args.args) :]
+    defaults = dict(zip(names, init.args.defaults, strict=False))
+    default = defaults.get(stored[0].id) if len(stored) == 1 and isinstance(stored[0], ast.Name) else None
+    return 2 if isinstance(default, ast.Tuple | ast.List) and len(default.elts) == 2 else None
+
+
+def _is_own(targets: list[ast.expr], init: ast.FunctionDef, attribute: str) -> bool:
+    """Whether an assignment is to this attribute of the object itself."""
+    match targets:
+        case [ast.Attribute(value=ast.Name(id=name), attr=attr)]:
+            return name == init.args.args[0].arg and attr == attribute
+    return False
 
 
 # --- which files are worth it --------------------------------------------------------------------------------------

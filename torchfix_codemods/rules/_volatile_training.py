@@ -52,13 +52,13 @@ class Training:
                     yield e.trace, e.event
 
     def _places(self) -> Iterator[Place]:
-        """Whatever trains, and everything around it up the call stack."""
+        """Whatever trains, and everything around it up the call stack, with the calls that lead there."""
         for trace in self.flow.phases.program.traces:
             for event in trace.events:
                 if isinstance(event, Backward) or (isinstance(event, OptimizerStep) and self._is_optimizer(event)):
-                    yield from (event.place, *(c.place for c in event.context.chain()))
+                    yield from (event.place, *_stack(event.context))
         for _, call in self.trained:
-            yield from (call.place, *(c.place for c in call.context.chain()))
+            yield from (call.place, *_stack(call.context))
 
     def _is_optimizer(self, event: OptimizerStep) -> bool:
         """Not `env.step(action)` of a simulation."""
@@ -100,7 +100,7 @@ class Training:
         """Whether a class of modules calls a function of this name: of what a forward does, no events are kept."""
         name = function.name
         return name in ("forward", "__call__") or any(
-            isinstance(node, ast.Call) and last_name(node.func) == name
+            isinstance(node, ast.Call) and last_name(node.func) == name and not _switches_mode(node)
             for file in self._files_with(name)
             for cls in ast.walk(file.tree)
             if isinstance(cls, ast.ClassDef) and self.project.is_module(ClassRef(file.path, cls.name, cls.lineno))
@@ -122,6 +122,20 @@ class Training:
         for path in sorted(self.project.paths):
             if word in (self.project.read(path) or "") and (file := self.project.parse(path)) is not None:
                 yield file
+
+
+def _stack(context: Context) -> Iterator[Place]:
+    """The regions around, innermost first, and the calls of their functions."""
+    for around in context.chain():
+        yield around.place
+        if around.call is not None:
+            yield around.call
+
+
+def _switches_mode(call: ast.Call) -> bool:
+    """`self.train()` and `self.eval()` are methods of every module."""
+    flags = all(isinstance(argument, ast.Constant) for argument in call.args)
+    return isinstance(call.func, ast.Attribute) and call.func.attr in ("train", "eval") and flags
 
 
 def last_name(node: ast.expr) -> str:

@@ -142,7 +142,8 @@ def _phase_loops(file: ParsedFile, project: Project, phases: Phases) -> Iterator
     for found in phase_loops(file, phases):
         if care_around(project, found.evaluated.context) & Care.GRADIENTS:
             continue
-        if found.evaluated.grad is True and id(found.loop) not in seen:
+        is_loss = LOSS_WORDS.search(file.source(found.call.func)) and not phases.optimised(found.evaluated.model)
+        if found.evaluated.grad is True and not is_loss and id(found.loop) not in seen:
             seen.add(id(found.loop))
             yield _phase_finding(file, project, found)
 

@@ -12,19 +12,20 @@ from torchfix_codemods.analysis.frameworks import Care, care_around
 from torchfix_codemods.analysis.modes import ModeDependence, mode_dependence
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS, may_have_phases
-from torchfix_codemods.analysis.phases import Execution, Phases, phases_of, trained_ids
+from torchfix_codemods.analysis.phases import Execution, Phases, outermost_call, phases_of, trained_ids
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
-from torchfix_codemods.rules._modes import finding_of_misspelt, misspelt_mode_changes, overrides_mode, receiver_text
+from torchfix_codemods.rules._modes import finding_of_misspelt, misspelt_mode_changes, receiver_text, replaces_mode
 from torchfix_codemods.rules._phase_loops import phase_loops
 from torchfix_codemods.rules._regions import (
     LOSS_WORDS,
     Region,
     Regions,
     asks_repeatedly,
+    counts,
     is_for_its_effect,
     is_resolved,
     walks_data,
@@ -54,6 +55,7 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     yield from _phase_loops(file, project, phases)
 
 
+_OTHER_WORK = re.compile(r"^_*(?:sample|generate|update|adapt|calibrate|recalibrate|collect)|(?:^|_)bn(?:_|$)", re.I)
 _GENERATOR = re.compile(r"(?:^|[._])(?:net_?G|G|gen|generator)\w*$")
 
 
@@ -79,12 +81,12 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
             continue
         dependence = mode_dependence(phases.program.machine, event.model)
         optimised = phases.optimised(event.model)
-        is_a_loss = optimised is False or (
+        is_a_loss = (optimised is False and not phases.optimises_such(event.model)) or (
             dependence.depends is False and (optimised is None or LOSS_WORDS.search(receiver))
         )
         if _is_chosen(region, execution.trace, event, phases, file):
             continue
-        if not is_a_loss and not overrides_mode(phases.program.project, event.model):
+        if not is_a_loss and not replaces_mode(phases.program.project, event.model):
             found[receiver] = Wrong(receiver, execution, dependence)
     depending = [w for w in found.values() if w.dependence.depends]
     return depending or list(found.values())[:1]
@@ -98,9 +100,17 @@ def _is_evaluation(region: Region, receiver: str, file: ParsedFile) -> bool:
         case "function":
             assert region.function is not None
             name = region.function.name
-            return bool(EVALUATION_WORDS.search(name)) and not name.startswith("sample")
+            says_so = EVALUATION_WORDS.search(name) is not None
+            return (says_so or _runs_in_a_data_loop(region)) and not _OTHER_WORK.search(name)
         case _:
             return f"{receiver}.load_state_dict(" in file.text and _is_top_level(region)
+
+
+def _runs_in_a_data_loop(region: Region) -> bool:
+    """Whether every model of a function runs in a loop of it over something else than a range of numbers."""
+    loops = [n for n in ast.walk(region.node) if isinstance(n, ast.For) and not counts(n)]
+    lines = {e.event.place.line for e in region.executions if e.event.context.frame() is region.frame}
+    return bool(lines) and all(any(n.lineno < line <= (n.end_lineno or 0) for n in loops) for line in lines)
 
 
 def _is_top_level(region: Region) -> bool:
@@ -160,9 +170,9 @@ def _phase_loops(file: ParsedFile, project: Project, phases: Phases) -> Iterator
         receiver = receiver_text(file, found.call, event.method)
         if event.mode != "train" or id(found.loop) in seen or not receiver:
             continue
-        if any(change.mode != "train" for _, change in phases.mode_changes(event.model)):
+        if any(c.mode != "train" and _is_inside(file, c, found.loop) for _, c in phases.mode_changes(event.model)):
             continue
-        if overrides_mode(project, event.model) or care_around(project, event.context) & Care.MODES:
+        if replaces_mode(project, event.model) or care_around(project, event.context) & Care.MODES:
             continue
         seen.add(id(found.loop))
         dependence = mode_dependence(phases.program.machine, event.model)
@@ -178,6 +188,12 @@ def _phase_loops(file: ParsedFile, project: Project, phases: Phases) -> Iterator
             f"Set the mode by the phase: {receiver}.train({found.condition})",
             partial(verbs.insert_first, file, found.loop, [f"{receiver}.train({found.condition})"]),
         )
+
+
+def _is_inside(file: ParsedFile, change: ModeSet, loop: ast.For) -> bool:
+    """Whether a change of the mode happens in the loop, or in what it calls."""
+    inside = (c.place for c in change.context.chain() if c.kind == "loop" and c.place.path == file.path)
+    return any(node_of(file, place) is loop for place in inside)
 
 
 def _outermost_with(file: ParsedFile, node: ast.stmt) -> ast.stmt:
@@ -272,7 +288,7 @@ def resume_in(
         if not isinstance(other, ModelCall) or other.id not in trained or not other.context.inside(loop):
             continue
         if phases.same(other.model, event.model):
-            return train_edits(project, other, loop)
+            return train_edits(project, outermost_call(trace, other), loop)
     return None
 
 

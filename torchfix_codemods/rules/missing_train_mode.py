@@ -11,7 +11,7 @@ from torchfix_codemods.analysis.frameworks import Care, care_around
 from torchfix_codemods.analysis.modes import mode_dependence
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phase_gate import may_have_phases
-from torchfix_codemods.analysis.phases import CallSite, Phases, phases_of
+from torchfix_codemods.analysis.phases import CallSite, Phases, outermost_call, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
@@ -69,9 +69,9 @@ def _stuck(phases: Phases) -> Iterator[Stuck]:
         if not site.trained or _is_deliberate(site):
             continue
         for execution in site.executions:
-            call = execution.event
-            if call.mode not in ("eval", "mixed") or not execution.trained:
+            if execution.event.mode not in ("eval", "mixed") or not execution.trained:
                 continue
+            call = outermost_call(execution.trace, execution.event)  # there the mode is set, not inside of a forward
             if phases.optimised(call.model) is False:
                 continue  # a frozen part of the loss: features, a teacher
             if care_around(phases.program.project, call.context) & Care.MODES:

@@ -106,6 +106,8 @@ def call_external(m: Machine, dotted: str, args: Seq[Value], kwargs: Kwargs, nod
         if first is not None and name in ("torch.nn.DataParallel",):
             return first
         return first if first is not None else Unknown("wrapped")
+    if name == "collections.namedtuple":
+        return External(f"{name}.made")  # a class of plain records: calling it runs no model
     if name == "torch.autograd.Variable":
         made = _variable(m, first, args, kwargs, node, frame)
         return targets.needing(m, made, kwargs.get("requires_grad", args[1] if len(args) > 1 else None), node, frame)
