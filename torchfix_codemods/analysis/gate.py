@@ -24,10 +24,11 @@ class Topic(Flag):
     PHASES = auto()  # trains or evaluates a model
     DROPOUT = auto()  # calls the functional form
     INTERPOLATE = auto()
+    OLD_NAME = auto()  # an argument called async
 
 
 # The topics that can have a finding in the file itself; a loss matters only for files with activations.
-OWN = Topic.ACTIVATION | Topic.VOLATILE | Topic.PHASES | Topic.DROPOUT | Topic.INTERPOLATE
+OWN = Topic.ACTIVATION | Topic.VOLATILE | Topic.PHASES | Topic.DROPOUT | Topic.INTERPOLATE | Topic.OLD_NAME
 
 _NEEDLES: tuple[tuple[Topic, tuple[bytes, ...]], ...] = (
     (Topic.ACTIVATION, (b"oftmax", b"igmoid", b"expit")),
@@ -49,6 +50,7 @@ _DROPOUT_RATE = re.compile(rb"dropout_p\s*=")
 _TO_A_NAME = re.compile(rb"[ \t]+\w+[ \t]*=[ \t]*[\w.]*")
 _RESIZES = (re.compile(rb"interpolate\b"), re.compile(rb"upsample(?:_nearest|_bilinear)?\b"))
 _UPSAMPLER = re.compile(rb"Upsampl")
+_OLD_NAME = re.compile(rb"async[ \t]*=(?!=)")
 _OF_SELF = re.compile(rb"(?:\W|\A)self\.\Z")
 _CALLED_OR_RENAMED = re.compile(rb"[\s\\]*\(|[\s\\]+as\b")
 _TOLD = re.compile(rb"training(?!\s*=\s*True)")
@@ -72,6 +74,8 @@ def topics(raw: bytes) -> Topic:
         found |= Topic.DROPOUT
     if (b"interpolate" in raw or b"psampl" in raw) and _resizes(raw):
         found |= Topic.INTERPOLATE
+    if b"async" in raw and _OLD_NAME.search(raw):
+        found |= Topic.OLD_NAME
     return found
 
 

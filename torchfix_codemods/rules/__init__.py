@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torchfix_codemods.rules import (
+    async_argument,
     eval_without_no_grad,
     functional_dropout_training,
     interpolate_needs_batch,
@@ -21,4 +22,5 @@ RULES: tuple[Rule, ...] = (
     missing_train_mode.RULE,
     functional_dropout_training.RULE,
     interpolate_needs_batch.RULE,
+    async_argument.RULE,
 )

@@ -13,6 +13,7 @@ from torchfix_codemods.verify.comparison import Comparison
 from torchfix_codemods.verify.invariants import Judgement, less_training
 from torchfix_codemods.verify.judge_gradients import no_graph, volatile
 from torchfix_codemods.verify.judge_modes import evaluation_mode, functional_dropout, training_mode
+from torchfix_codemods.verify.judge_old_code import parses_today
 from torchfix_codemods.verify.judge_values import batched, logits, resized
 from torchfix_codemods.verify.model import Evidence, VerdictName
 
@@ -62,6 +63,7 @@ CONTRACTS: dict[str, Contract] = {
     "TFC401": Contract(
         batched, neutral=False, crashes=("ValueError", "NotImplementedError", "RuntimeError"), cured=resized
     ),
+    "TFC501": Contract(parses_today, neutral=True, keeps=True),
 }
 
 
