@@ -11,7 +11,7 @@ _SHIM = ("legacy", "async as a name")
 
 
 def parses_today(comparison: Comparison) -> Judgement:
-    """TFC501: the program ran only because `async` was read as another name; it needs that less often, and is the same."""
+    """TFC501: the program ran only because `async` was read as another name; it needs that less, and is the same."""
     needed = [sum(count for kind, what, count in run.notes if (kind, what) == _SHIM) for run in both(comparison)]
     evidence = (
         Evidence("names that are keywords today", *map(str, needed)),
