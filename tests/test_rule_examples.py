@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from examples import Example, all_examples
 
+from torchfix_codemods.source.old_names import readable
+
 EXAMPLES = all_examples()
 every_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.id)
 
@@ -140,7 +142,8 @@ def test_claims_hold_when_the_program_runs(example: Example, tmp_path: Path) -> 
 
 @every_example
 def test_texts_compile(example: Example) -> None:
-    for texts in (example.before, example.after, example.after_suggestion):
+    before = {path: readable(text) for path, text in example.before.items()}
+    for texts in (before, example.after, example.after_suggestion):
         for path, text in texts.items():
             compile(text, path, "exec")
 

@@ -31,6 +31,7 @@ CASES: dict[str, tuple[str, int]] = {
     "missing-train-mode": ("M2 M3 M5 M7", 10),
     "functional-dropout-training": ("D1 D2 D3 D4 D5 D6 D7", 8),
     "interpolate-needs-batch": ("T1 T2 T3 T4 T5", 6),
+    "async-argument": ("A1 A2", 1),
 }
 
 

@@ -41,6 +41,7 @@ from torchfix_codemods.source.atomic import FileChange
 from torchfix_codemods.source.discovery import discover
 from torchfix_codemods.source.git import repository_root
 from torchfix_codemods.source.notebooks import Notebook
+from torchfix_codemods.source.old_names import as_written, readable
 from torchfix_codemods.source.reader import Reader
 from torchfix_codemods.source.settings import Settings
 from torchfix_codemods.source.text import Source, decode
@@ -114,7 +115,7 @@ def analyse(request: Request, progress: Progress = lambda stage, done, total: No
     sources = {path: source for path in named_paths(findings) if (source := reader.source(path))}
     findings = [finding for finding in findings if all(path in sources for path in named_paths([finding]))]
     silence = _silence(request, reader, reader.text)
-    heard = [silence.withhold(finding) for finding in findings if not silence.covers(finding)]
+    heard = [as_written(silence.withhold(finding)) for finding in findings if not silence.covers(finding)]
     notebooks = _notebooks(sources)
     heard = [cautious(finding, notebooks, lambda path: sources[path].text) for finding in heard]
     known = {item.path: item for item in (*skipped, *checked.skipped, *unparsed, *reader.skipped.values())}
@@ -344,14 +345,14 @@ def _refind(analysis: Analysis, texts: Mapping[str, str]) -> list[Finding]:
     reader, rules = analysis.reader, analysis.request.rules
 
     def text(path: str) -> str | None:
-        return texts[path] if path in texts else reader.text(path)
+        return readable(texts[path]) if path in texts else reader.text(path)
 
     again = sorted({*texts, *analysis.producers})
     checked = check_all(again, lambda: checker(reader.paths, text, rules, dict), 1, lambda done: None)
     silence = _silence(analysis.request, reader, text)
     found = settle(checked.findings, lambda path: text(path) or "")
     known = [finding for finding in found if all(path in analysis.sources for path in _edited(finding))]
-    heard = [silence.withhold(finding) for finding in known if not silence.covers(finding)]
+    heard = [as_written(silence.withhold(finding)) for finding in known if not silence.covers(finding)]
     return [cautious(finding, analysis.notebooks, lambda path: text(path) or "") for finding in heard]
 
 
@@ -361,12 +362,12 @@ def _edited(finding: Finding) -> set[str]:
 
 def _is_sound(source: Source, text: str) -> bool:
     if source.notebook is not None:
-        return source.notebook.holds(text) and planning.parses_as_python(source.path, text)
+        return source.notebook.holds(text) and planning.parses_as_python(source.path, readable(text))
     try:
         source.encode(text)
     except UnicodeEncodeError:
         return False
-    return planning.parses_as_python(source.path, text)
+    return planning.parses_as_python(source.path, readable(text))
 
 
 @contextmanager

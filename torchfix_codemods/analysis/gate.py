@@ -25,6 +25,7 @@ class Topic(Flag):
     DROPOUT = auto()  # calls the functional form
     INTERPOLATE = auto()
     RETAIN = auto()  # a backward pass that keeps its graph
+    OLD_NAME = auto()  # an argument called async
     INDEX = auto()  # takes or counts numbers by an index of a type that is not the usual one
     TARGET = auto()  # gives a loss its target
     LOG = auto()  # applies log_softmax, or may take the logarithm of a softmax
@@ -43,6 +44,7 @@ OWN = (
     | Topic.LIKELIHOOD
     | Topic.INDEX
     | Topic.RETAIN
+    | Topic.OLD_NAME
 )
 
 _NEEDLES: tuple[tuple[Topic, tuple[bytes, ...]], ...] = (
@@ -71,6 +73,7 @@ _TO_A_NAME = re.compile(rb"[ \t]+\w+[ \t]*=[ \t]*[\w.]*")
 _RESIZES = (re.compile(rb"interpolate\b"), re.compile(rb"upsample(?:_nearest|_bilinear)?\b"))
 _UPSAMPLER = re.compile(rb"Upsampl")
 _KEEPS = re.compile(rb"retain_graph|retain_variables|backward\s*\([^()]*(?:\([^()]*\)[^()]*)*,\s*True")
+_OLD_NAME = re.compile(rb"async[ \t]*=(?!=)")
 _OF_SELF = re.compile(rb"(?:\W|\A)self\.\Z")
 _CALLED_OR_RENAMED = re.compile(rb"[\s\\]*\(|[\s\\]+as\b")
 _TOLD = re.compile(rb"training(?!\s*=\s*True)")
@@ -110,6 +113,8 @@ def topics(raw: bytes) -> Topic:
         found |= Topic.INDEX
     if b"backward" in raw and _KEEPS.search(raw):
         found |= Topic.RETAIN
+    if b"async" in raw and _OLD_NAME.search(raw):
+        found |= Topic.OLD_NAME
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from torchfix_codemods.findings import Skipped
 from torchfix_codemods.source.discovery import FoundFile
+from torchfix_codemods.source.old_names import readable
 from torchfix_codemods.source.text import Source, read
 
 
@@ -51,8 +52,8 @@ class Reader:
         return source.notebook.place(path, line)
 
     def text(self, path: str) -> str | None:
-        """The decoded text, None as for `source`."""
+        """The decoded text as it is analysed (see `old_names`), None as for `source`."""
         if path in self._texts:
-            return self._texts[path]
+            return readable(self._texts[path])
         source = self.source(path)
-        return None if source is None else source.text
+        return None if source is None else readable(source.text)

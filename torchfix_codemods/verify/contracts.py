@@ -16,6 +16,7 @@ from torchfix_codemods.verify.judge_graphs import kept_graph, net_by_net
 from torchfix_codemods.verify.judge_indices import chosen, indexed
 from torchfix_codemods.verify.judge_losses import likelihoods, logits_for_two, not_twice, sigmoid_in_the_loss
 from torchfix_codemods.verify.judge_modes import evaluation_mode, functional_dropout, training_mode
+from torchfix_codemods.verify.judge_old_code import parses_today
 from torchfix_codemods.verify.judge_statistics import frozen_statistics, still_normalised
 from torchfix_codemods.verify.judge_steps import accumulated, cleared
 from torchfix_codemods.verify.judge_targets import released
@@ -69,15 +70,15 @@ _GRAPH_ERRORS = (
 
 CONTRACTS: dict[str, Contract] = {
     "TFC101": Contract(logits, neutral=False, seeds=True, holds=True),
-    "TFC105": Contract(released, neutral=True),
     "TFC102": Contract(not_twice, neutral=False),
     "TFC103": Contract(logits_for_two, neutral=False, holds=True),
     "TFC104": Contract(likelihoods, neutral=False, holds=True, crashes=(_REFUSED,), cured=sigmoid_in_the_loss),
+    "TFC105": Contract(released, neutral=True),
     "TFC201": Contract(volatile, neutral=True, keeps=True, crashes=("ValueError", "TypeError", "RuntimeError")),
     "TFC202": Contract(no_graph, neutral=True, keeps=True, crashes=("RuntimeError", "OutOfMemoryError")),
+    "TFC203": Contract(kept_graph, neutral=True, crashes=_GRAPH_ERRORS, cured=net_by_net),
     "TFC204": Contract(cleared, neutral=False),
     "TFC205": Contract(accumulated, neutral=False),
-    "TFC203": Contract(kept_graph, neutral=True, crashes=_GRAPH_ERRORS, cured=net_by_net),
     "TFC301": Contract(evaluation_mode, neutral=True, steers=True, crashes=("ValueError", _OVERWRITTEN)),
     "TFC302": Contract(training_mode, neutral=False, crashes=(_OVERWRITTEN,)),
     "TFC303": Contract(functional_dropout, neutral=True, repeats=True),
@@ -88,6 +89,7 @@ CONTRACTS: dict[str, Contract] = {
         batched, neutral=False, crashes=("ValueError", "NotImplementedError", "RuntimeError"), cured=resized
     ),
     "TFC402": Contract(indexed, neutral=False, crashes=("RuntimeError", "TypeError", "IndexError"), cured=chosen),
+    "TFC501": Contract(parses_today, neutral=True, keeps=True),
 }
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rewrite.edits import apply_edits
+from torchfix_codemods.source.old_names import readable
 from torchfix_codemods.verify.comparison import Lines
 
 FUNCTIONS: tuple[type[ast.stmt], ...] = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -45,7 +46,7 @@ def blocks(text: str, kinds: tuple[type[ast.stmt], ...]) -> list[Block]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            tree = ast.parse(text)
+            tree = ast.parse(readable(text))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return []
     return [

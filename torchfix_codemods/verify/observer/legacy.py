@@ -15,15 +15,17 @@ import torch
 from . import legacy_names
 from .retry import retry
 
+#: How a use of the first shim is told.
+ASYNC_AS_A_NAME = "async as a name"
 #: After `async` these make it the keyword that it is today.
 _AFTER_KEYWORD = frozenset(("def", "for", "with"))
 
 
-def source(raw):
+def source(raw, note=lambda kind, what: None):
     """The bytes of a module with names that have become keywords since renamed: `async` to `non_blocking`.
 
-    `x.cuda(async=True)` then says what torch calls it now. Lines stay where they are, columns don't. What can't be read
-    as tokens is given back as it is, and fails where it is compiled.
+    `x.cuda(async=True)` then says what torch calls it now; `note("legacy", what)` is called for each. Lines stay where
+    they are, columns don't. What can't be read as tokens is given back as it is, and fails where it is compiled.
     """
     if b"async" not in raw:
         return raw
@@ -38,6 +40,7 @@ def source(raw):
         row, start = token.start
         line = lines[row - 1]
         lines[row - 1] = line[:start] + "non_blocking" + line[start + len("async") :]
+        note("legacy", ASYNC_AS_A_NAME)
     return mark + "\n".join(lines).encode(encoding)
 
 

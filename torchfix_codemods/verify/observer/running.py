@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import importlib
 import os
 import re
@@ -122,7 +123,7 @@ class Run:
         for part in parts:
             part.install()
         loops.Bounds(self.recorder).install()
-        rewriter = loops.Rewriter(self.recorder, legacy.source if job.legacy else bytes)
+        rewriter = loops.Rewriter(self.recorder, functools.partial(legacy.source, note=notes) if job.legacy else bytes)
         rewriter.install()
         self._watch_ends()
         self._tell_start()
