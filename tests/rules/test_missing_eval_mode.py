@@ -98,3 +98,44 @@ def test_an_evaluation_whose_caller_chooses_the_mode(choice, findings):
     """A course shows what batch norm does by testing one model in both modes."""
     test = "@torch.no_grad()\ndef test(net, loader, train=False):\n" + choice + LOOP
     assert findings(program(test, main=MAIN.replace("test(net, ", "test(net, train=True, loader=")), RULE) == []
+
+
+ADVERSARIAL = """
+import torch
+from torch import nn
+
+MAKER = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 6))
+critic = nn.Sequential(nn.Linear(6, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1))
+opt_maker = torch.optim.Adam(MAKER.parameters())
+opt_critic = torch.optim.Adam(critic.parameters())
+train_data = [(torch.randn(5, 4), torch.randn(5, 6)) for _ in range(3)]
+for epoch in range(3):
+    for x, y in train_data:
+        fake = MAKER(x)
+        opt_critic.zero_grad()
+        (critic(fake.detach()).mean() - critic(y).mean()).backward()
+        opt_critic.step()
+        opt_maker.zero_grad()
+        (-critic(fake).mean()).backward()
+        opt_maker.step()
+    with torch.no_grad():
+        for x, y in val_data:
+            print(nn.functional.mse_loss(MAKER(x), y))
+"""
+ENCODED = ADVERSARIAL.replace("(critic(fake.detach()).mean() - critic(y).mean()).backward()", "pass")
+
+
+@pytest.mark.parametrize(
+    ("text", "maker", "level"),
+    [
+        (ADVERSARIAL, "painter", Level.SUGGESTION),
+        (ENCODED, "painter", Level.BEHAVIOR),  # an encoder and what stands on it: no critic that sees something else
+        (ENCODED, "net_g", Level.SUGGESTION),
+        (ENCODED, "model_G", Level.SUGGESTION),
+        (ENCODED, "net_global", Level.BEHAVIOR),
+    ],
+)
+def test_a_generator_may_be_tested_with_the_statistics_of_the_batch(text, maker, level, findings):
+    """Image translation does so on purpose: the network runs in a test as it ran in training."""
+    (finding,) = findings({"main.py": text.replace("MAKER", maker)}, RULE)
+    assert finding.level == level
