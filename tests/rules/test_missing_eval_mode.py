@@ -139,3 +139,35 @@ def test_a_generator_may_be_tested_with_the_statistics_of_the_batch(text, maker,
     """Image translation does so on purpose: the network runs in a test as it ran in training."""
     (finding,) = findings({"main.py": text.replace("MAKER", maker)}, RULE)
     assert finding.level == level
+
+
+BOUND = """
+class Bound(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x).sum()
+
+
+inner = Net()
+bound = Bound(inner)
+optimizer = torch.optim.Adam(inner.parameters())
+for epoch in range(3):
+    inner.train()
+    for x, y in DataLoader(data):
+        optimizer.zero_grad()
+        bound(x).backward()
+        optimizer.step()
+    SWITCH
+    with torch.no_grad():
+        for x, y in DataLoader(validation):
+            print(bound(x), inner(x))
+"""
+
+
+def test_a_wrapper_whose_model_is_switched(findings):
+    """Variational inference: the bound holds the model, has no layers of its own, and nobody switches it."""
+    assert findings({"main.py": HEAD + BOUND.replace("SWITCH", "inner.eval()")}, RULE) == []
+    assert findings({"main.py": HEAD + BOUND.replace("SWITCH", "print(epoch)")}, RULE) != []

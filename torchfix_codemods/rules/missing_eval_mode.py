@@ -24,6 +24,7 @@ from torchfix_codemods.rules._modes import (
     misspelt_mode_changes,
     overrides_mode,
     receiver_text,
+    switches_a_part,
 )
 from torchfix_codemods.rules._phase_loops import phase_loops
 from torchfix_codemods.rules._regions import (
@@ -91,6 +92,8 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
             dependence.depends is False and (optimised is None or LOSS_WORDS.search(receiver))
         )
         if _is_chosen(region, execution.trace, event, phases, file):
+            continue
+        if dependence.depends is False and switches_a_part(event.model, phases):
             continue
         if not is_a_loss and not overrides_mode(phases.program.project, event.model):
             found[receiver] = Wrong(receiver, execution, dependence)
