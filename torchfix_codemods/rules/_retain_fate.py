@@ -19,6 +19,7 @@ from torchfix_codemods.analysis.values import FunctionRef
 Root = ParsedFile | FunctionRef
 MAX_ROOTS = 6
 _PASSES = ("backward", "grad")
+_HIDDEN = re.compile(r"(?<![.\w])(?:exec|eval|globals|locals|vars)\((?!args|opt|self\.args|cfg|config|parser|hparams)")
 _HOOKS = re.compile(r"register_(?:forward|full|backward|module|hook|multi)")
 
 
@@ -122,7 +123,7 @@ def _fate(walk: Walk, root: Root, index: int, program: Program) -> Fate:
     graph = moment.graph
     if not walk.complete or not graph.nodes or _escapes(walk, root, moment, program):
         return Fate("unseen", walk, root, index)
-    doubts = graph.unknown | frozenset(_doubts(program)) | frozenset(_unseen_callers(walk, root, moment, program))
+    doubts = graph.unknown | walk.doubts | frozenset(_doubts(program)) | frozenset(_unseen_callers(walk, root, moment, program))
     later = next(
         (
             number
@@ -259,3 +260,5 @@ def _doubts(program: Program) -> Iterator[str]:
         yield "not all files that use this one were read"
     if any(_HOOKS.search(program.project.read(path) or "") for path in program.files):
         yield "hooks are registered in this program, and they may keep the graph"
+    if any(_HIDDEN.search(program.project.read(path) or "") for path in program.files):
+        yield "names are looked up by their text, and code is run that was not read"

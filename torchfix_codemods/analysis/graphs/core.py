@@ -29,6 +29,7 @@ class Frame:
     own: Thing | None = None  # what `self` is
     own_name: str = ""
     globals: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)  # the arguments
 
 
 class Core:
@@ -44,6 +45,7 @@ class Core:
         self.tops: dict[str, Frame] = {}
         self.visited: set[ast.AST] = set()
         self.statements = 0
+        self.doubts: set[str] = set()  # of all that was walked
         self.no_grad = 0
         self.muted = 0
         self.arms: list[tuple[int, int]] = []

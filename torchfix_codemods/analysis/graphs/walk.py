@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from torchfix_codemods.analysis.graphs.calls import Calls, Given, switches_off
+from torchfix_codemods.analysis.graphs.calls import Given, switches_off
+from torchfix_codemods.analysis.graphs.containers import Containers
 from torchfix_codemods.analysis.graphs.core import MAX_STATEMENTS, Frame
 from torchfix_codemods.analysis.graphs.names import READ_OFF
 from torchfix_codemods.analysis.graphs.values import PLAIN, Graph, Thing, doubt, merged, union
@@ -14,9 +15,10 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.values import ClassRef, External, FunctionRef
 
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+MAX_ROUNDS = 5
 
 
-class Walk(Calls):
+class Walk(Containers):
     """A walk from one root: the top level of a file as a script, or a function that nobody calls."""
 
     def __init__(self, project: Project, detached: Iterable[ast.expr] = ()) -> None:
@@ -41,10 +43,13 @@ class Walk(Calls):
         top = self.top_of(ref.path)
         assert top is not None
         own = self._object(ref.owner, node, top) if ref.owner is not None else None
-        for _ in range(2):
+        for round_ in range(MAX_ROUNDS):
+            carries = self.carrying(top)
             result = self.inline(node, ref, Given(), top, own)
             if result.nodes:
                 self.tell("escape", node, top, result, "return")
+            if round_ > 0 and self.carrying(top) == carries:
+                break
 
     def _object(self, owner: ClassRef, node: ast.AST, top: Frame) -> Thing:
         """An object of the class, made by somebody who is not in view."""
@@ -103,7 +108,9 @@ class Walk(Calls):
             case ast.Try():
                 self._try(node, frame)
             case ast.Match():
-                self.evaluate(node.subject, frame)
+                subject = self.evaluate(node.subject, frame).without_items()
+                for name in (name for case in node.cases for name in names_bound(case.pattern)):
+                    frame.env[name] = subject
                 self._arms([case.body for case in node.cases], frame)
             case _:
                 self._declaration(node, frame)
@@ -113,6 +120,9 @@ class Walk(Calls):
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 if not frame.module:  # those of a file are found by their names
                     frame.env[node.name] = Graph(things=frozenset([Thing("def", node, frame=frame)]))
+            case ast.ClassDef():
+                own = Frame(frame.file, outer=frame, depth=frame.depth)
+                self.run([s for s in node.body if not isinstance(s, _FUNCTION | ast.ClassDef)], own)
             case ast.Global() | ast.Nonlocal():
                 frame.globals |= set(node.names)
             case ast.Delete():
@@ -146,12 +156,15 @@ class Walk(Calls):
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While, frame: Frame) -> None:
         before = dict(frame.env)
-        for _ in range(2):
+        for round_ in range(MAX_ROUNDS):
+            carries = self.carrying(frame)
             if isinstance(node, ast.While):
                 self.evaluate(node.test, frame)
             else:
                 self.bind_item(node.target, node.iter, frame)
             self.run(node.body, frame)
+            if round_ > 0 and self.carrying(frame) == carries:
+                break  # nothing new goes on to a third round, as `older, old = old, loss` does
         self.run(node.orelse, frame)
         frame.env = merged([before, frame.env])
 
@@ -206,7 +219,7 @@ class Walk(Calls):
             case ast.Attribute():
                 self._set_attribute(target, value, frame)
             case ast.Subscript(value=holder):
-                self.store(holder, union([self.evaluate(holder, frame), value]).without_items(), frame)
+                self.put(holder, value, frame)
             case _:
                 pass
 
@@ -227,12 +240,15 @@ class Walk(Calls):
 
     def _set_attribute(self, target: ast.Attribute, value: Graph, frame: Frame) -> None:
         holder = self.evaluate(target.value, frame)
+        if target.attr == "requires_grad":
+            self.learns_from_now_on(target, target.value, holder, frame)
         if target.attr in READ_OFF:
             return
         for thing in holder.things:
             self.heap[thing, target.attr] = value
         if value.nodes:
-            self.tell("keep" if holder.things else "escape", target, frame, value, target.attr)
+            followed = any(t.kind != "code" for t in holder.things) and target.attr != "__dict__"
+            self.tell("keep" if followed else "escape", target, frame, value, target.attr)
 
     def _name(self, node: ast.Name, frame: Frame) -> Graph:
         found = self.bound(node.id, frame)
@@ -253,6 +269,8 @@ class Walk(Calls):
         if outside is not None:
             return self.code(outside)
         holder = self.evaluate(node.value, frame)
+        if node.attr in ("backward", "__dict__") and holder.nodes:
+            self.tell("escape", node, frame, holder, node.attr)  # a pass that somebody may make later
         if node.attr in READ_OFF:
             return PLAIN
         found = [self._attribute_of(thing, node.attr) for thing in holder.things]
@@ -395,6 +413,14 @@ def assigned(project: Project, cls: ClassRef, name: str) -> Iterator[tuple[Parse
             ):
                 assert found is not None
                 yield found[0], node.value
+
+
+def names_bound(pattern: ast.pattern) -> Iterator[str]:
+    """The variables that a pattern of `match` binds."""
+    for node in ast.walk(pattern):
+        name = node.rest if isinstance(node, ast.MatchMapping) else getattr(node, "name", None)
+        if isinstance(name, str):
+            yield name
 
 
 def names_in(node: ast.AST) -> Iterator[str]:
