@@ -611,6 +611,249 @@ for x, y in loader:
     tot.backward(retain_graph=True)
 optimizer.step()
 """,
+    "param_list": """def remember(store, l):
+    store.append(l)
+q = []
+for x, y in loader:
+    loss = criterion(net(x), y)
+    remember(q, loss)
+    loss.backward(retain_graph=True)
+for l in q:
+    l.backward()
+optimizer.step()
+""",
+    "alias": """q = []
+w = q
+for x, y in loader:
+    loss = criterion(net(x), y)
+    w.append(loss)
+    loss.backward(retain_graph=True)
+for l in q:
+    l.backward()
+optimizer.step()
+""",
+    "holder": """class H:
+    def __init__(self, q): self.q = q
+    def all(self):
+        for l in self.q: l.backward()
+q = []
+h = H(q)
+for x, y in loader:
+    loss = criterion(net(x), y)
+    q.append(loss)
+    loss.backward(retain_graph=True)
+h.all()
+optimizer.step()
+""",
+    "selfq": """class T:
+    def __init__(self): self.q = []
+    def one(self, x, y):
+        q = self.q
+        loss = criterion(net(x), y)
+        q.append(loss)
+        loss.backward(retain_graph=True)
+    def end(self):
+        for l in self.q: l.backward()
+        optimizer.step()
+t = T()
+for x, y in loader: t.one(x, y)
+t.end()
+""",
+    "selfd": """class T:
+    def __init__(self): self.d = {"q": []}
+    def one(self, x, y):
+        loss = criterion(net(x), y)
+        self.d["q"].append(loss)
+        loss.backward(retain_graph=True)
+    def end(self):
+        for l in self.d["q"]: l.backward()
+        optimizer.step()
+t = T()
+for x, y in loader: t.one(x, y)
+t.end()
+""",
+    "two_objects": """class T:
+    def __init__(self): self.last = None
+    def one(self, x, y):
+        self.last = criterion(net(x), y)
+        self.last.backward(retain_graph=True)
+ts = [T() for _ in range(2)]
+for t in ts:
+    t.one(*loader[0])
+for t in ts:
+    t.last.backward()
+optimizer.step()
+""",
+    "while_skip": """kept = None
+i = 0
+while True:
+    x, y = loader[i % 6]
+    i += 1
+    if i > 5:
+        break
+    if i % 2:
+        kept = criterion(net(x), y)
+        kept.backward(retain_graph=True)
+        continue
+    kept.backward()
+optimizer.step()
+""",
+    "try_kill": """for x, y in loader:
+    loss = criterion(net(x), y)
+    kept = loss
+    loss.backward(retain_graph=True)
+    try:
+        kept = None
+        raise ValueError
+    except ValueError:
+        loss.backward()
+optimizer.step()
+""",
+    "try_kill2": """for x, y in loader:
+    loss = criterion(net(x), y)
+    loss.backward(retain_graph=True)
+    try:
+        int("a")
+        loss = None
+    except ValueError:
+        loss.backward()
+optimizer.step()
+""",
+    "continue_kill": """prev = None
+for i, (x, y) in enumerate(loader):
+    if prev is not None:
+        prev.backward()
+    loss = criterion(net(x), y)
+    loss.backward(retain_graph=True)
+    prev = loss
+    if i % 2:
+        continue
+    prev = None
+optimizer.step()
+""",
+    "return_kill": """class T:
+    prev = None
+    def one(self, x, y, i):
+        if self.prev is not None:
+            self.prev.backward()
+        loss = criterion(net(x), y)
+        loss.backward(retain_graph=True)
+        self.prev = loss
+        if i % 2:
+            return
+        self.prev = None
+t = T()
+for i, (x, y) in enumerate(loader):
+    t.one(x, y, i)
+optimizer.step()
+""",
+    "class_attr": """class T:
+    prev = None
+    @classmethod
+    def keep(cls, l): cls.prev = l
+for i, (x, y) in enumerate(loader):
+    loss = criterion(net(x), y)
+    T.keep(loss)
+    loss.backward(retain_graph=True)
+    T.prev.backward()
+optimizer.step()
+""",
+    "class_attr2": """class T:
+    prev = None
+for i, (x, y) in enumerate(loader):
+    loss = criterion(net(x), y)
+    T.prev = loss
+    loss.backward(retain_graph=True)
+    T.prev.backward()
+optimizer.step()
+""",
+    "property2": """class T:
+    def __init__(self):
+        self.x, self.y = loader[0]
+        self._loss = None
+    @property
+    def loss(self):
+        if self._loss is None:
+            self._loss = criterion(net(self.x), self.y)
+        return self._loss
+t = T()
+t.loss.backward(retain_graph=True)
+t.loss.backward()
+optimizer.step()
+""",
+    "getitem": """class D:
+    def __init__(self): self.m = {}
+    def __setitem__(self, k, v): self.m[k] = v
+    def __getitem__(self, k): return self.m[k]
+d = D()
+for x, y in loader:
+    loss = criterion(net(x), y)
+    d["a"] = loss
+    loss.backward(retain_graph=True)
+    d["a"].backward()
+optimizer.step()
+""",
+    "setattr_magic": """class D(dict):
+    __getattr__ = dict.__getitem__
+    __setattr__ = dict.__setitem__
+d = D()
+for x, y in loader:
+    loss = criterion(net(x), y)
+    d["a"] = loss
+    loss.backward(retain_graph=True)
+    d.a.backward()
+optimizer.step()
+""",
+    "simplens": """from types import SimpleNamespace
+for x, y in loader:
+    r = SimpleNamespace(loss=criterion(net(x), y))
+    r.loss.backward(retain_graph=True)
+    r.loss.backward()
+optimizer.step()
+""",
+    "generator": """def losses():
+    for x, y in loader:
+        yield criterion(net(x), y)
+for l in losses():
+    l.backward(retain_graph=True)
+    optimizer.zero_grad()
+    l.backward()
+    optimizer.step()
+""",
+    "gen_send": """def step_gen():
+    while True:
+        l = yield
+        if l is not None:
+            l.backward()
+g = step_gen(); next(g)
+for x, y in loader:
+    l = criterion(net(x), y)
+    l.backward(retain_graph=True)
+    g.send(l)
+optimizer.step()
+""",
+    "sort": """for x, y in loader:
+    losses = sorted([criterion(net(x), y), criterion(net(x * 2), y)], key=lambda l: l.item())
+    losses[0].backward(retain_graph=True)
+    max(losses, key=lambda l: -l.item()).backward()
+optimizer.step()
+""",
+    "gradfn": """for x, y in loader:
+    out = net(x)
+    loss = criterion(out, y)
+    optimizer.zero_grad()
+    loss.backward(retain_graph=True)
+    print(out.grad_fn._saved_mat1.sum().item())
+    optimizer.step()
+""",
+    "vjp": """for x, y in loader:
+    out = net(x)
+    loss = criterion(out, y)
+    optimizer.zero_grad()
+    loss.backward(retain_graph=True)
+    out.backward(torch.ones_like(out))
+    optimizer.step()
+""",
 }
 
 

@@ -123,7 +123,12 @@ def _fate(walk: Walk, root: Root, index: int, program: Program) -> Fate:
     graph = moment.graph
     if not walk.complete or not graph.nodes or _escapes(walk, root, moment, program):
         return Fate("unseen", walk, root, index)
-    doubts = graph.unknown | walk.doubts | frozenset(_doubts(program)) | frozenset(_unseen_callers(walk, root, moment, program))
+    doubts = (
+        graph.unknown
+        | walk.doubts
+        | frozenset(_doubts(program))
+        | frozenset(_unseen_callers(walk, root, moment, program))
+    )
     later = next(
         (
             number

@@ -148,7 +148,7 @@ class Calls(Core):
                 return self.evaluate(function.body, inner)
             quiet = any(_switches_off(self, decorator, inner) for decorator in function.decorator_list)
             self.no_grad += quiet
-            self.run(function.body, inner)
+            self._round(function.body, inner)
             self.no_grad -= quiet
             for thing, name in kept:
                 self.heap[thing, "value"] = union([self.heap[thing, "value"], inner.env.get(name, PLAIN)])
@@ -157,9 +157,7 @@ class Calls(Core):
             self.calls.pop()
         return union(inner.returns)
 
-    def _bind(
-        self, inner: Frame, function: _Function, given: Given, own: Thing | None
-    ) -> list[tuple[Thing, str]]:
+    def _bind(self, inner: Frame, function: _Function, given: Given, own: Thing | None) -> list[tuple[Thing, str]]:
         """Bind the arguments. Gives the defaults that all calls share: what is put into them stays."""
         known = _bind(inner, function, given, own)
         kept = []
@@ -195,7 +193,11 @@ class Calls(Core):
             return PLAIN
         if name == "requires_grad_" and not any(map(_is_false, node.args)):
             self.learns_from_now_on(node, func.value, receiver, frame)
-            return receiver if receiver.things or not receiver.plain else Graph(learned=frozenset([self.thing("leaf", node)]))
+            return (
+                receiver
+                if receiver.things or not receiver.plain
+                else Graph(learned=frozenset([self.thing("leaf", node)]))
+            )
         if name in names.SAME:
             return receiver
         if name in names.STORES:
@@ -203,6 +205,8 @@ class Calls(Core):
             if not isinstance(func.value, ast.Name):
                 self.tell("keep", node, frame, union(given.all), _text(func.value))
             return PLAIN
+        if name == "send" and (sent := union(given.all)).nodes:
+            self.tell("escape", node, frame, sent, name)
         if name in names.ITERATES:
             return Graph(receiver.nodes, receiver.learned | _strangers(receiver), receiver.things, receiver.unknown)
         return self._other_method(node, receiver, given, frame)
@@ -238,13 +242,20 @@ class Calls(Core):
             return self._call_value(node, self.heap[thing, name], given, frame)
         if thing.kind == "code" and isinstance(thing.ref, ClassRef):
             method = self.project.method(thing.ref, name)
-            return None if method is None else self.inline(node, method, given, frame)
+            own = thing if method is not None and self._is_of_class(method) else None
+            return None if method is None else self.inline(node, method, given, frame, own)
         if not isinstance(thing.ref, ClassRef):
             return None
         if thing.kind == "module" and name in ("forward", "__call__"):
             return self._call_thing(node, thing, given, frame)
         method = self.project.method(thing.ref, name)
         return None if method is None else self.inline(node, method, given, frame, thing)
+
+    def _is_of_class(self, method: FunctionRef) -> bool:
+        """Whether it gets the class as its first argument."""
+        top = self.top_of(method.path)
+        function = None if top is None else top.file.function_at(method.line, method.column)
+        return any(ast.unparse(d) == "classmethod" for d in getattr(function, "decorator_list", ()))
 
     # --- what the project does not define ----------------------------------------------------------------------
 
@@ -380,7 +391,9 @@ def _bind(inner: Frame, function: _Function, given: Given, own: Thing | None) ->
 _REPEATS = re.compile(r"cache|memo|retry|repeat|twice", re.I)
 
 
-def _strange_decorators(walk: Calls, function: ast.FunctionDef | ast.AsyncFunctionDef, file: ParsedFile) -> Iterator[str]:
+def _strange_decorators(
+    walk: Calls, function: ast.FunctionDef | ast.AsyncFunctionDef, file: ParsedFile
+) -> Iterator[str]:
     """Decorators that may keep what a function returns, or run it more than once."""
     for node in function.decorator_list:
         target = node.func if isinstance(node, ast.Call) else node

@@ -38,7 +38,7 @@ class Containers(Calls):
         return top if top is not None and name in top.env else frame
 
     def _has_other_names(self, owner: Frame, holder: ast.Name) -> bool:
-        """Whether a container may be known under another name: an argument, an import, an alias, a part of an object."""
+        """Whether a container may have another name: an argument, an import, an alias, a part of an object."""
         name = holder.id
         if name not in owner.env or name in owner.given:
             return True
@@ -80,7 +80,9 @@ class Containers(Calls):
             self.store(target, Graph(learned=frozenset([leaf]), unknown=value.unknown), frame)
 
 
-_LOOK = frozenset("len sum print sorted enumerate zip range min max list tuple set str iter any all reversed map".split())
+_LOOK = frozenset(
+    "len sum print sorted enumerate zip range min max list tuple set str iter any all reversed map".split()
+)
 
 
 def _names_it(value: ast.expr, name: str) -> bool:

@@ -29,6 +29,7 @@ class Frame:
     own: Thing | None = None  # what `self` is
     own_name: str = ""
     globals: set[str] = field(default_factory=set)
+    left: list[tuple[dict[str, Graph], dict[tuple[Thing, str], Graph]]] = field(default_factory=list)
     given: set[str] = field(default_factory=set)  # the arguments
 
 
@@ -117,6 +118,10 @@ class Core:
 
     def run(self, body: list[ast.stmt], frame: Frame) -> None:
         """Walk statements."""
+        raise NotImplementedError  # the walk does
+
+    def _round(self, body: list[ast.stmt], frame: Frame) -> None:
+        """Walk the body of a loop or a function, whatever leaves it."""
         raise NotImplementedError  # the walk does
 
     def top_of(self, path: str) -> Frame | None:

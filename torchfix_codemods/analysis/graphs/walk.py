@@ -97,8 +97,11 @@ class Walk(Containers):
                 self.store(
                     target, self.operation(node, [self.evaluate(target, frame), self.evaluate(value, frame)]), frame
                 )
-            case ast.Return(value=ast.expr() as value):
-                frame.returns.append(self.evaluate(value, frame))
+            case ast.Return() | ast.Continue() | ast.Break():
+                if isinstance(node, ast.Return) and node.value is not None:
+                    frame.returns.append(self.evaluate(node.value, frame))
+                if self.arms:
+                    frame.left.append((dict(frame.env), dict(self.heap)))
             case ast.If():
                 self._if(node, frame)
             case ast.For() | ast.AsyncFor() | ast.While():
@@ -146,13 +149,17 @@ class Walk(Containers):
     def _arms(self, bodies: list[list[ast.stmt]], frame: Frame, none: tuple[str, int] = ("", 0)) -> None:
         """Each of the branches; in one of them a variable is known to be None."""
         number, before, after = self.branch(), frame.env, []
+        heap, heaps = self.heap, []
         for arm, body in enumerate(bodies):
+            self.heap = dict(heap)
             frame.env = {**before, none[0]: PLAIN} if none[0] in before and arm == none[1] else dict(before)
             self.arms.append((number, arm))
             self.run(body, frame)
             self.arms.pop()
             after.append(frame.env)
+            heaps.append(self.heap)
         frame.env = merged(after)
+        self.heap = merged(heaps)
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While, frame: Frame) -> None:
         before = dict(frame.env)
@@ -162,11 +169,19 @@ class Walk(Containers):
                 self.evaluate(node.test, frame)
             else:
                 self.bind_item(node.target, node.iter, frame)
-            self.run(node.body, frame)
+            self._round(node.body, frame)
             if round_ > 0 and self.carrying(frame) == carries:
                 break  # nothing new goes on to a third round, as `older, old = old, loss` does
         self.run(node.orelse, frame)
         frame.env = merged([before, frame.env])
+
+    def _round(self, body: list[ast.stmt], frame: Frame) -> None:
+        """One round of a loop, or one call: what `continue`, `break` and `return` leave behind comes together."""
+        outer, frame.left = frame.left, []
+        self.run(body, frame)
+        frame.env = merged([frame.env, *(env for env, _ in frame.left)])
+        self.heap = merged([self.heap, *(heap for _, heap in frame.left)])
+        frame.left = outer
 
     def bind_item(self, target: ast.expr, iterated: ast.expr, frame: Frame) -> None:
         """Bind the target of a loop to an item of what is iterated."""
@@ -198,10 +213,18 @@ class Walk(Containers):
         self.no_grad -= quiet
 
     def _try(self, node: ast.Try, frame: Frame) -> None:
-        self.run(node.body, frame)
+        seen = [dict(frame.env)]
+        for statement in node.body:
+            self.run([statement], frame)
+            seen.append(dict(frame.env))
+        self.run(node.orelse, frame)
+        ends = [frame.env]
         for handler in node.handlers:
+            frame.env = merged(seen)
             self.run(handler.body, frame)
-        self.run([*node.orelse, *node.finalbody], frame)
+            ends.append(frame.env)
+        frame.env = merged(ends)
+        self.run(node.finalbody, frame)
 
     # --- names -------------------------------------------------------------------------------------------------
 
@@ -269,7 +292,7 @@ class Walk(Containers):
         if outside is not None:
             return self.code(outside)
         holder = self.evaluate(node.value, frame)
-        if node.attr in ("backward", "__dict__") and holder.nodes:
+        if holder.nodes and (node.attr in ("backward", "__dict__") or _looks_inside(node, frame)):
             self.tell("escape", node, frame, holder, node.attr)  # a pass that somebody may make later
         if node.attr in READ_OFF:
             return PLAIN
@@ -281,7 +304,8 @@ class Walk(Containers):
         if strangers:
             return Graph(holder.nodes, holder.learned, strangers, holder.unknown)
         if holder.things and not holder.learned:
-            return doubt(f"what `{ast.unparse(node)[:60]}` is was not found")
+            unknown = doubt(f"what `{ast.unparse(node)[:60]}` is was not found").unknown
+            return Graph(holder.nodes, unknown=holder.unknown | unknown)
         return Graph(holder.nodes, holder.learned, unknown=holder.unknown)
 
     def _attribute_of(self, thing: Thing, name: str) -> Graph | None:
@@ -413,6 +437,11 @@ def assigned(project: Project, cls: ClassRef, name: str) -> Iterator[tuple[Parse
             ):
                 assert found is not None
                 yield found[0], node.value
+
+
+def _looks_inside(node: ast.Attribute, frame: Frame) -> bool:
+    """`out.grad_fn` for more than to print it: what it has saved is freed with the graph."""
+    return node.attr == "grad_fn" and not isinstance(frame.file.parents.get(node), ast.Call | ast.FormattedValue)
 
 
 def names_bound(pattern: ast.pattern) -> Iterator[str]:
