@@ -360,6 +360,12 @@ def test_what_is_changed_in_place_fails_anyway(findings):
     assert [f for f in findings(files, RULE) if f.fix is not None] == []
 
 
+def test_what_is_deleted_is_not_read_later(applied):
+    files = {"main.py": GAN + ORDERS.format(between="    d_fake = fake * 1; del label", behind="")}
+    after = applied(files, RULE)["main.py"]
+    assert after.index("g_loss = w *") < after.index("del label")
+
+
 STRAY = """ones, zeros = torch.ones(3, 1), torch.zeros(3, 1)
 criterion = nn.BCEWithLogitsLoss()
 for _ in range(4):

@@ -57,6 +57,8 @@ def changed(statement: ast.stmt) -> set[str]:
 
 def _changed_by(node: ast.AST) -> Iterator[str]:
     match node:
+        case ast.Name(id=name, ctx=ast.Del()):
+            yield name
         case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
             yield _root(node)
         case ast.Call(func=ast.Attribute(attr=name, value=holder)):
