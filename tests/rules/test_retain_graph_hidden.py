@@ -854,6 +854,23 @@ optimizer.step()
     out.backward(torch.ones_like(out))
     optimizer.step()
 """,
+    "global_in_a_branch": """b = torch.ones(2, 4)
+
+
+def work(i):
+    global b
+    if i % 3 == 0:
+        b = net(torch.randn(2, 4))
+    b.pow(2).sum().backward(retain_graph=True)
+    if i > 10:
+        b = torch.ones(2, 4)
+    b.pow(2).sum().backward(retain_graph=True)
+
+
+for i in range(3):
+    work(i)
+optimizer.step()
+""",
 }
 
 

@@ -213,17 +213,17 @@ class Walk(Containers):
         self.no_grad -= quiet
 
     def _try(self, node: ast.Try, frame: Frame) -> None:
-        seen = [dict(frame.env)]
+        seen = [(dict(frame.env), dict(self.heap))]
         for statement in node.body:
             self.run([statement], frame)
-            seen.append(dict(frame.env))
+            seen.append((dict(frame.env), dict(self.heap)))
         self.run(node.orelse, frame)
-        ends = [frame.env]
+        ends = [(frame.env, self.heap)]
         for handler in node.handlers:
-            frame.env = merged(seen)
+            frame.env, self.heap = merged([env for env, _ in seen]), merged([heap for _, heap in seen])
             self.run(handler.body, frame)
-            ends.append(frame.env)
-        frame.env = merged(ends)
+            ends.append((frame.env, self.heap))
+        frame.env, self.heap = merged([env for env, _ in ends]), merged([heap for _, heap in ends])
         self.run(node.finalbody, frame)
 
     # --- names -------------------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ class Walk(Containers):
             holder = holder.outer
         holder = holder or self.top_of(frame.file.path)
         if holder is not None:
-            holder.env[target.id] = value
+            holder.env[target.id] = union([holder.env.get(target.id, PLAIN), value])  # under a condition, perhaps
         self.tell("keep", target, frame, value, target.id)
 
     def _unpack(self, elements: list[ast.expr], value: Graph, frame: Frame) -> None:
