@@ -42,7 +42,11 @@ class Containers(Calls):
         name = holder.id
         if name not in owner.env or name in owner.given:
             return True
-        return any(self._shares(owner.file, node, name) for node in ast.walk(owner.file.tree))
+        known: dict[tuple[ParsedFile, str], bool] = self.project.memory.setdefault("other names", {})
+        if (owner.file, name) not in known:
+            shares = (self._shares(owner.file, node, name) for node in ast.walk(owner.file.tree))
+            known[owner.file, name] = any(shares)
+        return known[owner.file, name]
 
     def _shares(self, file: ParsedFile, node: ast.AST, name: str) -> bool:
         match node:
