@@ -176,3 +176,18 @@ def test_notebooks_are_not_run(tmp_path: Path):
     analysis = look(tmp_path, n_ipynb=raw)
     shown = verification(analysis, make_plan(analysis), ("n.ipynb",)).verdicts.values()
     assert [(verdict.name, verdict.reason) for verdict in shown] == [(VerdictName.NOT_RUN, NO_SCRIPT)]
+
+
+SMALL = """import torch
+from torch import nn
+net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)"""
+LOSS = "loss = net(torch.randn(3, 4)).sum()"
+PASS = "optimizer.zero_grad()\nloss.backward(retain_graph=True)\noptimizer.step()"
+
+
+def test_a_cell_that_may_be_run_twice_keeps_the_graph_of_another(tmp_path: Path):
+    found = look(tmp_path, a_ipynb=notebook(SMALL, LOSS, PASS)).findings
+    assert [f.level for f in found if f.rule == "retain-graph"] == [Level.SUGGESTION]
+    found = look(tmp_path, a_ipynb=notebook(SMALL, f"{LOSS}\n{PASS}")).findings
+    assert [f.level for f in found if f.rule == "retain-graph"] == [Level.EQUIVALENT]

@@ -8,6 +8,7 @@ import pytest
 
 from torchfix_codemods.findings import Level
 from torchfix_codemods.rules.frozen_batch_norm_statistics import RULE
+from torchfix_codemods.rules.missing_train_mode import RULE as TRAIN_MODE
 
 HEAD = """\
 import copy
@@ -294,3 +295,62 @@ def test_b5_teachers(making, wanted, found, findings):
 )
 def test_b6_dummy_forwards(dummy, found, findings):
     assert bool(findings(program(dummy), RULE)) == found
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "net.body[1].weight.requires_grad = True",
+        "net.body[1].weight.requires_grad_()",
+        'for p in net.body[1].parameters():\n    setattr(p, "requires_grad", True)',
+        "for m in net.body.modules():\n    if isinstance(m, nn.BatchNorm2d):\n        for p in m.parameters():\n"
+        "            p.requires_grad = True",
+        'for name, p in net.body.named_parameters():\n    if name.startswith("1."):\n        p.requires_grad = True',
+        "net.body[1] = nn.BatchNorm2d(4)",
+        "net.body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))",
+        'net.body.add_module("last", nn.BatchNorm2d(4))',
+        'setattr(net.body, "1", nn.BatchNorm2d(4))',
+    ],
+)
+def test_b1_what_may_learn_again_is_the_authors_choice(more, findings):
+    found = findings(program(FREEZINGS["module"] + "\n" + more), RULE)
+    assert [f for f in found if f.fix is not None and f.level is not Level.SUGGESTION] == []
+
+
+def test_b1_statistics_that_are_collected_on_purpose(findings):
+    collecting = "net.train()\nwith torch.no_grad():\n    for x, y in batches:\n        net(x)\n"
+    assert findings(program(FREEZINGS["module"], loop=collecting + LOOP), RULE) == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    ['for m in net.body.modules():\n    setattr(m, "momentum", 0.0)', "net.body.apply(lambda m: m.eval())"],
+)
+def test_b1_somebody_looks_after_the_statistics(more, findings):
+    assert findings(program(FREEZINGS["module"] + "\n" + more), RULE) == []
+
+
+STUCK = """\
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+net.train()
+for epoch in range(3):
+    for x, y in batches:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(x), y).backward()
+        optimizer.step()
+    net.eval()
+    with torch.no_grad():
+        print(sum(net(x).sum().item() for x, y in batches))
+"""
+
+
+@pytest.mark.parametrize("freezing", [FREEZINGS["module"], "net.body.eval()"])
+def test_a_missing_train_comes_first(freezing, findings, applied):
+    """Else the new `net.train()` in the loop would let the statistics move again."""
+    files = program(freezing, loop=STUCK)
+    (finding,) = findings(files, RULE)
+    assert finding.fix is None and "has to be there first" in str(finding.no_fix_reason)
+    trained = applied(files, TRAIN_MODE)
+    after = applied(trained, RULE)["train.py"] if findings(trained, RULE)[0].fix else ""
+    if freezing == FREEZINGS["module"]:
+        assert after.count("keep frozen BatchNorm statistics") == 2

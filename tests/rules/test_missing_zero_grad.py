@@ -74,7 +74,6 @@ def test_whatever_clears_or_may_clear_silences(line, place, findings):
         "writer.add_histogram('w', net.weight.grad.data.cpu())",
         "nn.utils.clip_grad_norm_(net.parameters(), 1.0)",
         "for p in net.parameters(): p.grad.clamp_(-1, 1)",
-        "for p in net.parameters(): p.grad *= 0.5",
         "torch.autograd.grad(net(x).sum(), x)",
         "scheduler.step()",
     ],
@@ -251,3 +250,44 @@ for x, y in loader:
 def test_fragments_raise_nothing(text, findings):
     """Whatever is written there, no finding is made up."""
     assert findings({"main.py": text}, RULE) == []
+
+
+@pytest.mark.parametrize("line", ["p.grad *= 0.9", "p.grad.mul_(0.9)", "p.grad.data.div_(2)", "p.grad /= 2"])
+def test_gradients_that_fade_are_a_momentum(line, findings):
+    """Nobody clears them, and that is meant."""
+    body = f"{LOOP}    for p in net.parameters():\n        {line}\n"
+    assert findings({"main.py": HEAD + body}, RULE) == []
+    inside = f"def fade():\n    for p in net.parameters():\n        {line}\n\n\n{LOOP}    fade()\n"
+    assert findings({"main.py": HEAD + inside}, RULE) == []
+
+
+UNASKED = {
+    "a generator": (
+        "def batches():\n    for b in loader:\n        optimizer.zero_grad()\n        yield b\n\n",
+        "batches()",
+    ),
+    "an iterator": (
+        "class L:\n    def __iter__(self):\n        for b in loader:\n"
+        "            net.zero_grad()\n            yield b\n\n",
+        "L()",
+    ),
+    "a method that is handed on": ("on_begin = [optimizer.zero_grad]\n", "loader"),
+    "a method by its name": ('from operator import methodcaller\nwipe = methodcaller("zero_grad")\n', "loader"),
+    "a hook": ("optimizer.register_step_post_hook(lambda o, a, k: o.zero_grad())\n", "loader"),
+    "a context": (
+        "class Fresh:\n    def __enter__(self):\n        optimizer.zero_grad()\n"
+        "    def __exit__(self, *a):\n        pass\n\n",
+        "loader",
+    ),
+    "a forward": (
+        "class M(nn.Module):\n    def forward(self, x):\n        optimizer.zero_grad()\n        return x\n\n",
+        "loader",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNASKED)
+def test_what_clears_without_a_call(name, findings):
+    head, over = UNASKED[name]
+    body = LOOP.replace(" in loader", f" in {over}")
+    assert findings({"main.py": HEAD + head + body}, RULE) == []

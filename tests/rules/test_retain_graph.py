@@ -368,3 +368,81 @@ def test_a_trainer_that_a_setting_chooses_may_need_its_graph(findings):
     files["main.py"] = files["main.py"].replace("SECOND", "loss.backward()\n            self.optimizer.step()")
     for _ in range(8):
         assert findings(files, RULE) == []
+
+
+ORDERS = """ones, zeros = torch.ones(3, 1), torch.zeros(3, 1)
+criterion = nn.BCEWithLogitsLoss()
+schedule = torch.optim.lr_scheduler.StepLR(opt_D, 2)
+w = 1.0
+for _ in range(4):
+    real = torch.randn(3, 2)
+    fake = G(torch.randn(3, 4))
+    label = torch.ones(3, 1)
+    g_loss = w * criterion(D(fake), label)
+{between}
+    d_loss = criterion(D(real), ones) + criterion(D(fake), zeros)
+    opt_D.zero_grad()
+    d_loss.backward(retain_graph=True)
+    opt_D.step()
+{behind}
+    opt_G.zero_grad()
+    g_loss.backward()
+    opt_G.step()
+"""
+
+
+@pytest.mark.parametrize(
+    "between", ["label = torch.zeros(3, 1)", "w *= 0.9", "D.eval()", "real = real * 2; w = w + 1", "label = label * 0"]
+)
+def test_a_loss_does_not_move_over_what_it_reads(between, findings, applied):
+    files = {"main.py": GAN + ORDERS.format(between=f"    {between}", behind="")}
+    after = applied(files, RULE)["main.py"]
+    assert "d_loss.backward(retain_graph=True, inputs=list(D.parameters()))\n" in after
+    assert after.index("g_loss = w *") < after.index(between)
+
+
+@pytest.mark.parametrize("behind", ["schedule.step()", "for p in D.parameters():\n        p.data.clamp_(-1, 1)"])
+def test_a_step_does_not_move_over_what_needs_it(behind, findings):
+    files = {"main.py": GAN + ORDERS.format(between="    w *= 0.9", behind=f"    {behind}")}
+    assert [f for f in findings(files, RULE) if f.fix is not None] == []
+
+
+def test_what_is_changed_in_place_fails_anyway(findings):
+    files = {"main.py": GAN + ORDERS.format(between="    label.fill_(0.0)", behind="")}
+    assert [f for f in findings(files, RULE) if f.fix is not None] == []
+
+
+def test_what_is_deleted_is_not_read_later(applied):
+    files = {"main.py": GAN + ORDERS.format(between="    d_fake = fake * 1; del label", behind="")}
+    after = applied(files, RULE)["main.py"]
+    assert after.index("g_loss = w *") < after.index("del label")
+
+
+STRAY = """ones, zeros = torch.ones(3, 1), torch.zeros(3, 1)
+criterion = nn.BCEWithLogitsLoss()
+for _ in range(4):
+    fake = G(torch.randn(3, 4))
+    d_loss = criterion(D(torch.randn(3, 2)), ones) + criterion(D(fake), zeros)
+    opt_D.zero_grad()
+    opt_G.zero_grad()
+    d_loss.backward(retain_graph=True)
+    {looks}
+    opt_D.step()
+    opt_G.zero_grad()
+    criterion(D(fake), ones).backward()
+    opt_G.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("looks", "fixed"),
+    [
+        ("nn.utils.clip_grad_norm_(D.parameters(), 1.0)", True),
+        ("nn.utils.clip_grad_norm_([*D.parameters(), *G.parameters()], 1.0)", False),
+        ("nn.utils.clip_grad_norm_(G.parameters(), 1.0)", False),
+        ("print(G[0].weight.grad.norm().item())", False),
+    ],
+)
+def test_stray_gradients_that_somebody_looks_at(looks, fixed, findings):
+    found = findings({"main.py": GAN + STRAY.format(looks=looks)}, RULE)
+    assert [f.level for f in found if f.fix is not None] == ([Level.EQUIVALENT] if fixed else [])

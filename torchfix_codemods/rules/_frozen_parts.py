@@ -21,7 +21,7 @@ from torchfix_codemods.rules._shared import node_of
 LOOKS_AFTER = re.compile(
     r"freeze_?bn|bn_?freeze|freeze_?batch|set_bn|fix_bn|bn_eval|BatchNorm[^\n]*\n?.{0,120}\.eval\(\)|\.training\s*=\s*False"
     r"|track_running_stats\s*=\s*False|update_bn\b|ada_?bn|recalibrat|precise_bn|momentum\s*=\s*(?:0(?:\.0*)?|None)(?![\d.])"
-    r"|reset_running_stats|\.momentum\s*=",
+    r"|reset_running_stats|\.momentum\s*=|['\"]momentum['\"]\s*,|\.apply\([^\n]*(?:\.eval\(|train\(False)",
     re.I | re.S,
 )
 _WRAPPED = re.compile(r"DataParallel\(|\.prepare\(|fabric\.setup|deepspeed")
@@ -74,6 +74,48 @@ class FrozenPart:
     path: str
     place: Place
     doubt: str
+
+
+# Says that parameters learn again; an argument `requires_grad=True` of a new tensor does not.
+_UNFREEZES = re.compile(
+    r"\.requires_grad\s*=(?!=|\s*False\b)|\.requires_grad_\((?!\s*(?:requires_grad\s*=\s*)?False)|['\"]requires_grad['\"]"
+)
+
+
+def may_learn(text: str, path: str) -> str:
+    """Why code may let something in a frozen attribute learn after all; "" where it does not."""
+    if _UNFREEZES.search(text):
+        return "some parameters are made to learn, perhaps those of its normalisation"
+    name = re.escape(path.rpartition(".")[2])
+    inside = (
+        rf"\b{name}(?:\.\w+|\[[^\]\n]*\])+\s*=(?!=)|\b{name}\.(?:add_module|append|insert)\(|_modules\[|\bsetattr\("
+    )
+    again = len(re.findall(rf"\.{name}\s*=(?!=)", text)) > 1
+    if name and (again or any(not _is_of_parameters(m.group()) for m in re.finditer(inside, text))):
+        return "parts of it are replaced: what is put in later learns"
+    return ""
+
+
+def _is_of_parameters(assigned: str) -> bool:
+    return re.search(r"\.(?:requires_grad|grad|data)\s*=$", assigned) is not None
+
+
+def recalibrates(phases: Phases, call: TrainCall) -> bool:
+    """Whether a loop behind a `train()` runs the model and trains nothing: it collects statistics on purpose."""
+    return any(_collects(phases, *execution) for execution in call.executions)
+
+
+def _collects(phases: Phases, trace: Trace, position: int, event: ModeSet) -> bool:
+    trained = {e.event.id for site in phases.sites.values() for e in site.executions if e.trained and e.trace is trace}
+    runs: list[bool] = []
+    looped = False
+    for other in trace.events[position + 1 :]:
+        if isinstance(other, ModeSet) and phases.same(other.model, event.model):
+            break
+        if isinstance(other, ModelCall) and phases.same(other.model, event.model):
+            runs.append(other.id in trained)
+            looped |= any(c.kind == "loop" and not event.context.inside(c) for c in other.context.chain())
+    return looped and not any(runs)
 
 
 def frozen_part(phases: Phases, call: TrainCall) -> FrozenPart | None:

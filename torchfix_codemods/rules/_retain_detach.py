@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 
 from torchfix_codemods.analysis.graphs.values import Moment, Thing
+from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.rewrite.verbs import CannotRewrite
 from torchfix_codemods.rules._retain_fate import Fate, users_of
@@ -29,7 +31,7 @@ def missing_detach(fate: Fate, project: Project) -> MissingDetach | None:
     trained = frozenset(t for m in fate.walk.moments if m.kind == "step" for t in m.graph.learned)
     others = (users_of(fate.walk, fate.moment.graph.nodes) & trained) - own
     cleared = _cleared(after, others)
-    if not own or not others or not (cleared or _are_adversaries(fate, own, others)):
+    if not own or not others or _reads_gradients(fate, own) or not (cleared or _are_adversaries(fate, own, others)):
         return None
     try:
         arguments = detachable(fate, project, fate.moment.graph.nodes, own, others)
@@ -59,6 +61,27 @@ def _stepped_next(after: list[Moment]) -> frozenset[Thing]:
         if moment.kind == "step":
             found |= moment.graph.learned
     return frozenset(found)
+
+
+_READS = re.compile(
+    r"\.grad\b(?!\s*=\s*None)|clip_grad_\w+\((?P<clipped>(?:[^()]|\([^()]*\))*)\)|unscale_\(|grad_norm\("
+)
+
+
+def _reads_gradients(fate: Fate, own: frozenset[Thing]) -> bool:
+    """Whether the file looks at gradients, other than to clip those of the net that this pass trains."""
+    file = fate.moment.file
+    names = {f"{name}.parameters()" for thing in own for name in _names(file, thing)}
+    found = (match["clipped"] for match in _READS.finditer(file.text))
+    return any(given is None or given.partition(",")[0].strip() not in names for given in found)
+
+
+def _names(file: ParsedFile, thing: Thing) -> list[str]:
+    """What an object is assigned to where it is made."""
+    statement = file.parents.get(thing.node) if thing.node is not None else None
+    while isinstance(statement, ast.Call | ast.Attribute):
+        statement = file.parents.get(statement)
+    return [file.source(target) for target in statement.targets] if isinstance(statement, ast.Assign) else []
 
 
 def _cleared(after: list[Moment], things: frozenset[Thing]) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torchfix_codemods.analysis.graphs.state import is_deep
 from torchfix_codemods.analysis.graphs.values import Graph, Moment, Thing, union
 from torchfix_codemods.analysis.graphs.walk import Walk, walked
+from torchfix_codemods.analysis.notebook_text import in_one_cell
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program, program_for
 from torchfix_codemods.analysis.project import Project
@@ -19,6 +20,7 @@ from torchfix_codemods.analysis.values import FunctionRef
 Root = ParsedFile | FunctionRef
 MAX_ROOTS = 6
 _PASSES = ("backward", "grad")
+_HIDDEN = re.compile(r"(?<![.\w])(?:exec|eval|globals|locals|vars)\((?!args|opt|self\.args|cfg|config|parser|hparams)")
 _HOOKS = re.compile(r"register_(?:forward|full|backward|module|hook|multi)")
 
 
@@ -122,7 +124,13 @@ def _fate(walk: Walk, root: Root, index: int, program: Program) -> Fate:
     graph = moment.graph
     if not walk.complete or not graph.nodes or _escapes(walk, root, moment, program):
         return Fate("unseen", walk, root, index)
-    doubts = graph.unknown | frozenset(_doubts(program)) | frozenset(_unseen_callers(walk, root, moment, program))
+    doubts = (
+        graph.unknown
+        | walk.doubts
+        | frozenset(_other_cells(walk, moment))
+        | frozenset(_doubts(program))
+        | frozenset(_unseen_callers(walk, root, moment, program))
+    )
     later = next(
         (
             number
@@ -254,8 +262,27 @@ def _unseen_callers(walk: Walk, root: Root, moment: Moment, program: Program) ->
             yield f"{node.name}() may call {function.name}(), and was not walked"
 
 
+def _other_cells(walk: Walk, moment: Moment) -> Iterator[str]:
+    """In a notebook the cell of a pass can be run again, without the cell that made its graph."""
+    file = moment.file
+    here = moment.calls[0] if moment.calls else moment.node
+    nodes = [walk.operations[number].node for number in moment.graph.nodes]
+    own = [node for node in nodes if file.parents.get(node) is not None and file.enclosing_function(node) is None]
+    if file.parents.get(here) is None or file.enclosing_function(here) is not None:
+        return
+    place = file.enclosing_statement(here)
+    if not all(in_one_cell(file, *_ordered(file.enclosing_statement(node), place)) for node in own):
+        yield "another cell makes this graph, and this one may be run twice"
+
+
+def _ordered(one: ast.stmt, other: ast.stmt) -> tuple[ast.stmt, ast.stmt]:
+    return (one, other) if one.lineno <= other.lineno else (other, one)
+
+
 def _doubts(program: Program) -> Iterator[str]:
     if not program.complete:
         yield "not all files that use this one were read"
     if any(_HOOKS.search(program.project.read(path) or "") for path in program.files):
         yield "hooks are registered in this program, and they may keep the graph"
+    if any(_HIDDEN.search(program.project.read(path) or "") for path in program.files):
+        yield "names are looked up by their text, and code is run that was not read"

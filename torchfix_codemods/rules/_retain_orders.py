@@ -12,6 +12,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules._retain_fate import Fate, made_stale, same_node, users_of, uses
+from torchfix_codemods.rules._retain_moves import check_moves, check_step_moves, check_untouched, check_values
 from torchfix_codemods.rules._retain_proof import proved
 from torchfix_codemods.rules._retain_text import (
     Block,
@@ -182,7 +183,10 @@ def _again(block: Block, chain: list[ast.stmt], detached: Sequence[ast.expr] = (
         return []
     file, names = block.file, {name for statement in chain for name in stored(statement)}
     place = next(statement for statement in block.between if loads(statement) & names)
+    check_moves(chain, block.statements, place)
     moved = _moved(block, chain)
+    needed = {name for s in [*block.between, *chain] for name in loads(s)}
+    check_values([s for s in chain if s not in moved], needed, block.statements[block.last + 1 :])
     lines = [copied(file, s, detached) + (comment_behind(file, s) if s in moved else "") for s in chain]
     edits = verbs.insert_before(file, place, lines)
     for statement in moved:
@@ -207,6 +211,7 @@ def both_then_steps(fate: Fate, project: Project) -> list[Edit]:
     block = block_of(first, step, second)
     if len(fate.steps) > 1 or any(m.kind == "clear" and m.graph.learned & fate.stepped for m in _between(fate)):
         raise verbs.CannotRewrite("the first net is stepped or cleared more than once between the two passes")
+    check_untouched(block.statements[: block.last])
     file = block.file
     edits = [
         *renamed(file, _call(first.node)),
@@ -239,6 +244,7 @@ def _move_step(block: Block) -> list[Edit]:
     step, last = block.statements[block.middle], block.statements[block.last]
     if not isinstance(step, ast.Expr):
         raise verbs.CannotRewrite("the step is part of another statement")
+    check_step_moves(block.between)
     text = copied(block.file, step)
     return [*verbs.delete_statement(block.file, step), *verbs.insert_after(block.file, last, [text])]
 

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 
 from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import GradientsCleared, Trace
 from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.analysis.values import ClassRef, External, FunctionRef
+from torchfix_codemods.rules._unasked_clearing import clears_unasked
 from torchfix_codemods.rules._updates import Update
 
 # Where these stand, gradients may be cleared behind the back of the loop, or are not the loop's own.
@@ -22,13 +24,18 @@ _HOOKS = re.compile(
 _CLEARS = re.compile(r"zero_?grad|clear_?grad|reset_?grad|\bzero_\(\)|\.zero_grad\b|_foreach_zero_", re.I)
 # A gradient may have another name where it is written to: reading one, for a norm or a histogram, is no clearing.
 _GRADIENT = re.compile(r"\.grad\b|\._grad\b")
-_WRITES = re.compile(r"\.(?:zero|fill|copy|set|detach|resize)_\(|\.mul_\(0[.0]*\)|\*=[ \t]*0[.0]*(?![.\d])")
+# Scaled by hand they may be kept on purpose, as a momentum is.
+_WRITES = re.compile(
+    r"\.(?:zero|fill|copy|set|detach|resize|mul|div|lerp)_\(|\.grad(?:\.data)?[ \t]*[*/]=|\*=[ \t]*0[.0]*(?![.\d])"
+)
 _READS = re.compile(r"autograd\.grad\b")
 _SUSPECT = re.compile(r"zero|clear|reset|grad|step|optim|train|backward|update|init|prepare|begin|start|before", re.I)
 
 
 def may_be_unseen(project: Project, file: ParsedFile, update: Update, loop: ast.stmt, receiver: str) -> bool:
     """Whether something in the loop, or in what it calls, may clear gradients without having been seen."""
+    if any(clears_unasked(project, path) for path in program_for(project, file.path).files):
+        return True
     seen = {(e.place.path, e.place.line) for e in update.trace.events if isinstance(e, GradientsCleared)}
     for code, node in _code(project, file, update.trace, loop):
         source = code.source(node)

@@ -13,6 +13,7 @@ from torchfix_codemods.analysis.program import Program, program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules import missing_train_mode
 from torchfix_codemods.rules._frozen_parts import (
     LOOKS_AFTER,
     FrozenPart,
@@ -21,6 +22,8 @@ from torchfix_codemods.rules._frozen_parts import (
     follows_another,
     frozen_part,
     is_wrapped,
+    may_learn,
+    recalibrates,
     train_calls,
 )
 from torchfix_codemods.rules._norm_calls import dummy_forwards, last_single_batches, unswitched_teachers
@@ -41,19 +44,26 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     if not any(_WORDS.search(text) for text in texts):
         return
     phases = phases_of(program)
-    looked_after = any(LOOKS_AFTER.search(text) for text in texts)
-    for call in train_calls(file, phases):
+    calls = list(train_calls(file, phases))
+    looked_after = any(LOOKS_AFTER.search(text) for text in texts) or any(recalibrates(phases, c) for c in calls)
+    for call in calls:
         undone = undone_eval(file, phases, call)
         part = None if undone or looked_after else frozen_part(phases, call)
         if part is not None and any(evaluates(text, part.path) or follows_another(text, part.path) for text in texts):
             continue
         if undone is not None:
-            yield _moved(file, program, call, undone)
+            yield _moved(file, program, call, undone, _waits(file, project))
         elif part is not None:
             yield _frozen(file, project, program, call, part)
     yield from (_finding_of_batch(file, found) for found in last_single_batches(file, phases))
     if not looked_after:
         yield from _suggestions(file, phases)
+
+
+def _waits(file: ParsedFile, project: Project) -> str:
+    """Why a fix has to wait: a `train()` that another rule puts into the loop would undo it; "" where nothing does."""
+    others = (f for f in missing_train_mode.check(file, project) if f.fix is not None)
+    return "a train() is missing in the loop, and has to be there first" if any(others) else ""
 
 
 def _paths(program: Program) -> list[str]:
@@ -65,9 +75,10 @@ def _paths(program: Program) -> list[str]:
 
 def _frozen(file: ParsedFile, project: Project, program: Program, call: TrainCall, part: FrozenPart) -> Finding:
     frozen = f"{call.receiver}.{part.path}" if part.path else call.receiver
-    doubt = part.doubt or ("" if program.followed else "the program is too large to be followed as a whole")
+    learns = next((why for path in _paths(program) if (why := may_learn(project.read(path) or "", part.path))), "")
+    doubt = part.doubt or learns or ("" if program.followed else "the program is too large to be followed as a whole")
     wrapped = bool(part.path) and any(is_wrapped(project.read(path) or "") for path in _paths(program))
-    reason = "the model may be in a wrapper that hides its attributes" if wrapped else ""
+    reason = "the model may be in a wrapper that hides its attributes" if wrapped else _waits(file, project)
     steps = [Step(location_of(project, part.place), f"the parameters of {frozen} are frozen here")]
     steps += [Step(file.location(call.statement), doubt)] if doubt else []
 
@@ -106,7 +117,7 @@ def _lines(file: ParsedFile, statement: ast.stmt, frozen: str) -> list[str]:
 # --- B2: an eval() that is undone ----------------------------------------------------------------------------------
 
 
-def _moved(file: ParsedFile, program: Program, call: TrainCall, undone: UndoneEval) -> Finding:
+def _moved(file: ParsedFile, program: Program, call: TrainCall, undone: UndoneEval, waits: str) -> Finding:
     what = " ".join(file.source(undone.statement).split("\n")[0].split())
     doubt = undone.doubt or ("" if program.followed else "the program is too large to be followed as a whole")
     steps = [Step(file.location(undone.statement), f"{what} puts normalisations into evaluation mode")]
@@ -126,8 +137,8 @@ def _moved(file: ParsedFile, program: Program, call: TrainCall, undone: UndoneEv
         f"{call.receiver}.train() undoes {what}: the running statistics move",
         steps,
         f"Move {what} behind {call.receiver}.train()",
-        None if undone.doubt else build,
-        undone.doubt or None,
+        None if undone.doubt or waits else build,
+        undone.doubt or waits or None,
     )
 
 

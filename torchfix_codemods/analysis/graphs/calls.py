@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torchfix_codemods.analysis.graphs import names
@@ -129,11 +131,15 @@ class Calls(Core):
     ) -> Graph:
         assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         if function in self._running:
+            if (told := union(given.all)).nodes:
+                self.tell("escape", node, frame, told, "recursion")
             return PLAIN  # what the other ends of the recursion give is joined by the outer call
         if frame.depth >= MAX_INLINED:
             return self.operation(node, [*given.all, doubt("calls are nested too deeply")], surely=True)
         inner = Frame(file, outer=outer, depth=frame.depth + 1)
-        _bind(inner, function, given, own)
+        kept = self._bind(inner, function, given, own)
+        if not isinstance(function, ast.Lambda):
+            self.doubts |= set(_strange_decorators(self, function, file))
         self.visited.add(function)
         self.calls.append(node)
         self._running.append(function)
@@ -142,12 +148,27 @@ class Calls(Core):
                 return self.evaluate(function.body, inner)
             quiet = any(_switches_off(self, decorator, inner) for decorator in function.decorator_list)
             self.no_grad += quiet
-            self.run(function.body, inner)
+            self._round(function.body, inner)
             self.no_grad -= quiet
+            for thing, name in kept:
+                self.heap[thing, "value"] = union([self.heap[thing, "value"], inner.env.get(name, PLAIN)])
         finally:
             self._running.pop()
             self.calls.pop()
         return union(inner.returns)
+
+    def _bind(self, inner: Frame, function: _Function, given: Given, own: Thing | None) -> list[tuple[Thing, str]]:
+        """Bind the arguments. Gives the defaults that all calls share: what is put into them stays."""
+        known = _bind(inner, function, given, own)
+        kept = []
+        for name, default in known.items():
+            thing = self.thing("object", default)
+            value = self.evaluate(default, inner.outer or self.top_of(inner.file.path) or inner)
+            self.heap[thing, "value"] = union([self.heap.get((thing, "value"), PLAIN), value])
+            inner.env[name] = self.heap[thing, "value"]
+            if not isinstance(default, ast.Constant):
+                kept.append((thing, name))
+        return kept
 
     _running: list[ast.AST]
 
@@ -170,13 +191,22 @@ class Calls(Core):
             if name == "detach_":
                 self.store(func.value, PLAIN, frame)
             return PLAIN
+        if name == "requires_grad_" and not any(map(_is_false, node.args)):
+            self.learns_from_now_on(node, func.value, receiver, frame)
+            return (
+                receiver
+                if receiver.things or not receiver.plain
+                else Graph(learned=frozenset([self.thing("leaf", node)]))
+            )
         if name in names.SAME:
             return receiver
         if name in names.STORES:
-            self.store(func.value, union([receiver, *given.all]).without_items(), frame)
+            self.put(func.value, union(given.all), frame)
             if not isinstance(func.value, ast.Name):
                 self.tell("keep", node, frame, union(given.all), _text(func.value))
             return PLAIN
+        if name == "send" and (sent := union(given.all)).nodes:
+            self.tell("escape", node, frame, sent, name)
         if name in names.ITERATES:
             return Graph(receiver.nodes, receiver.learned | _strangers(receiver), receiver.things, receiver.unknown)
         return self._other_method(node, receiver, given, frame)
@@ -212,13 +242,20 @@ class Calls(Core):
             return self._call_value(node, self.heap[thing, name], given, frame)
         if thing.kind == "code" and isinstance(thing.ref, ClassRef):
             method = self.project.method(thing.ref, name)
-            return None if method is None else self.inline(node, method, given, frame)
+            own = thing if method is not None and self._is_of_class(method) else None
+            return None if method is None else self.inline(node, method, given, frame, own)
         if not isinstance(thing.ref, ClassRef):
             return None
         if thing.kind == "module" and name in ("forward", "__call__"):
             return self._call_thing(node, thing, given, frame)
         method = self.project.method(thing.ref, name)
         return None if method is None else self.inline(node, method, given, frame, thing)
+
+    def _is_of_class(self, method: FunctionRef) -> bool:
+        """Whether it gets the class as its first argument."""
+        top = self.top_of(method.path)
+        function = None if top is None else top.file.function_at(method.line, method.column)
+        return any(ast.unparse(d) == "classmethod" for d in getattr(function, "decorator_list", ()))
 
     # --- what the project does not define ----------------------------------------------------------------------
 
@@ -232,6 +269,11 @@ class Calls(Core):
 
     def _external(self, node: ast.Call, name: str, given: Given, frame: Frame) -> Graph:
         back = self._called_back(node, given, frame)
+        whole = union([*given.all, back])
+        if name in ("functools.partial", "builtins.getattr", "builtins.setattr") and whole.nodes:
+            self.tell("escape", node, frame, whole, name)
+        if name.endswith("Tensor.backward") or any(map(_is_pass, whole.things)):
+            self.tell("backward", node, frame, whole)
         if name.startswith("torch.autograd.functional."):
             self.tell("grad", node, frame, union([*given.all, back]))
         result = self._external_result(node, name, given, frame)
@@ -241,7 +283,7 @@ class Calls(Core):
         if name in ("torch.autograd.backward", "torch.autograd.grad"):
             return self._functional_pass(node, name, given, frame)
         if name in names.VARIABLE or name in names.FACTORIES:
-            learns = any(k.arg == "requires_grad" and not _is_false(k.value) for k in node.keywords)
+            learns = any(k.arg in ("requires_grad", None) and not _is_false(k.value) for k in node.keywords)
             leaf = frozenset([self.thing("leaf", node)]) if learns else frozenset()
             return Graph(learned=leaf)
         if name in names.WRAPPERS:
@@ -302,11 +344,20 @@ class Calls(Core):
         """Bind a name, an attribute or an item."""
         raise NotImplementedError  # the walk does
 
+    def put(self, holder: ast.expr, value: Graph, frame: Frame) -> None:
+        """Put something into a container."""
+        raise NotImplementedError  # the walk does
+
+    def learns_from_now_on(self, node: ast.AST, target: ast.expr, value: Graph, frame: Frame) -> None:
+        """A plain tensor becomes a leaf."""
+        raise NotImplementedError  # the walk does
+
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-def _bind(inner: Frame, function: _Function, given: Given, own: Thing | None) -> None:
+def _bind(inner: Frame, function: _Function, given: Given, own: Thing | None) -> dict[str, ast.expr]:
+    """Bind what is given. Gives the defaults of the other arguments."""
     spec = function.args
     args = list(given.args)
     plain = [*spec.posonlyargs, *spec.args]
@@ -321,19 +372,41 @@ def _bind(inner: Frame, function: _Function, given: Given, own: Thing | None) ->
     rest = kwargs.pop("**", None)
     defaults = dict(zip([a.arg for a in reversed(plain)], reversed(spec.defaults), strict=False))
     defaults |= {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
+    left: dict[str, ast.expr] = {}
     for index, argument in enumerate([*plain, *spec.kwonlyargs]):
         if index < len(args) and index < len(plain):
             inner.env[argument.arg] = args[index]
         elif argument.arg in kwargs:
             inner.env[argument.arg] = kwargs[argument.arg]
         elif argument.arg in defaults:
-            inner.env[argument.arg] = PLAIN
+            left[argument.arg] = defaults[argument.arg]
         else:
             inner.env[argument.arg] = rest or _stranger(argument)
     if spec.vararg:
         inner.env[spec.vararg.arg] = union(args[len(plain) :])
     if spec.kwarg:
         inner.env[spec.kwarg.arg] = union(kwargs.values())
+    inner.given |= inner.env.keys()
+    return left
+
+
+_REPEATS = re.compile(r"cache|memo|retry|repeat|twice", re.I)
+
+
+def _strange_decorators(
+    walk: Calls, function: ast.FunctionDef | ast.AsyncFunctionDef, file: ParsedFile
+) -> Iterator[str]:
+    """Decorators that may keep what a function returns, or run it more than once."""
+    for node in function.decorator_list:
+        target = node.func if isinstance(node, ast.Call) else node
+        found, said = walk.project.resolve(file, target), ast.unparse(target)
+        if _REPEATS.search(said) or isinstance(found, FunctionRef | ClassRef):
+            yield f"@{said} may run {function.name}() in another way"
+
+
+def _is_pass(thing: Thing) -> bool:
+    """Whether a function among some arguments is a backward pass of torch."""
+    return isinstance(thing.ref, External) and thing.ref.name.endswith((".backward", "autograd.grad"))
 
 
 def _stranger(argument: ast.arg) -> Graph:

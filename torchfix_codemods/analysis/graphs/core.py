@@ -29,6 +29,8 @@ class Frame:
     own: Thing | None = None  # what `self` is
     own_name: str = ""
     globals: set[str] = field(default_factory=set)
+    left: list[tuple[dict[str, Graph], dict[tuple[Thing, str], Graph]]] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)  # the arguments
 
 
 class Core:
@@ -44,6 +46,7 @@ class Core:
         self.tops: dict[str, Frame] = {}
         self.visited: set[ast.AST] = set()
         self.statements = 0
+        self.doubts: set[str] = set()  # of all that was walked
         self.no_grad = 0
         self.muted = 0
         self.arms: list[tuple[int, int]] = []
@@ -118,6 +121,10 @@ class Core:
 
     def run(self, body: list[ast.stmt], frame: Frame) -> None:
         """Walk statements."""
+        raise NotImplementedError  # the walk does
+
+    def _round(self, body: list[ast.stmt], frame: Frame) -> None:
+        """Walk the body of a loop or a function, whatever leaves it."""
         raise NotImplementedError  # the walk does
 
     def top_of(self, path: str) -> Frame | None:

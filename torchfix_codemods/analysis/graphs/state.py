@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from torchfix_codemods.analysis.graphs.early import made_before
 from torchfix_codemods.analysis.graphs.names import READ_OFF, STORES
 from torchfix_codemods.analysis.graphs.values import Thing
 from torchfix_codemods.analysis.project import Project
@@ -49,10 +50,14 @@ def _of(project: Project, cls: ClassRef) -> Kept:
         left |= attributes.keys()
         others = {name for other in methods if other is not method for name in _read(other)}
         carried |= {name for name, line in attributes.items() if name in others or reads.get(name, line + 1) <= line}
+        carried |= _written_sometimes(method) & attributes.keys() & reads.keys()
         if any(isinstance(n, ast.Global | ast.Nonlocal) for n in walk(method)):
             unknown.add(f"{cls.name} writes to global names")
+        if any("cache" in ast.unparse(d) for d in getattr(method, "decorator_list", ())):
+            unknown.add(f"{cls.name} caches what it computes")
         if any(isinstance(n, ast.Attribute) and "hook" in n.attr for n in walk(method)):
             unknown.add(f"{cls.name} registers hooks")
+    carried |= made_before(project, cls) & {name for method in methods for name in _read(method)}
     for inner in _inside(project, cls):
         part = kept_by(project, inner)
         carried, left, unknown = carried | part.carried, left | part.left, unknown | part.unknown
@@ -107,6 +112,19 @@ def _written(method: ast.AST) -> dict[str, int]:
             if isinstance(part, ast.Attribute) and _is_self(part.value):
                 found[part.attr] = min(found.get(part.attr, part.lineno), part.lineno)
     return found
+
+
+def _written_sometimes(method: ast.AST) -> set[str]:
+    """The attributes that are assigned under a condition: what a forward reads may be left by the one before."""
+    inside = (n for n in walk(method) if isinstance(n, ast.If | ast.Try) and not _is_both(n))
+    return {name for node in inside for name in _written(node)}
+
+
+def _is_both(node: ast.If | ast.Try) -> bool:
+    """Whether both branches of an `if` write the same attributes."""
+    return isinstance(node, ast.If) and all(
+        _written(ast.Module(node.body, [])).keys() == _written(ast.Module(part, [])).keys() for part in [node.orelse]
+    )
 
 
 def _is_plain(value: ast.expr) -> bool:

@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.values import ClassRef, External, FunctionRef
 
 _SERIAL = count()
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +79,9 @@ def union(graphs: Iterable[Graph]) -> Graph:
     )
 
 
-def merged(envs: list[dict[str, Graph]]) -> dict[str, Graph]:
-    """Variables after branches come together."""
-    return {name: union(env.get(name, PLAIN) for env in envs) for name in {n for env in envs for n in env}}
+def merged(envs: list[dict[Key, Graph]]) -> dict[Key, Graph]:
+    """Variables (or attributes) after branches come together."""
+    return {name: union(env.get(name, PLAIN) for env in envs) for name in dict.fromkeys(n for env in envs for n in env)}
 
 
 def doubt(reason: str) -> Graph:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from torchfix_codemods.analysis.graphs.calls import Calls, Given, switches_off
+from torchfix_codemods.analysis.graphs.calls import Given, switches_off
+from torchfix_codemods.analysis.graphs.containers import Containers
 from torchfix_codemods.analysis.graphs.core import MAX_STATEMENTS, Frame
 from torchfix_codemods.analysis.graphs.names import READ_OFF
 from torchfix_codemods.analysis.graphs.values import PLAIN, Graph, Thing, doubt, merged, union
@@ -14,9 +15,10 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.values import ClassRef, External, FunctionRef
 
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+MAX_ROUNDS = 5
 
 
-class Walk(Calls):
+class Walk(Containers):
     """A walk from one root: the top level of a file as a script, or a function that nobody calls."""
 
     def __init__(self, project: Project, detached: Iterable[ast.expr] = ()) -> None:
@@ -41,10 +43,13 @@ class Walk(Calls):
         top = self.top_of(ref.path)
         assert top is not None
         own = self._object(ref.owner, node, top) if ref.owner is not None else None
-        for _ in range(2):
+        for round_ in range(MAX_ROUNDS):
+            carries = self.carrying(top)
             result = self.inline(node, ref, Given(), top, own)
             if result.nodes:
                 self.tell("escape", node, top, result, "return")
+            if round_ > 0 and self.carrying(top) == carries:
+                break
 
     def _object(self, owner: ClassRef, node: ast.AST, top: Frame) -> Thing:
         """An object of the class, made by somebody who is not in view."""
@@ -92,8 +97,11 @@ class Walk(Calls):
                 self.store(
                     target, self.operation(node, [self.evaluate(target, frame), self.evaluate(value, frame)]), frame
                 )
-            case ast.Return(value=ast.expr() as value):
-                frame.returns.append(self.evaluate(value, frame))
+            case ast.Return() | ast.Continue() | ast.Break():
+                if isinstance(node, ast.Return) and node.value is not None:
+                    frame.returns.append(self.evaluate(node.value, frame))
+                if self.arms:
+                    frame.left.append((dict(frame.env), dict(self.heap)))
             case ast.If():
                 self._if(node, frame)
             case ast.For() | ast.AsyncFor() | ast.While():
@@ -103,7 +111,9 @@ class Walk(Calls):
             case ast.Try():
                 self._try(node, frame)
             case ast.Match():
-                self.evaluate(node.subject, frame)
+                subject = self.evaluate(node.subject, frame).without_items()
+                for name in (name for case in node.cases for name in names_bound(case.pattern)):
+                    frame.env[name] = subject
                 self._arms([case.body for case in node.cases], frame)
             case _:
                 self._declaration(node, frame)
@@ -113,6 +123,9 @@ class Walk(Calls):
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 if not frame.module:  # those of a file are found by their names
                     frame.env[node.name] = Graph(things=frozenset([Thing("def", node, frame=frame)]))
+            case ast.ClassDef():
+                own = Frame(frame.file, outer=frame, depth=frame.depth)
+                self.run([s for s in node.body if not isinstance(s, _FUNCTION | ast.ClassDef)], own)
             case ast.Global() | ast.Nonlocal():
                 frame.globals |= set(node.names)
             case ast.Delete():
@@ -136,24 +149,39 @@ class Walk(Calls):
     def _arms(self, bodies: list[list[ast.stmt]], frame: Frame, none: tuple[str, int] = ("", 0)) -> None:
         """Each of the branches; in one of them a variable is known to be None."""
         number, before, after = self.branch(), frame.env, []
+        heap, heaps = self.heap, []
         for arm, body in enumerate(bodies):
+            self.heap = dict(heap)
             frame.env = {**before, none[0]: PLAIN} if none[0] in before and arm == none[1] else dict(before)
             self.arms.append((number, arm))
             self.run(body, frame)
             self.arms.pop()
             after.append(frame.env)
+            heaps.append(self.heap)
         frame.env = merged(after)
+        self.heap = merged(heaps)
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While, frame: Frame) -> None:
         before = dict(frame.env)
-        for _ in range(2):
+        for round_ in range(MAX_ROUNDS):
+            carries = self.carrying(frame)
             if isinstance(node, ast.While):
                 self.evaluate(node.test, frame)
             else:
                 self.bind_item(node.target, node.iter, frame)
-            self.run(node.body, frame)
+            self._round(node.body, frame)
+            if round_ > 0 and self.carrying(frame) == carries:
+                break  # nothing new goes on to a third round, as `older, old = old, loss` does
         self.run(node.orelse, frame)
         frame.env = merged([before, frame.env])
+
+    def _round(self, body: list[ast.stmt], frame: Frame) -> None:
+        """One round of a loop, or one call: what `continue`, `break` and `return` leave behind comes together."""
+        outer, frame.left = frame.left, []
+        self.run(body, frame)
+        frame.env = merged([frame.env, *(env for env, _ in frame.left)])
+        self.heap = merged([self.heap, *(heap for _, heap in frame.left)])
+        frame.left = outer
 
     def bind_item(self, target: ast.expr, iterated: ast.expr, frame: Frame) -> None:
         """Bind the target of a loop to an item of what is iterated."""
@@ -185,10 +213,18 @@ class Walk(Calls):
         self.no_grad -= quiet
 
     def _try(self, node: ast.Try, frame: Frame) -> None:
-        self.run(node.body, frame)
+        seen = [(dict(frame.env), dict(self.heap))]
+        for statement in node.body:
+            self.run([statement], frame)
+            seen.append((dict(frame.env), dict(self.heap)))
+        self.run(node.orelse, frame)
+        ends = [(frame.env, self.heap)]
         for handler in node.handlers:
+            frame.env, self.heap = merged([env for env, _ in seen]), merged([heap for _, heap in seen])
             self.run(handler.body, frame)
-        self.run([*node.orelse, *node.finalbody], frame)
+            ends.append((frame.env, self.heap))
+        frame.env, self.heap = merged([env for env, _ in ends]), merged([heap for _, heap in ends])
+        self.run(node.finalbody, frame)
 
     # --- names -------------------------------------------------------------------------------------------------
 
@@ -206,7 +242,7 @@ class Walk(Calls):
             case ast.Attribute():
                 self._set_attribute(target, value, frame)
             case ast.Subscript(value=holder):
-                self.store(holder, union([self.evaluate(holder, frame), value]).without_items(), frame)
+                self.put(holder, value, frame)
             case _:
                 pass
 
@@ -217,7 +253,7 @@ class Walk(Calls):
             holder = holder.outer
         holder = holder or self.top_of(frame.file.path)
         if holder is not None:
-            holder.env[target.id] = value
+            holder.env[target.id] = union([holder.env.get(target.id, PLAIN), value])  # under a condition, perhaps
         self.tell("keep", target, frame, value, target.id)
 
     def _unpack(self, elements: list[ast.expr], value: Graph, frame: Frame) -> None:
@@ -227,12 +263,15 @@ class Walk(Calls):
 
     def _set_attribute(self, target: ast.Attribute, value: Graph, frame: Frame) -> None:
         holder = self.evaluate(target.value, frame)
+        if target.attr == "requires_grad":
+            self.learns_from_now_on(target, target.value, holder, frame)
         if target.attr in READ_OFF:
             return
         for thing in holder.things:
             self.heap[thing, target.attr] = value
         if value.nodes:
-            self.tell("keep" if holder.things else "escape", target, frame, value, target.attr)
+            followed = any(t.kind != "code" for t in holder.things) and target.attr != "__dict__"
+            self.tell("keep" if followed else "escape", target, frame, value, target.attr)
 
     def _name(self, node: ast.Name, frame: Frame) -> Graph:
         found = self.bound(node.id, frame)
@@ -253,6 +292,8 @@ class Walk(Calls):
         if outside is not None:
             return self.code(outside)
         holder = self.evaluate(node.value, frame)
+        if holder.nodes and (node.attr in ("backward", "__dict__") or _looks_inside(node, frame)):
+            self.tell("escape", node, frame, holder, node.attr)  # a pass that somebody may make later
         if node.attr in READ_OFF:
             return PLAIN
         found = [self._attribute_of(thing, node.attr) for thing in holder.things]
@@ -263,7 +304,8 @@ class Walk(Calls):
         if strangers:
             return Graph(holder.nodes, holder.learned, strangers, holder.unknown)
         if holder.things and not holder.learned:
-            return doubt(f"what `{ast.unparse(node)[:60]}` is was not found")
+            unknown = doubt(f"what `{ast.unparse(node)[:60]}` is was not found").unknown
+            return Graph(holder.nodes, unknown=holder.unknown | unknown)
         return Graph(holder.nodes, holder.learned, unknown=holder.unknown)
 
     def _attribute_of(self, thing: Thing, name: str) -> Graph | None:
@@ -395,6 +437,19 @@ def assigned(project: Project, cls: ClassRef, name: str) -> Iterator[tuple[Parse
             ):
                 assert found is not None
                 yield found[0], node.value
+
+
+def _looks_inside(node: ast.Attribute, frame: Frame) -> bool:
+    """`out.grad_fn` for more than to print it: what it has saved is freed with the graph."""
+    return node.attr == "grad_fn" and not isinstance(frame.file.parents.get(node), ast.Call | ast.FormattedValue)
+
+
+def names_bound(pattern: ast.pattern) -> Iterator[str]:
+    """The variables that a pattern of `match` binds."""
+    for node in ast.walk(pattern):
+        name = node.rest if isinstance(node, ast.MatchMapping) else getattr(node, "name", None)
+        if isinstance(name, str):
+            yield name
 
 
 def names_in(node: ast.AST) -> Iterator[str]:
