@@ -58,6 +58,7 @@ class Project:
         self._cut = 0  # how often a chain of imports was too long to follow
         self._facts: dict[str, FileFacts | None] = {}
         self._definitions: dict[tuple[str, str], Definition | None] = {}
+        self._followed: set[ast.expr] = set()  # assignments whose right side is being resolved
         self._changers: dict[str, bool] = {}  # files that change `sys.path`
         self._modules: dict[tuple[str, str, int], str | None] = {}
 
@@ -369,15 +370,13 @@ class Project:
             if isinstance(statement, ast.Assign)
             and any(isinstance(t, ast.Name) and t.id == name for t in statement.targets)
         ]
-        if len(values) != 1:
-            return None
-        match values[0]:
-            case ast.Attribute() as value:
-                return self._attribute(file, value)
-            case ast.Name(id=other) as value if other != name:
-                return self.name_at(file, value)
-            case _:
-                return None
+        if len(values) != 1 or values[0] in self._followed:
+            return None  # `x = x.data` says nothing of what x was before
+        self._followed.add(values[0])
+        try:
+            return self.resolve(file, values[0])
+        finally:
+            self._followed.remove(values[0])
 
     # --- classes -----------------------------------------------------------------------------------------------
 
