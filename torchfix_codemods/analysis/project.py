@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from posixpath import dirname, join, normpath
 from typing import Any
 
+from torchfix_codemods.analysis.aliases import handed_on
 from torchfix_codemods.analysis.facts import (
     STAR_IMPORT,
     FileFacts,
@@ -25,7 +26,7 @@ from torchfix_codemods.analysis.facts import (
     top_level,
 )
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
-from torchfix_codemods.analysis.torch_api import STAR_NAMES, is_module_base
+from torchfix_codemods.analysis.torch_api import STAR_NAMES, VARIABLE, canonical, is_module_base
 from torchfix_codemods.analysis.values import ClassRef, External, FileModule, FunctionRef
 from torchfix_codemods.findings import Skipped
 
@@ -374,9 +375,15 @@ class Project:
             return None  # `x = x.data` says nothing of what x was before
         self._followed.add(values[0])
         try:
-            return self.resolve(file, values[0])
+            return self.resolve(file, values[0]) or self.handed_on(file, values[0])
         finally:
             self._followed.remove(values[0])
+
+    def handed_on(self, file: ParsedFile, node: ast.expr) -> External | None:
+        """torch's `Variable`, where a lambda hands everything on to it; no other function has two names in this way."""
+        function = handed_on(node)
+        found = self.resolve(file, function) if function is not None else None
+        return found if isinstance(found, External) and canonical(found.name) == VARIABLE else None
 
     # --- classes -----------------------------------------------------------------------------------------------
 
