@@ -736,3 +736,23 @@ def test_a_lambda_that_does_more_is_no_other_name(variable):
         found({"a.py": program(OWN.format(variable=variable)).replace("from torch.autograd import Variable\n", "")})
         == []
     )
+
+
+def test_the_else_of_a_condition_that_changes():
+    text = """
+        def run(batches):
+            net = nn.Linear(4, 2)
+            optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+            for step, (x, following) in enumerate(batches):
+                if step < 3:
+                    loss = net(x).sum()
+                else:
+                    loss = (net(x) - net(Variable(following, volatile=True))).pow(2).sum()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+
+        run([(torch.ones(3, 4), torch.ones(3, 4))] * 5)
+        """
+    (finding,) = found({"a.py": program(text)})
+    assert finding.level == Level.SUGGESTION and finding.fix is None
