@@ -187,6 +187,12 @@ def test_qualified_names(text: str, source: str, name: str | None):
     assert names(text, source) == [name]
 
 
+def test_a_name_that_is_made_of_itself_has_an_end():
+    assert names("def f(x):\n    x = x.data\n    return x.shape\n", "x.shape") == [None]
+    assert names("def f():\n    a = b.data\n    b = a.data\n    return b.shape\n", "b.shape") == [None]
+    assert names("import torch\nF = torch.nn.functional\nG = F\nG.relu\n", "G.relu") == ["torch.nn.functional.relu"]
+
+
 def test_a_name_of_the_project_is_not_external():
     files = {"lib.py": "import torch.nn.functional as F\ndef dropout(x): pass\n"}
     text = "import lib\nfrom lib import dropout, F\nlib.dropout\nlib.F.relu\ndropout\nF.relu\n"

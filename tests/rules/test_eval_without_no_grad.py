@@ -168,3 +168,73 @@ def test_results_that_a_function_puts_aside_may_be_trained_on(kept, level, findi
     """REINFORCE: the update is called by an engine that is not in view."""
     files = {"main.py": KEEPS.format(kept=kept)}
     assert [finding.level for finding in findings(files, RULE)] == [level]
+
+
+# A function whose own model calls are detached, while what it is given trains
+
+GAN = """import torch
+from torch import nn
+import torch.nn.functional as F
+
+G, D = nn.Linear(4, 8), nn.Linear(8, 2)
+steps = torch.optim.Adam(G.parameters())
+losses = torch.optim.Adam(D.parameters())
+
+def generator_loss(real, fake):
+    wanted, seen = D(real).mean(0), D(fake).mean(0)
+    return {loss}
+
+for x in [torch.randn(3, 8) for _ in range(4)]:
+    fake = G(torch.randn(3, 4))
+    print(D(x).sum())
+    loss = generator_loss(x, fake)
+    steps.zero_grad()
+    loss.backward()
+    steps.step()
+    losses.zero_grad()
+    D(x).sum().backward()
+    losses.step()
+"""
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "F.mse_loss(fake, real) + F.mse_loss(seen.detach(), wanted.detach())",
+        "(fake - real).pow(2).mean() + (seen.data - wanted.data).pow(2).mean()",
+    ],
+)
+def test_a_loss_of_which_only_a_part_is_detached(findings, loss):
+    assert findings({"main.py": GAN.format(loss=loss)}, RULE) == []
+
+
+def test_a_distance_between_features_that_train(findings):
+    files = {
+        "main.py": """import torch
+from torch import nn
+
+class Distance(nn.Module):
+    def forward(self, one, other):
+        return (one - other).pow(2).mean()
+
+class Trainer:
+    def __init__(self, student, teacher):
+        self.student, self.teacher = student, teacher
+        self.optimizer = torch.optim.SGD(student.parameters(), lr=0.1)
+        self.distance = Distance()
+
+    def step(self, x):
+        ours, theirs = self.student(x), self.teacher(x)
+        apart = 0
+        for one, other in zip(ours, theirs):
+            apart += self.distance(one, other)
+        loss = ours.sum()
+        loss.backward()
+        self.optimizer.step()
+
+trainer = Trainer(nn.Linear(4, 2), nn.Linear(4, 2))
+for x in torch.randn(3, 5, 4):
+    trainer.step(x)
+"""
+    }
+    assert not any("distance" in finding.message for finding in findings(files, RULE))

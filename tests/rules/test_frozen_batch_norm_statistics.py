@@ -99,6 +99,12 @@ def test_b1_suggestions(freezing, fix, findings):
     assert finding.level is Level.SUGGESTION and (finding.fix is not None) == fix
 
 
+def test_b1_the_weights_of_one_normalisation_alone(findings):
+    init = "self.norm = nn.BatchNorm2d(3)\nfor p in self.norm.parameters():\n    p.requires_grad = False"
+    (finding,) = findings(program("", init=init), RULE)
+    assert finding.level is Level.SUGGESTION and finding.fix is None
+
+
 LOOK_ALIKES = {
     "some": "for name, p in net.body.named_parameters():\n    if 'w' in name:\n        p.requires_grad = False",
     "biases": "for p in net.body.parameters():\n    if p.dim() == 1:\n        continue\n    p.requires_grad = True",

@@ -314,6 +314,85 @@ def test_a_network_that_minds_its_own_gradients(findings, forward):
     assert findings(program(setup), RULE) == []
 
 
+OLD_STYLE = """class Old(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.body = nn.Linear(6, 3)
+        {init}
+
+    def forward(self, x):
+        {forward}
+
+teacher = Old(16)
+student = Old(8)
+"""
+
+
+@pytest.mark.parametrize(
+    "init",
+    [
+        "self.body.weight.data.mul_(0.1)",
+        "self.body.weight.data[0].fill_(0)",
+        "self.body.weight.data = torch.randn(self.body.weight.data.size())",
+        "self.body.bias.data[0] += 1",
+        "nn.init.uniform_(self.body.weight.data, -0.1, 0.1)",
+        "bound = 1 / self.body.weight.data.size(0)",
+    ],
+)
+def test_weights_that_are_filled_in_a_constructor_cut_no_graph(findings, applied, init):
+    files = program(OLD_STYLE.format(init=init, forward="return self.body(x)"))
+    assert levels(findings(files, RULE)) == [Level.EQUIVALENT]
+    assert "teacher(x).detach()" in applied(files, RULE)["main.py"]
+    after = runs(applied(files, RULE))[1]
+    assert all(p.grad is None for p in after["teacher"].parameters())
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "return self.body(x).data",
+        "return F.linear(x, self.body.weight.data)",
+        "y = self.body(x).data.clamp_(0, 1)\n        return y",
+        "y = self.body(x)\n        return y.data + 1",
+    ],
+)
+def test_a_network_that_hands_out_data_has_no_graph(findings, forward):
+    assert findings(program(OLD_STYLE.format(init="pass", forward=forward)), RULE) == []
+
+
+def test_the_target_networks_of_an_actor_and_a_critic(findings, applied):
+    files = {
+        "main.py": HEAD
+        + """class Agent:
+    def __init__(self):
+        self.actor, self.actor_target = Net(), Net()
+        self.critic, self.critic_target = nn.Linear(9, 1), nn.Linear(9, 1)
+        self.optimizer = optim.Adam(self.critic.parameters())
+
+    def act(self, state):
+        action = self.actor(state)
+        action = action.data
+        return action
+
+    def update(self, state, reward, following):
+        target = self.critic_target(torch.cat([following, self.actor_target(following)], 1))
+        loss = F.mse_loss(self.critic(torch.cat([state, self.act(state)], 1)), reward + 0.9 * target)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+student = Agent().critic
+agent = Agent()
+for step in range(3):
+    agent.update(torch.randn(4, 6), torch.randn(4, 1), torch.randn(4, 6))
+"""
+    }
+    assert levels(findings(files, RULE)) == [Level.EQUIVALENT]
+    after = runs(applied(files, RULE))[1]["agent"]
+    assert all(p.grad is None for net in (after.critic_target, after.actor_target) for p in net.parameters())
+    assert all(p.grad is not None for p in after.critic.parameters())
+
+
 # Leaves
 
 

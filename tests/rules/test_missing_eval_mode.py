@@ -171,3 +171,65 @@ def test_a_wrapper_whose_model_is_switched(findings):
     """Variational inference: the bound holds the model, has no layers of its own, and nobody switches it."""
     assert findings({"main.py": HEAD + BOUND.replace("SWITCH", "inner.eval()")}, RULE) == []
     assert findings({"main.py": HEAD + BOUND.replace("SWITCH", "print(epoch)")}, RULE) != []
+
+
+FLAGGED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 2)
+        self.rnn = nn.GRU(2, 2{more})
+        self.drop = nn.Dropout()
+
+    def forward(self, x, is_training=False):
+        x = self.rnn(self.fc(x))[0]
+        {use}
+        return x
+
+
+def train(net, loader, opt):
+    for x, y in loader:
+        loss = F.cross_entropy(net(x, True), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+
+
+def test(net, loader):
+    with torch.no_grad():
+        for x, y in loader:
+            print(net(x{flag}).argmax(1))
+
+
+net = Net()
+opt = torch.optim.SGD(net.parameters(), 0.1)
+for epoch in range(3):
+    train(net, DataLoader(data), opt)
+    test(net, DataLoader(data))
+"""
+UNDER = "if is_training:\n            x = self.drop(x)"
+
+
+@pytest.mark.parametrize("flag", ["", ", False", ", is_training=False"])
+def test_a_model_with_a_flag_of_its_own_for_training(findings, flag):
+    files = {"main.py": HEAD + FLAGGED.format(use=UNDER, flag=flag, more="")}
+    assert findings(files, RULE) == []
+
+
+@pytest.mark.parametrize(
+    ("use", "flag", "more"),
+    [
+        (UNDER, ", True", ""),
+        (UNDER, ", is_training=True", ""),
+        (UNDER, ", is_training=epoch > 3", ""),
+        (UNDER, "", ", 2, dropout=0.5"),
+        ("x = self.drop(x)", "", ""),
+        ("if not is_training:\n            x = self.drop(x)", "", ""),
+        ("if is_training:\n            x = x * 2\n        else:\n            x = self.drop(x)", "", ""),
+        ("is_training = True\n        " + UNDER, "", ""),
+        (UNDER + "\n        x = F.relu(self.drop(x))", "", ""),
+    ],
+)
+def test_a_flag_that_does_not_keep_the_dropout_off(findings, use, flag, more):
+    files = {"main.py": HEAD + FLAGGED.format(use=use, flag=flag, more=more)}
+    assert len(findings(files, RULE)) == 1

@@ -208,3 +208,27 @@ def test_a_part_of_the_model_that_is_replaced(findings, replaced: str):
     files = program("return x")
     text = files["main.py"].replace("criterion = ", f"{replaced}\ncriterion = ", 1)
     assert not findings({"main.py": text}, RULE)
+
+
+UNIT = """
+import unittest
+import torch
+import torch.nn.functional as F
+
+class TestLoss(unittest.TestCase):
+    @classmethod
+    def {name}(cls):
+        cls.outputs = [F.softmax(torch.randn(2, 3), dim=1) for _ in range(3)]
+
+    def test_loss(self):
+        wanted = 0
+        for output in self.outputs:
+            wanted += torch.nn.NLLLoss()(output, torch.zeros(2).long())
+        self.assertLess(wanted.item(), 9)
+"""
+
+
+def test_what_a_unit_test_feeds_to_a_loss_is_its_own_affair(findings):
+    assert findings({"test_loss.py": UNIT.format(name="setUpClass")}, RULE) == []
+    as_a_program = UNIT.format(name="setUpClass").replace("import unittest", "").replace("unittest.TestCase", "object")
+    assert findings({"loss.py": as_a_program.replace("test_loss", "run")}, RULE) != []

@@ -694,3 +694,65 @@ def test_the_rule_on_missing_no_grad_says_nothing_of_the_same_region(example):
 )
 def test_gate(text: str, wanted: bool):
     assert is_candidate(text.encode()) is wanted
+
+
+# A `Variable` of the author's own
+
+OWN = """import torch.autograd as autograd
+
+{variable}
+net = nn.Linear(4, 2)
+for x in [torch.ones(3, 4)]:
+    print(net(Variable(x, volatile=True)).max(1)[1])
+"""
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "Variable = lambda *args, **kwargs: autograd.Variable(*args, **kwargs)",
+        "Variable = lambda *a, **k: autograd.Variable(*a, **k).cuda()",
+        "Variable = lambda *a, **k: autograd.Variable(*a, **k).to(DEVICE) if DEVICE else autograd.Variable(*a, **k)",
+    ],
+)
+def test_a_lambda_that_hands_everything_on_is_another_name(variable):
+    after = fixed(OWN.format(variable=variable))
+    assert "with torch.no_grad():" in after and "volatile" not in after and variable in after
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "Variable = lambda *a, **k: autograd.Variable(*a)",
+        "Variable = lambda x, **k: autograd.Variable(x, **k)",
+        "Variable = lambda *a, **k: autograd.Variable(*a, **k) if CUDA else torch.tensor(*a, **k)",
+        "Variable = lambda *a, **k: autograd.Variable(*a, **k).cuda().requires_grad_()",
+        "Variable = lambda *a, **k: symbolic.Variable(*a, **k)",
+        "Variable = lambda *a, **k: autograd.Variable(*a, **k)\nVariable = lambda *a, **k: Named(*a, **k)",
+    ],
+)
+def test_a_lambda_that_does_more_is_no_other_name(variable):
+    assert (
+        found({"a.py": program(OWN.format(variable=variable)).replace("from torch.autograd import Variable\n", "")})
+        == []
+    )
+
+
+def test_the_else_of_a_condition_that_changes():
+    text = """
+        def run(batches):
+            net = nn.Linear(4, 2)
+            optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+            for step, (x, following) in enumerate(batches):
+                if step < 3:
+                    loss = net(x).sum()
+                else:
+                    loss = (net(x) - net(Variable(following, volatile=True))).pow(2).sum()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+
+        run([(torch.ones(3, 4), torch.ones(3, 4))] * 5)
+        """
+    (finding,) = found({"a.py": program(text)})
+    assert finding.level == Level.SUGGESTION and finding.fix is None

@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from posixpath import dirname, join, normpath
 from typing import Any
 
+from torchfix_codemods.analysis.aliases import handed_on
 from torchfix_codemods.analysis.facts import (
     STAR_IMPORT,
     FileFacts,
@@ -25,7 +26,7 @@ from torchfix_codemods.analysis.facts import (
     top_level,
 )
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
-from torchfix_codemods.analysis.torch_api import STAR_NAMES, is_module_base
+from torchfix_codemods.analysis.torch_api import STAR_NAMES, VARIABLE, canonical, is_module_base
 from torchfix_codemods.analysis.values import ClassRef, External, FileModule, FunctionRef
 from torchfix_codemods.findings import Skipped
 
@@ -58,6 +59,7 @@ class Project:
         self._cut = 0  # how often a chain of imports was too long to follow
         self._facts: dict[str, FileFacts | None] = {}
         self._definitions: dict[tuple[str, str], Definition | None] = {}
+        self._followed: set[ast.expr] = set()  # assignments whose right side is being resolved
         self._changers: dict[str, bool] = {}  # files that change `sys.path`
         self._modules: dict[tuple[str, str, int], str | None] = {}
 
@@ -369,15 +371,19 @@ class Project:
             if isinstance(statement, ast.Assign)
             and any(isinstance(t, ast.Name) and t.id == name for t in statement.targets)
         ]
-        if len(values) != 1:
-            return None
-        match values[0]:
-            case ast.Attribute() as value:
-                return self._attribute(file, value)
-            case ast.Name(id=other) as value if other != name:
-                return self.name_at(file, value)
-            case _:
-                return None
+        if len(values) != 1 or values[0] in self._followed:
+            return None  # `x = x.data` says nothing of what x was before
+        self._followed.add(values[0])
+        try:
+            return self.resolve(file, values[0]) or self.handed_on(file, values[0])
+        finally:
+            self._followed.remove(values[0])
+
+    def handed_on(self, file: ParsedFile, node: ast.expr) -> External | None:
+        """torch's `Variable`, where a lambda hands everything on to it; no other function has two names in this way."""
+        function = handed_on(node)
+        found = self.resolve(file, function) if function is not None else None
+        return found if isinstance(found, External) and canonical(found.name) == VARIABLE else None
 
     # --- classes -----------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 _FUNCTIONAL = "torch.nn.functional."
 _NN = "torch.nn."
+VARIABLE = "torch.autograd.Variable"
 
 # A star import from these gives these names (`from torch.nn import *`).
 STAR_NAMES: dict[str, frozenset[str]] = {

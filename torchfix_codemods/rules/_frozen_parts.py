@@ -13,7 +13,7 @@ from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases
 from torchfix_codemods.analysis.trace import Freezing, ModelCall, ModeSet, Place, Trace
-from torchfix_codemods.analysis.values import ClassRef, Instance, Value, options
+from torchfix_codemods.analysis.values import ClassRef, External, Instance, Value, options
 from torchfix_codemods.rules._modes import overrides_mode
 from torchfix_codemods.rules._shared import node_of
 
@@ -202,7 +202,17 @@ def _doubt(freezing: Freezing, path: str) -> str:
         return "the parameters are frozen on one path only, and the statistics should stay on that one alone"
     if not path:
         return "all of the model is frozen, and what was put in later may learn: which normalisations stay is open"
+    if _is_norm(freezing):
+        return "only the weights of a normalisation are frozen: those inside of other blocks may be meant as well"
     return ""
+
+
+def _is_norm(freezing: Freezing) -> bool:
+    """Whether what is frozen is a single normalisation, no part of a network with weights of its own."""
+    return any(
+        isinstance(o, Instance) and isinstance(o.cls, External) and "Norm" in o.cls.name.rpartition(".")[2]
+        for o in options(freezing.model)
+    )
 
 
 def follows_another(text: str, path: str) -> bool:

@@ -11,7 +11,7 @@ from torchfix_codemods.analysis.frameworks import Care, care_around
 from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.notebook_text import in_one_cell
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
-from torchfix_codemods.analysis.phases import Execution, Phases
+from torchfix_codemods.analysis.phases import Execution, Phases, trained_ids
 from torchfix_codemods.analysis.trace import Backward, Construction, Context, OptimizerStep, Place
 from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.analysis.values import ClassRef, Const, External, FunctionRef, Instance, Unknown, Value, options
@@ -67,6 +67,7 @@ class Regions:
         self.file = file
         self.phases = phases
         self._serving: dict[str, bool] = {}
+        self._trained: dict[int, set[int]] = {}
         self.training = _training_places(phases)
         self.constructing = _constructing_places(phases)
         self.stepping = _stepping_places(phases)
@@ -86,7 +87,7 @@ class Regions:
                     found.setdefault(id(region.node), region).executions.append(execution)
         regions = sorted(found.values(), key=lambda r: r.node.lineno)
         for region in self._merged(regions):
-            if not self._graph_leaves(region):
+            if not self._graph_leaves(region) and not self._computes_what_trains(region):
                 yield region
 
     def is_cared_for(self, context: Context, care: Care) -> bool:
@@ -184,6 +185,20 @@ class Regions:
             for site in self.phases.sites.values()
             for execution in site.executions
         )
+
+    def _computes_what_trains(self, region: Region) -> bool:
+        """Whether a value made in the region has the graph of a call that trains: it came in from outside.
+
+        A loss may compare `fake = generator(z)`, which trains, with nothing but detached outputs of the model here.
+        """
+        first, last = region.node.lineno, region.end_line
+        for trace in {id(e.trace): e.trace for e in region.executions}.values():
+            if id(trace) not in self._trained:
+                self._trained[id(trace)] = trained_ids(trace)
+            for place, calls in trace.flows.items():
+                if place.path == self.file.path and first <= place.line <= last and calls & self._trained[id(trace)]:
+                    return True
+        return False
 
     def _merged(self, regions: list[Region]) -> Iterator[Region]:
         """Statements of one block that stand close together become one region."""

@@ -55,14 +55,12 @@ class Sink:
         return self.uses[0].event
 
     def teachers(self) -> Iterator[ModelCall]:
-        """The calls that the targets come from, each network at a place once; its layers are a part of it."""
+        """The calls that the targets come from, each network at a place once."""
         seen: set[tuple[Place, frozenset[Identity]]] = set()
         for use in self.uses:
-            places = {call.place for call in use.targets}
             for call in use.targets:
-                inner = any(context.call in places for context in call.context.chain())
                 key = (call.place, frozenset(identities(call.model)))
-                if key not in seen and not inner:
+                if key not in seen:
                     seen.add(key)
                     yield call
 
@@ -98,8 +96,8 @@ class Cases:
         leaves = {e.id: e for e in trace.events if isinstance(e, GraphLeaf)}
         trained = trained_ids(trace)
         for event in events:
-            inputs = tuple(calls[i] for i in sorted(event.input_calls) if i in calls)
-            targets = tuple(calls[i] for i in sorted(event.target_calls) if i in calls)
+            inputs = outermost([calls[i] for i in sorted(event.input_calls) if i in calls])
+            targets = outermost([calls[i] for i in sorted(event.target_calls) if i in calls])
             needing = tuple(leaves[i] for i in sorted(event.target_calls) if i in leaves)
             flows = trained & (event.input_calls | event.target_calls)
             yield Use(trace, event, inputs, targets, needing, bool(flows))
@@ -165,6 +163,15 @@ class Cases:
         learner = all(self.learns(call.model) for call in use.targets)
         ids = {call.id for call in use.inputs} & {call.id for call in use.targets}
         return same and learner and not ids and isinstance(target, ast.expr) and adds_discounted(self.file, target)
+
+
+def outermost(calls: list[ModelCall]) -> tuple[ModelCall, ...]:
+    """The calls without those of layers inside of one of them: `net.forward(x)` is written down with its layers.
+
+    Two networks of one class have their layers from the same place, so a layer does not say whose it is.
+    """
+    places = {call.place for call in calls}
+    return tuple(call for call in calls if not any(context.call in places for context in call.context.chain()))
 
 
 def handed_in(value: Value, depth: int = 6) -> Iterator[Value]:

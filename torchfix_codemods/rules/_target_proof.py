@@ -15,13 +15,13 @@ from torchfix_codemods.rules._modes import receiver_text
 from torchfix_codemods.rules._regions import is_resolved
 from torchfix_codemods.rules._shared import node_of
 from torchfix_codemods.rules._target_cases import Cases, Sink
-from torchfix_codemods.rules._target_text import reads_gradients, shares_by_hand
+from torchfix_codemods.rules._target_text import cuts_by_data, reads_gradients, shares_by_hand
 
 _BY_HAND = re.compile(
     r"autograd\.grad\b|requires_grad_\(\)|requires_grad_\(True\)|\.requires_grad\s*=\s*True|enable_grad|register_\w*hook"
     r"|[aA]ttack|[aA]dversari|\.perturb\(|\b[pP][gG][dD]|[fF][gG][sS][mM]"
 )
-_CUTS = re.compile(r"_grad|grad_|autograd|inference_mode|detach|\.data\b|\.backward\(")
+_CUTS = re.compile(r"_grad|grad_|autograd|inference_mode|detach|\.backward\(")
 _MAX_CODE = 60  # classes and functions of a model that are searched for these words
 
 
@@ -49,7 +49,7 @@ class Proof:
         file, node = self._code(code)
         if file is None or node is None:
             return False
-        if _CUTS.search(file.source(node)):
+        if _CUTS.search(file.source(node)) or any(cuts_by_data(file, n) for n in ast.walk(node)):
             return True
         called = (self.project.resolve(file, n.func) for n in ast.walk(node) if isinstance(n, ast.Call))
         return any(self._says(c, seen) for c in called if isinstance(c, ClassRef | FunctionRef))

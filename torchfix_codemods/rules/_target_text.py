@@ -14,6 +14,7 @@ from torchfix_codemods.analysis.trees import walk
 
 _PUTS_IN = frozenset(["setattr", "add_module", "register_module", "register_parameter", "__setattr__"])
 _NO_PARTS = frozenset(["training", "device", "dtype", "config", "name", "__class__", "__name__"])
+_SHAPES = frozenset(["size", "shape", "dim", "ndim", "numel", "nelement", "device", "dtype"])
 _LISTS_PARTS = frozenset(["children", "modules", "named_children", "named_modules", "append", "extend", "insert"])
 
 
@@ -79,10 +80,39 @@ def _reads(file: ParsedFile, node: ast.AST, last: str, learners: Collection[str]
             return False
 
 
+def cuts_by_data(file: ParsedFile, node: ast.AST) -> bool:
+    """Whether a node is an `x.data` that may cut a graph: not one that is only written to, or asked for its shape.
+
+    `layer.weight.data.uniform_(-a, a)` in a constructor is how weights were initialised before `torch.nn.init`.
+    """
+    if not isinstance(node, ast.Attribute) or node.attr != "data":
+        return False
+    parent = file.parents.get(node)
+    if isinstance(parent, ast.Attribute) and parent.attr in _SHAPES:
+        return False
+    match file.enclosing_statement(node):
+        case ast.Assign(targets=targets):
+            return not all(map(_is_data, targets))
+        case ast.AugAssign(target=target):
+            return not _is_data(target)
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=receiver, attr=called) as function)):
+            filled = called.endswith("_") and _is_data(receiver)
+            return not filled and re.match(r"(?:torch\.)?(?:nn\.)?init\.", file.source(function)) is None
+        case _:
+            return True
+
+
+def _is_data(node: ast.expr) -> bool:
+    """Whether an expression is `x.data`, or a part of it."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return isinstance(node, ast.Attribute) and node.attr == "data"
+
+
 def _is_of(code: str, learners: Collection[str]) -> bool:
     """Whether code is `learner.parameters()` or the like."""
     found = re.fullmatch(r"([\w.]+)\.(?:named_)?parameters\(\)", code)
     return found is not None and found[1] in learners
 
 
-__all__ = ["reads_gradients", "shares_by_hand"]
+__all__ = ["cuts_by_data", "reads_gradients", "shares_by_hand"]

@@ -80,7 +80,8 @@ def switch_edits(flag: Flag, consumers: list[Consumer], wraps: Wraps) -> tuple[l
     if not wanted or function is None or any(not _same_function(c, flag) for c in wanted):
         raise NotWrapped(ELSEWHERE.format(condition=condition))
     if not _is_stable(flag, function, wanted):
-        raise NotWrapped(f"`{flag.file.source(flag.value)}` may have another value where the model runs")
+        # The value may be `not condition` of an `else`, which stands nowhere in the text.
+        raise NotWrapped(f"`{ast.unparse(flag.value)}` may have another value where the model runs")
     if function.name == "forward":
         raise NotWrapped("it stands inside the forward of a model")
     edits: list[Edit] = []

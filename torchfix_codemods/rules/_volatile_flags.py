@@ -17,7 +17,6 @@ from torchfix_codemods.findings import Edit, Location
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules._shared import node_of
 
-VARIABLE = "torch.autograd.Variable"
 _OLD_TORCH = re.compile(r"version|torch_?v?0?[._]?4|hasattr\(torch|hasattr\(Variable", re.I)
 THIRD = 2  # Variable(data, requires_grad, volatile)
 
@@ -116,7 +115,7 @@ def _is_variable(file: ParsedFile, project: Project, call: ast.Call) -> str | No
 
 
 def _named_variable(name: str) -> bool:
-    return api.canonical(name) in (VARIABLE, "torch.autograd.variable.Variable")
+    return api.canonical(name) == api.VARIABLE
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules._flagged_layers import is_flagged_off
 from torchfix_codemods.rules._modes import (
     finding_of_misspelt,
     has_a_critic,
@@ -85,6 +86,8 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
             continue
         call = node_of(file, event.place, ast.Call) if event.place.path == file.path else None
         if isinstance(call, ast.Call) and (is_for_its_effect(file, call) or asks_repeatedly(file, call)):
+            continue
+        if isinstance(call, ast.Call) and is_flagged_off(phases.program.project, event.model, call):
             continue
         dependence = mode_dependence(phases.program.machine, event.model)
         optimised = phases.optimised(event.model)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.findings import Finding, Level
+from torchfix_codemods.analysis.trees import walk
+from torchfix_codemods.findings import Finding, Level, Location
 from torchfix_codemods.rules._activation_flow import project_says
 from torchfix_codemods.rules._nll_of_probabilities import IDENTITY, LOSS_WORD, of_logarithms, of_probabilities
 from torchfix_codemods.rules._nll_of_scores import of_scores
+from torchfix_codemods.rules._shared import is_test_code
 from torchfix_codemods.rules.rule import Rule
 
 _SOURCES = Topic.ACTIVATION | Topic.LOG
@@ -22,12 +25,25 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     found = topics(file.text.encode("utf-8", "surrogatepass"))
     if not found & (_SOURCES | Topic.LIKELIHOOD) or not project_says(project, LOSS_WORD):
         return
+    yield from (finding for finding in _findings(file, project, found) if not _is_test(file, finding.location))
+
+
+def _findings(file: ParsedFile, project: Project, found: Topic) -> Iterator[Finding]:
     program = program_for(project, file.path)
     if found & _SOURCES:
         yield from of_probabilities(program, file, project)
         yield from of_logarithms(program, file, project)
     if found & Topic.LIKELIHOOD:
         yield from of_scores(program, file, project)
+
+
+def _is_test(file: ParsedFile, where: Location) -> bool:
+    """Whether a place is in a test: random numbers that a loss is tested with need be no logarithms."""
+    if where.path != file.path:
+        return False
+    functions = (n for n in walk(file.tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+    around = [n for n in functions if file.span(n)[0] <= where.start < file.span(n)[1]]
+    return is_test_code(file, max(around, key=lambda n: file.span(n)[0]) if around else None)
 
 
 RULE = Rule(
