@@ -11,12 +11,12 @@ from torchfix_codemods.analysis.frameworks import Care, care_around
 from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.notebook_text import in_one_cell
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
-from torchfix_codemods.analysis.phases import Execution, Phases
+from torchfix_codemods.analysis.phases import CallSite, Execution, Phases
 from torchfix_codemods.analysis.trace import Backward, Construction, Context, OptimizerStep, Place
 from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.analysis.values import ClassRef, Const, External, FunctionRef, Instance, Unknown, Value, options
 from torchfix_codemods.rules._kept_graphs import keeps_results
-from torchfix_codemods.rules._shared import function_node, node_of
+from torchfix_codemods.rules._shared import function_node, is_test_code, node_of
 
 MAX_GAP = 4  # statements of one block no farther apart than this share one `with`
 
@@ -27,6 +27,10 @@ DIFFERENTIATES = re.compile(
     r"|\b[aA]tk\b|\b[pP][gG][dD]|[fF][gG][sS][mM]|[hH]essian|[eE]igen_?[vV]al|[sS]aliency|[gG]rad_?[cC][aA][mM]"
 )
 _MODEL_DIFFERENTIATES = re.compile(r"autograd\.grad\(|\.backward\(\)|enable_grad|requires_grad_\(\)|create_graph")
+# The first hidden state of a recurrent model: a new tensor, which nobody can ask for its gradient outside of the class.
+_FRESH_STATE = re.compile(
+    r"torch\.(?:zeros|ones|randn?)\((?:[^()\n]|\([^()\n]*\))*\)(?:\.\w+\([^()\n]*\))*?\.requires_grad_\(\)"
+)
 _MAX_CODE = 60  # classes and functions of a model that are searched for these words
 _GIVEN = ("parameter", "attribute", "item", "output of an unknown", "result of an unknown", "loaded")
 LOSS_WORDS = re.compile(r"crit|loss", re.I)
@@ -79,7 +83,7 @@ class Regions:
         """
         found: dict[int, Region] = {}
         for site in sorted(self.phases.sites.values(), key=lambda s: s.place):
-            for execution in site.executions:
+            for execution in self._outside_tests(site):
                 ours = execution.evaluation and not self.is_cared_for(execution.event.context, care)
                 region = self.around(execution) if ours else None
                 if region is not None:
@@ -88,6 +92,19 @@ class Regions:
         for region in self._merged(regions):
             if not self._graph_leaves(region):
                 yield region
+
+    def _outside_tests(self, site: CallSite) -> list[Execution]:
+        """What the program does at a place; what only its tests do there counts where nothing else does."""
+        if len(site.executions) == 1:
+            return site.executions
+        return [e for e in site.executions if not self._is_tested(e.event.context)] or site.executions
+
+    def _is_tested(self, context: Context) -> bool:
+        """Whether a test function runs the code at a place."""
+        project = self.phases.program.project
+        functions = (c for c in context.chain() if c.kind == "function")
+        found = ((file, function_node(file, c)) for c in functions if (file := project.parse(c.place.path)) is not None)
+        return any(function is not None and is_test_code(file, function) for file, function in found)
 
     def is_cared_for(self, context: Context, care: Care) -> bool:
         """Whether a framework that runs the code at a place takes care of `care` there."""
@@ -221,6 +238,8 @@ class Regions:
             return True
         if self._stores_what_trains(region) or any(map(self._method_differentiates, region.executions)):
             return True
+        if "captum" in self.file.text and any(".attribute(" in self.file.source(s) for s in self.statements(region)):
+            return True
         models = [option for e in region.executions for option in options(e.event.model)]
         classes = [m.cls for m in models if isinstance(m, Instance) and isinstance(m.cls, ClassRef)]
         seen: set[ClassRef | FunctionRef] = set()
@@ -261,7 +280,7 @@ class Regions:
         file, node = self._code(code)
         if file is None or node is None:
             return False
-        if _MODEL_DIFFERENTIATES.search(file.source(node)):
+        if _MODEL_DIFFERENTIATES.search(_FRESH_STATE.sub("", file.source(node))):
             return True
         called = (project.resolve(file, n.func) for n in ast.walk(node) if isinstance(n, ast.Call))
         return any(self._code_differentiates(c, seen) for c in called if isinstance(c, ClassRef | FunctionRef))
