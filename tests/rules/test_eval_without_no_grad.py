@@ -278,10 +278,95 @@ def test_captum_differentiates_the_model_that_it_explains(findings):
 
 def test_what_only_the_tests_of_a_program_do_is_not_held_against_it(findings):
     code = "import torch\n\n\ndef run(net, xs):\n    net.eval()\n    return [net(x).argmax().item() for x in xs]\n"
-    main = "import torch\nfrom code_ import run\nfrom model import Net\nwith torch.no_grad():\n    run(Net(), [torch.ones(4)])\n"
+    main = "import torch\nfrom code_ import run\nfrom model import Net\nwith torch.no_grad():\n"
+    main += "    run(Net(), [torch.ones(4)])\n"
     test = "import torch\nfrom code_ import run\nfrom model import Net\n\n\ndef test_run():\n"
     test += "    run(Net(), [torch.ones(4)])\n\n\ntest_run()\n"
     files = {"code_.py": code, "model.py": NET, "main.py": main}
     assert findings(files | {"test_code.py": test}, RULE) == []
     (finding,) = findings(files | {"other.py": test.replace("test_run", "run_all")}, RULE)
     assert finding.location.path == "code_.py"
+
+
+SERVES = """\
+import sys
+import models
+
+
+class Server:
+    def __init__(self, model):
+        self.model = model.to("cpu")
+        self.model.eval()
+
+    def infer(self, x):
+        label, sure = self.model.predict(x)
+        return label, sure
+
+
+model = getattr(models, sys.argv[1])()
+model.load_state_dict(models.load(sys.argv[2]))
+print(Server(model).infer(sys.argv[3]))
+"""
+PREDICTS = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Linear):
+    def __init__(self):
+        super().__init__(4, 2)
+
+    def predict(self, x):
+        {context}
+            scores = self.forward(x)
+            return scores.argmax().item(), scores.max().item()
+"""
+
+
+def test_a_method_that_switches_gradients_off_may_be_in_any_file(findings):
+    files = {"serve.py": SERVES, "models.py": PREDICTS.format(context="with torch.no_grad():")}
+    assert findings(files, RULE) == []
+    files["models.py"] = PREDICTS.format(context="if True:")
+    assert findings(files, RULE) != []
+
+
+LEARNS = """\
+import torch
+from torch import nn
+from fit import Fit
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.fc(x)
+
+    def learn(self, net, by, loader):
+        self.result = by.run(net, loader)
+
+
+net = Net()
+net.eval()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+net.learn(net, Fit(optimizer), [torch.ones(1, 4)])
+"""
+FIT = """\
+class Fit:
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    def run(self, net, loader):
+        net.train()
+        for x in loader:
+            self.optimizer.zero_grad()
+            net(x).sum().backward()
+            self.optimizer.step()
+        net.eval()
+"""
+
+
+def test_a_method_in_which_the_model_is_trained_evaluates_nothing(findings):
+    assert findings({"main.py": LEARNS, "fit.py": FIT}, RULE) == []

@@ -74,6 +74,7 @@ class Regions:
         self.training = _training_places(phases)
         self.constructing = _constructing_places(phases)
         self.stepping = _stepping_places(phases)
+        self.training_calls = {c.call for c in _training_contexts(phases)}  # `model.learn(...)` may hold all of it
         self.branches = {(c.place, c.detail) for c in _training_contexts(phases) if c.kind == "branch"}
 
     def evaluation(self, care: Care) -> Iterator[Region]:
@@ -84,7 +85,9 @@ class Regions:
         found: dict[int, Region] = {}
         for site in sorted(self.phases.sites.values(), key=lambda s: s.place):
             for execution in self._outside_tests(site):
-                ours = execution.evaluation and not self.is_cared_for(execution.event.context, care)
+                event = execution.event
+                ours = execution.evaluation and event.place not in self.training_calls
+                ours = ours and not self.is_cared_for(event.context, care)
                 region = self.around(execution) if ours else None
                 if region is not None:
                     found.setdefault(id(region.node), region).executions.append(execution)
@@ -246,20 +249,24 @@ class Regions:
         return any(self._code_differentiates(cls, seen) for cls in classes)
 
     def _method_differentiates(self, execution: Execution) -> bool:
-        """Whether a method of an object that nobody knows may compute or switch off gradients: a class here has it."""
+        """Whether a method of an object that nobody knows may compute or switch off gradients: as some class has it."""
         event = execution.event
         call = node_of(self.file, event.place, ast.Call) if event.place.path == self.file.path else None
         if is_resolved(event.model) or not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
             return False
         name = call.func.attr
-        methods = (self._source_of_method(n, name) for n in self.file.tree.body if isinstance(n, ast.ClassDef))
-        return any(DIFFERENTIATES.search(text) or "no_grad" in text for text in methods)
+        return any(DIFFERENTIATES.search(text) or "no_grad" in text for text in self._sources_of_methods(name))
 
-    def _source_of_method(self, cls: ast.ClassDef, name: str) -> str:
-        found = [n for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == name]
-        return "\n".join(
-            text for n in found for text in (*map(self.file.source, n.decorator_list), self.file.source(n))
-        )
+    def _sources_of_methods(self, name: str) -> Iterator[str]:
+        """The code of every method of that name in the project, with its decorators."""
+        project = self.phases.program.project
+        for path in sorted(project.paths):
+            file = project.parse(path) if f"def {name}(" in (project.read(path) or "") else None
+            if file is None:
+                continue
+            classes = (n for n in file.tree.body if isinstance(n, ast.ClassDef))
+            for node in (n for cls in classes for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == name):
+                yield "\n".join([*map(file.source, node.decorator_list), file.source(node)])
 
     def _stores_what_trains(self, region: Region) -> bool:
         """Whether the region assigns an attribute on which somebody calls `backward()` later."""
