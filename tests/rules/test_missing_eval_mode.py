@@ -98,3 +98,42 @@ def test_an_evaluation_whose_caller_chooses_the_mode(choice, findings):
     """A course shows what batch norm does by testing one model in both modes."""
     test = "@torch.no_grad()\ndef test(net, loader, train=False):\n" + choice + LOOP
     assert findings(program(test, main=MAIN.replace("test(net, ", "test(net, train=True, loader=")), RULE) == []
+
+
+EPOCHS = (
+    HEAD
+    + """\
+net = Net()
+opt = torch.optim.SGD(net.parameters(), 0.1)
+for epoch in range(3):
+    for x, y in loader:
+        loss = F.cross_entropy(net(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+    with torch.no_grad():
+        {look}
+"""
+)
+
+
+def test_a_single_batch_that_measures_an_epoch(findings, applied):
+    text = EPOCHS.format(look="val_loss = F.cross_entropy(net(held_back), labels).item()")
+    (finding,) = findings({"main.py": text}, RULE)
+    assert finding.level is Level.SUGGESTION and "dropout" in finding.message
+    fixed = applied({"main.py": text}, RULE, Level.SUGGESTION)["main.py"]
+    assert "range(3):\n    net.train()\n" in fixed and "    net.eval()\n    with torch.no_grad():\n" in fixed
+    assert findings({"main.py": fixed}, RULE) == []
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        "save_image(net(noise), 'epoch.png')",
+        "labels_of[epoch] = net(held_back).argmax(1)",
+        "net.eval(); val_loss = F.cross_entropy(net(held_back), labels).item(); net.train()",
+        "_ = net(held_back)  # the statistics of batch norm; loss does not matter",
+    ],
+)
+def test_what_else_runs_a_model_between_epochs(look, findings):
+    assert findings({"main.py": EPOCHS.format(look=look)}, RULE) == []
