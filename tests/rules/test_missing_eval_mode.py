@@ -137,3 +137,25 @@ def test_a_single_batch_that_measures_an_epoch(findings, applied):
 )
 def test_what_else_runs_a_model_between_epochs(look, findings):
     assert findings({"main.py": EPOCHS.format(look=look)}, RULE) == []
+
+
+LOADED = (
+    HEAD
+    + """\
+net = Net()
+opt = torch.optim.SGD(net.parameters(), 0.1)
+net.load_state_dict(torch.load("net.pt"))
+with torch.no_grad():
+    out = net(torch.rand(2, 3))
+"""
+)
+
+
+@pytest.mark.parametrize("use", ["print(out)", "print(out.shape, out.argmax(1))"])
+def test_a_loaded_model_whose_numbers_are_read(use, findings):
+    assert len(findings({"main.py": LOADED + use}, RULE)) == 1
+
+
+@pytest.mark.parametrize("use", ["", "print(out.shape)", "print('size', out.size(1), out.dim())"])
+def test_a_loaded_model_that_is_only_asked_for_its_shapes(use, findings):
+    assert findings({"main.py": LOADED + use}, RULE) == []

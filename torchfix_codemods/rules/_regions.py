@@ -357,12 +357,31 @@ def counts(node: ast.For | ast.AsyncFor | ast.comprehension) -> bool:
 
 
 def is_for_its_effect(file: ParsedFile, call: ast.Call) -> bool:
-    """Whether nobody looks at what a call gives back, as when the statistics of batch norm are gathered anew."""
+    """Whether nobody looks at the numbers that a call gives back.
+
+    So the statistics of batch norm are gathered anew, and so a script asks whether a model runs, and for its shapes.
+    """
     match file.parents[call]:
-        case ast.Expr() | ast.Assign(targets=[ast.Name(id="_")]):
+        case ast.Expr():
             return True
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return not _is_read(file, call, {name})
+        case ast.Assign(targets=[ast.Tuple(elts=elements)]) if all(isinstance(e, ast.Name) for e in elements):
+            return not _is_read(file, call, {e.id for e in elements if isinstance(e, ast.Name)})
         case _:
             return False
+
+
+def _is_read(file: ParsedFile, call: ast.Call, names: set[str]) -> bool:
+    """Whether one of the names is used in the scope of a call for more than its shape."""
+    scope = file.enclosing_function(call) or file.tree
+    return any(
+        isinstance(node, ast.Name)
+        and node.id in names
+        and isinstance(node.ctx, ast.Load)
+        and not (isinstance(parent := file.parents[node], ast.Attribute) and parent.attr in ("shape", "size", "dim"))
+        for node in walk(scope)
+    )
 
 
 def asks_repeatedly(file: ParsedFile, call: ast.Call) -> bool:
