@@ -370,3 +370,24 @@ class Fit:
 
 def test_a_method_in_which_the_model_is_trained_evaluates_nothing(findings):
     assert findings({"main.py": LEARNS, "fit.py": FIT}, RULE) == []
+
+
+@pytest.mark.parametrize("moved", ["", ".cuda()", ".type(torch.FloatTensor)"])
+def test_a_model_stays_itself_where_its_type_changes(moved, findings):
+    text = f"""
+import torch
+from torch import nn
+from torchvision.models import resnet18
+
+
+def score(images):
+    net = resnet18(weights="DEFAULT"){moved}
+    net.eval()
+
+    def predict(x):
+        return nn.functional.softmax(net(x), dim=1).data.numpy()
+
+    return [predict(x) for x in images]
+"""
+    (finding,) = findings({"main.py": text}, RULE)
+    assert finding.level is Level.EQUIVALENT
