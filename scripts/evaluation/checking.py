@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +69,8 @@ def codes() -> dict[str, str]:
 def _found(report: Report, finding: Finding, prefix: str) -> Found:
     path = finding.location.path
     (line, _), (end_line, _) = report.start(finding.location), report.end(finding.location)
-    text: Sequence[str] = report.texts[path].splitlines()
+    text = report.texts[path]  # of a notebook all cells, while lines are told from the top of one
+    first, last = text.rfind("\n", 0, finding.location.start) + 1, text.find("\n", finding.location.end)
     return Found(
         path=prefix + path,
         line=line,
@@ -80,5 +80,5 @@ def _found(report: Report, finding: Finding, prefix: str) -> Found:
         level=finding.level.label,
         default=finding.fix is not None and finding.level <= Level.BEHAVIOR,
         message=finding.message,
-        lines=tuple(text[line - 1 : end_line]),
+        lines=tuple(text[first : last if last >= 0 else len(text)].splitlines()),
     )

@@ -53,6 +53,8 @@ def fate(body: str) -> set[str]:
         "loss = net(x) if flag else 0\nloss.backward()",
         "loss = None\nif flag:\n  loss = net(x)\nif loss is not None:\n  loss.backward()",
         "match flag:\n  case 1: loss = net(x)\n  case _: loss = 0\nloss.backward()",
+        "loss = torch.tensor(net(x), requires_grad=True)\nloss.backward()",
+        "loss = torch.as_tensor(net(x))\nloss.backward()",
     ],
 )
 def test_what_is_trained(body: str):
@@ -73,6 +75,10 @@ def test_what_is_trained(body: str):
         "def test(x):\n  return net(x).argmax(1)\ntest(x)\nnet(y).backward()",
         "torch.save(net(x), 'out.pt')",
         "unread_report(net(x))",
+        "target = torch.tensor([net(x)[0], net(x)[1]])\nF.mse_loss(net(y), target).backward()",
+        "target = []\nfor i in range(3): target.append(net(x)[i] * 2)\ntarget = torch.tensor(target)\n"
+        "F.mse_loss(net(y), target).backward()",
+        "F.mse_loss(net(y), torch.tensor(net(x))).backward()",
     ],
 )
 def test_what_is_evaluation(body: str):

@@ -238,3 +238,226 @@ for x in torch.randn(3, 5, 4):
 """
     }
     assert not any("distance" in finding.message for finding in findings(files, RULE))
+
+
+VOLUMES = """\
+import torch
+import torch.nn.functional as F
+
+
+def test_all(net, volumes):
+    return [test_volume(net, v) for v in volumes]
+
+
+def test_volume(net, volume):
+    scores = 0
+    for patch in volume:
+        scores = scores + F.softmax(net(patch), dim=1).data
+    return scores.argmax(1)
+"""
+TESTS_IT = """\
+import torch
+from model import Net
+from {module} import {name}
+
+net = Net()
+net.load_state_dict(torch.load("net.pt"))
+net.eval()
+{name}(net, [[torch.ones(1, 4)]])
+"""
+NET = "from torch import nn\n\n\nclass Net(nn.Linear):\n    def __init__(self):\n        super().__init__(4, 2)\n"
+
+
+def test_a_function_that_the_program_calls_is_no_test_of_code(findings):
+    files = {"test_util.py": VOLUMES, "main.py": TESTS_IT.format(module="test_util", name="test_all"), "model.py": NET}
+    (finding,) = findings(files, RULE)
+    assert finding.location.path == "test_util.py"
+    # One that nobody calls by its name waits for pytest, and its parameters are fixtures.
+    alone = VOLUMES.replace("[test_volume(net, v) for v in volumes]", "0").replace(
+        "def test_all(net, volumes):", "def pick():"
+    )
+    assert findings({"test_util.py": alone, "model.py": NET}, RULE) == []
+    # So do those of a file that imports pytest.
+    assert findings(files | {"test_util.py": "import pytest\n" + VOLUMES}, RULE) == []
+
+
+RECURRENT = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(4, 8, batch_first=True)
+        self.out = nn.Linear(8, 1)
+
+    def forward(self, x):
+        h = torch.zeros(1, x.size(0), 8){state}
+        c = torch.zeros(1, x.size(0), 8, device=x.device).requires_grad_()
+        y, _ = self.lstm({given}, (h, c))
+        return self.out(y[:, -1])
+
+
+def evaluate(net, loader):
+    net.eval()
+    total = 0
+    for x, y in loader:
+        total += (net(x) - y).abs().sum().item()
+    return total
+
+
+evaluate(Net(), [(torch.ones(2, 3, 4), torch.ones(2, 1))])
+"""
+
+
+@pytest.mark.parametrize("state", [".requires_grad_()", ".to(x.device).requires_grad_()"])
+def test_a_new_hidden_state_that_asks_for_gradients_differentiates_nothing(state, findings):
+    (finding,) = findings({"main.py": RECURRENT.format(state=state, given="x")}, RULE)
+    assert finding.level is Level.EQUIVALENT
+
+
+def test_an_input_that_asks_for_gradients_may_be_differentiated(findings):
+    text = RECURRENT.format(state=", x.requires_grad_()", given="h[1]").replace("        h =", "        h = h, _ =")
+    assert findings({"main.py": text}, RULE) == []
+
+
+EXPLAINS = """\
+import torch
+from torch import nn
+{imported}
+
+model = nn.Sequential(nn.Linear(4, 2), nn.Dropout())
+
+
+def explain(x):
+    model.eval()
+    label = model(x).argmax().item()
+    print(ig.attribute(x, target=label), label)
+
+
+ig = IntegratedGradients(model)
+explain(torch.ones(1, 4))
+"""
+
+
+def test_captum_differentiates_the_model_that_it_explains(findings):
+    text = EXPLAINS.format(imported="from captum.attr import IntegratedGradients")
+    assert findings({"main.py": text}, RULE) == []
+
+
+def test_what_only_the_tests_of_a_program_do_is_not_held_against_it(findings):
+    code = "import torch\n\n\ndef run(net, xs):\n    net.eval()\n    return [net(x).argmax().item() for x in xs]\n"
+    main = "import torch\nfrom code_ import run\nfrom model import Net\nwith torch.no_grad():\n"
+    main += "    run(Net(), [torch.ones(4)])\n"
+    test = "import torch\nfrom code_ import run\nfrom model import Net\n\n\ndef test_run():\n"
+    test += "    run(Net(), [torch.ones(4)])\n\n\ntest_run()\n"
+    files = {"code_.py": code, "model.py": NET, "main.py": main}
+    assert findings(files | {"test_code.py": test}, RULE) == []
+    (finding,) = findings(files | {"other.py": test.replace("test_run", "run_all")}, RULE)
+    assert finding.location.path == "code_.py"
+
+
+SERVES = """\
+import sys
+import models
+
+
+class Server:
+    def __init__(self, model):
+        self.model = model.to("cpu")
+        self.model.eval()
+
+    def infer(self, x):
+        label, sure = self.model.predict(x)
+        return label, sure
+
+
+model = getattr(models, sys.argv[1])()
+model.load_state_dict(models.load(sys.argv[2]))
+print(Server(model).infer(sys.argv[3]))
+"""
+PREDICTS = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Linear):
+    def __init__(self):
+        super().__init__(4, 2)
+
+    def predict(self, x):
+        {context}
+            scores = self.forward(x)
+            return scores.argmax().item(), scores.max().item()
+"""
+
+
+def test_a_method_that_switches_gradients_off_may_be_in_any_file(findings):
+    files = {"serve.py": SERVES, "models.py": PREDICTS.format(context="with torch.no_grad():")}
+    assert findings(files, RULE) == []
+    files["models.py"] = PREDICTS.format(context="if True:")
+    assert findings(files, RULE) != []
+
+
+LEARNS = """\
+import torch
+from torch import nn
+from fit import Fit
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.fc(x)
+
+    def learn(self, net, by, loader):
+        self.result = by.run(net, loader)
+
+
+net = Net()
+net.eval()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+net.learn(net, Fit(optimizer), [torch.ones(1, 4)])
+"""
+FIT = """\
+class Fit:
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    def run(self, net, loader):
+        net.train()
+        for x in loader:
+            self.optimizer.zero_grad()
+            net(x).sum().backward()
+            self.optimizer.step()
+        net.eval()
+"""
+
+
+def test_a_method_in_which_the_model_is_trained_evaluates_nothing(findings):
+    assert findings({"main.py": LEARNS, "fit.py": FIT}, RULE) == []
+
+
+@pytest.mark.parametrize("moved", ["", ".cuda()", ".type(torch.FloatTensor)"])
+def test_a_model_stays_itself_where_its_type_changes(moved, findings):
+    text = f"""
+import torch
+from torch import nn
+from torchvision.models import resnet18
+
+
+def score(images):
+    net = resnet18(weights="DEFAULT"){moved}
+    net.eval()
+
+    def predict(x):
+        return nn.functional.softmax(net(x), dim=1).data.numpy()
+
+    return [predict(x) for x in images]
+"""
+    (finding,) = findings({"main.py": text}, RULE)
+    assert finding.level is Level.EQUIVALENT

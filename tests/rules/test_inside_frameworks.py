@@ -320,6 +320,35 @@ class Samples(pl.Callback):
     assert found(findings, text) == expected
 
 
+@pytest.mark.parametrize(("other", "expected"), [("on_test_end", False), ("on_fit_start", True)])
+def test_a_helper_runs_like_the_hooks_that_call_it(other: str, expected: bool, findings: Find) -> None:
+    text = f"""
+import pytorch_lightning as pl
+
+class Samples(pl.Callback):
+    def scores(self, pl_module):
+        return [pl_module(x).argmax().item() for x in self.samples]
+
+    def on_validation_epoch_end(self, trainer, pl_module):
+        print(self.scores(pl_module))
+
+    def {other}(self, trainer, pl_module):
+        print(self.scores(pl_module))
+"""
+    text += """
+class Lit(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.fc(x)
+
+Samples().scores(Lit())
+"""
+    assert bool(found(findings, text)) == expected
+
+
 SOFTMAX = """
 class Classifier(nn.Module):
     def __init__(self):

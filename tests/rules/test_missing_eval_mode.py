@@ -233,3 +233,64 @@ def test_a_model_with_a_flag_of_its_own_for_training(findings, flag):
 def test_a_flag_that_does_not_keep_the_dropout_off(findings, use, flag, more):
     files = {"main.py": HEAD + FLAGGED.format(use=use, flag=flag, more=more)}
     assert len(findings(files, RULE)) == 1
+
+
+EPOCHS = (
+    HEAD
+    + """\
+net = Net()
+opt = torch.optim.SGD(net.parameters(), 0.1)
+for epoch in range(3):
+    for x, y in loader:
+        loss = F.cross_entropy(net(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+    with torch.no_grad():
+        {look}
+"""
+)
+
+
+def test_a_single_batch_that_measures_an_epoch(findings, applied):
+    text = EPOCHS.format(look="val_loss = F.cross_entropy(net(held_back), labels).item()")
+    (finding,) = findings({"main.py": text}, RULE)
+    assert finding.level is Level.SUGGESTION and "dropout" in finding.message
+    fixed = applied({"main.py": text}, RULE, Level.SUGGESTION)["main.py"]
+    assert "range(3):\n    net.train()\n" in fixed and "    net.eval()\n    with torch.no_grad():\n" in fixed
+    assert findings({"main.py": fixed}, RULE) == []
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        "save_image(net(noise), 'epoch.png')",
+        "labels_of[epoch] = net(held_back).argmax(1)",
+        "net.eval(); val_loss = F.cross_entropy(net(held_back), labels).item(); net.train()",
+        "_ = net(held_back)  # the statistics of batch norm; loss does not matter",
+    ],
+)
+def test_what_else_runs_a_model_between_epochs(look, findings):
+    assert findings({"main.py": EPOCHS.format(look=look)}, RULE) == []
+
+
+LOADED = (
+    HEAD
+    + """\
+net = Net()
+opt = torch.optim.SGD(net.parameters(), 0.1)
+net.load_state_dict(torch.load("net.pt"))
+with torch.no_grad():
+    out = net(torch.rand(2, 3))
+"""
+)
+
+
+@pytest.mark.parametrize("use", ["print(out)", "print(out.shape, out.argmax(1))"])
+def test_a_loaded_model_whose_numbers_are_read(use, findings):
+    assert len(findings({"main.py": LOADED + use}, RULE)) == 1
+
+
+@pytest.mark.parametrize("use", ["", "print(out.shape)", "print('size', out.size(1), out.dim())"])
+def test_a_loaded_model_that_is_only_asked_for_its_shapes(use, findings):
+    assert findings({"main.py": LOADED + use}, RULE) == []

@@ -33,6 +33,38 @@ def test_the_plain_case(findings, applied):
     assert not findings(fixed, RULE)
 
 
+PAIR = """\
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(4, 2), nn.Linear(2, 4)
+first = torch.optim.SGD(encoder.parameters(), lr=0.1)
+second = torch.optim.SGD(decoder.parameters(), lr=0.1)
+for x in loader:
+    loss = F.mse_loss(decoder(encoder(x)), x)
+    loss.backward()
+    first.step()
+    second.step()
+"""
+
+
+def test_optimizers_that_step_after_one_backward_pass_are_cleared_together(findings, applied):
+    (finding,) = findings({"main.py": PAIR}, RULE)
+    assert finding.level is Level.BEHAVIOR
+    assert finding.message.startswith("the gradients that first and second step with are never cleared")
+    fixed = applied({"main.py": PAIR}, RULE)
+    assert "    first.zero_grad()\n    second.zero_grad()\n    loss.backward()\n" in fixed["main.py"]
+    assert not findings(fixed, RULE)
+
+
+def test_of_two_optimizers_only_the_one_that_nobody_clears_is_cleared(findings):
+    (finding,) = findings(
+        {"main.py": PAIR.replace("    loss.backward()", "    second.zero_grad()\n    loss.backward()")}, RULE
+    )
+    assert "first steps" in finding.message and "second" not in finding.message
+
+
 @pytest.mark.parametrize(
     "line",
     [

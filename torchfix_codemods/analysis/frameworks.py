@@ -7,10 +7,13 @@ leaves to its users (accelerate and Fabric leave them every mode) is not taken c
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Flag, auto
+from functools import reduce
+from operator import and_
 
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context
@@ -217,8 +220,19 @@ def care_of(project: Project, function: FunctionRef) -> Care:
     host = host_of(project, function.owner) if function.owner is not None else None
     if host is None or function.owner is None:
         return Care.NOTHING
-    care = host.care_in(function.name)
+    care = host.care_in(function.name) or _care_of_callers(project, host, function.owner, function.name)
     return care & ~OPTIMISATION if _is_manual(project, host, function.owner) else care
+
+
+def _care_of_callers(project: Project, host: Host, cls: ClassRef, method: str) -> Care:
+    """What is taken care of in every method of the class that calls one of its helpers."""
+    found = project.class_node(cls)
+    if found is None:
+        return Care.NOTHING
+    file, node = found
+    methods = [n for n in node.body if isinstance(n, ast.FunctionDef) and f"self.{method}(" in file.source(n)]
+    cares = [host.care_in(n.name) for n in methods if n.name != method]
+    return reduce(and_, cares) if cares else Care.NOTHING
 
 
 def is_hook(project: Project, function: FunctionRef) -> bool:

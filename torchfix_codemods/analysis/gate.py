@@ -61,7 +61,10 @@ _NEEDLES: tuple[tuple[Topic, tuple[bytes, ...]], ...] = (
 )
 _LOGARITHM = re.compile(rb"\.log\b|\blog\(|import[^\n]*\blog\b")
 _ON_PROBABILITIES = re.compile(rb"inary_cross_entropy(?!_with)")
-_PHASE = re.compile(rb"def (?:eval|val|test\(|infer|predict|score|generate|sample\(|translate)")
+_PHASE = re.compile(  # `test_...` is the name of tests of code, unless it gets a model
+    rb"def (?:eval|val|test\(|infer|predict|score|generate|sample\(|translate"
+    rb"|test_\w+\((?:self, *)?(?:net|network|model)\b)"
+)
 # Each pattern begins with letters: these are looked for many times faster than anything else.
 _DROPOUT_NAME = re.compile(rb"dropout(?:1d|2d|3d|_)?\b")
 _DROPOUT_MADE = re.compile(  # made where it is called, under another name, or into a name; told its rate

@@ -421,6 +421,8 @@ SAME_OBJECT = frozenset(
         "share_memory",
         "requires_grad_",
         "bfloat16",
+        "type",
+        "xpu",
         "module",
     ]
 )

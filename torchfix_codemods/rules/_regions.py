@@ -11,12 +11,12 @@ from torchfix_codemods.analysis.frameworks import Care, care_around
 from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.notebook_text import in_one_cell
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
-from torchfix_codemods.analysis.phases import Execution, Phases, trained_ids
+from torchfix_codemods.analysis.phases import CallSite, Execution, Phases, trained_ids
 from torchfix_codemods.analysis.trace import Backward, Construction, Context, OptimizerStep, Place
 from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.analysis.values import ClassRef, Const, External, FunctionRef, Instance, Unknown, Value, options
 from torchfix_codemods.rules._kept_graphs import keeps_results
-from torchfix_codemods.rules._shared import function_node, node_of
+from torchfix_codemods.rules._shared import function_node, is_test_code, node_of
 
 MAX_GAP = 4  # statements of one block no farther apart than this share one `with`
 
@@ -27,6 +27,10 @@ DIFFERENTIATES = re.compile(
     r"|\b[aA]tk\b|\b[pP][gG][dD]|[fF][gG][sS][mM]|[hH]essian|[eE]igen_?[vV]al|[sS]aliency|[gG]rad_?[cC][aA][mM]"
 )
 _MODEL_DIFFERENTIATES = re.compile(r"autograd\.grad\(|\.backward\(\)|enable_grad|requires_grad_\(\)|create_graph")
+# The first hidden state of a recurrent model: a new tensor, which nobody can ask for its gradient outside of the class.
+_FRESH_STATE = re.compile(
+    r"torch\.(?:zeros|ones|randn?)\((?:[^()\n]|\([^()\n]*\))*\)(?:\.\w+\([^()\n]*\))*?\.requires_grad_\(\)"
+)
 _MAX_CODE = 60  # classes and functions of a model that are searched for these words
 _GIVEN = ("parameter", "attribute", "item", "output of an unknown", "result of an unknown", "loaded")
 LOSS_WORDS = re.compile(r"crit|loss", re.I)
@@ -71,6 +75,7 @@ class Regions:
         self.training = _training_places(phases)
         self.constructing = _constructing_places(phases)
         self.stepping = _stepping_places(phases)
+        self.training_calls = {c.call for c in _training_contexts(phases)}  # `model.learn(...)` may hold all of it
         self.branches = {(c.place, c.detail) for c in _training_contexts(phases) if c.kind == "branch"}
 
     def evaluation(self, care: Care) -> Iterator[Region]:
@@ -80,8 +85,10 @@ class Regions:
         """
         found: dict[int, Region] = {}
         for site in sorted(self.phases.sites.values(), key=lambda s: s.place):
-            for execution in site.executions:
-                ours = execution.evaluation and not self.is_cared_for(execution.event.context, care)
+            for execution in self._outside_tests(site):
+                event = execution.event
+                ours = execution.evaluation and event.place not in self.training_calls
+                ours = ours and not self.is_cared_for(event.context, care)
                 region = self.around(execution) if ours else None
                 if region is not None:
                     found.setdefault(id(region.node), region).executions.append(execution)
@@ -89,6 +96,19 @@ class Regions:
         for region in self._merged(regions):
             if not self._graph_leaves(region) and not self._computes_what_trains(region):
                 yield region
+
+    def _outside_tests(self, site: CallSite) -> list[Execution]:
+        """What the program does at a place; what only its tests do there counts where nothing else does."""
+        if len(site.executions) == 1:
+            return site.executions
+        return [e for e in site.executions if not self._is_tested(e.event.context)] or site.executions
+
+    def _is_tested(self, context: Context) -> bool:
+        """Whether a test function runs the code at a place."""
+        project = self.phases.program.project
+        functions = (c for c in context.chain() if c.kind == "function")
+        found = ((file, function_node(file, c)) for c in functions if (file := project.parse(c.place.path)) is not None)
+        return any(function is not None and is_test_code(file, function) for file, function in found)
 
     def is_cared_for(self, context: Context, care: Care) -> bool:
         """Whether a framework that runs the code at a place takes care of `care` there."""
@@ -236,26 +256,32 @@ class Regions:
             return True
         if self._stores_what_trains(region) or any(map(self._method_differentiates, region.executions)):
             return True
+        if "captum" in self.file.text and any(".attribute(" in self.file.source(s) for s in self.statements(region)):
+            return True
         models = [option for e in region.executions for option in options(e.event.model)]
         classes = [m.cls for m in models if isinstance(m, Instance) and isinstance(m.cls, ClassRef)]
         seen: set[ClassRef | FunctionRef] = set()
         return any(self._code_differentiates(cls, seen) for cls in classes)
 
     def _method_differentiates(self, execution: Execution) -> bool:
-        """Whether a method of an object that nobody knows may compute or switch off gradients: a class here has it."""
+        """Whether a method of an object that nobody knows may compute or switch off gradients: as some class has it."""
         event = execution.event
         call = node_of(self.file, event.place, ast.Call) if event.place.path == self.file.path else None
         if is_resolved(event.model) or not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
             return False
         name = call.func.attr
-        methods = (self._source_of_method(n, name) for n in self.file.tree.body if isinstance(n, ast.ClassDef))
-        return any(DIFFERENTIATES.search(text) or "no_grad" in text for text in methods)
+        return any(DIFFERENTIATES.search(text) or "no_grad" in text for text in self._sources_of_methods(name))
 
-    def _source_of_method(self, cls: ast.ClassDef, name: str) -> str:
-        found = [n for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == name]
-        return "\n".join(
-            text for n in found for text in (*map(self.file.source, n.decorator_list), self.file.source(n))
-        )
+    def _sources_of_methods(self, name: str) -> Iterator[str]:
+        """The code of every method of that name in the project, with its decorators."""
+        project = self.phases.program.project
+        for path in sorted(project.paths):
+            file = project.parse(path) if f"def {name}(" in (project.read(path) or "") else None
+            if file is None:
+                continue
+            classes = (n for n in file.tree.body if isinstance(n, ast.ClassDef))
+            for node in (n for cls in classes for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == name):
+                yield "\n".join([*map(file.source, node.decorator_list), file.source(node)])
 
     def _stores_what_trains(self, region: Region) -> bool:
         """Whether the region assigns an attribute on which somebody calls `backward()` later."""
@@ -276,7 +302,7 @@ class Regions:
         file, node = self._code(code)
         if file is None or node is None:
             return False
-        if _MODEL_DIFFERENTIATES.search(file.source(node)):
+        if _MODEL_DIFFERENTIATES.search(_FRESH_STATE.sub("", file.source(node))):
             return True
         called = (project.resolve(file, n.func) for n in ast.walk(node) if isinstance(n, ast.Call))
         return any(self._code_differentiates(c, seen) for c in called if isinstance(c, ClassRef | FunctionRef))
@@ -346,12 +372,31 @@ def counts(node: ast.For | ast.AsyncFor | ast.comprehension) -> bool:
 
 
 def is_for_its_effect(file: ParsedFile, call: ast.Call) -> bool:
-    """Whether nobody looks at what a call gives back, as when the statistics of batch norm are gathered anew."""
+    """Whether nobody looks at the numbers that a call gives back.
+
+    So the statistics of batch norm are gathered anew, and so a script asks whether a model runs, and for its shapes.
+    """
     match file.parents[call]:
-        case ast.Expr() | ast.Assign(targets=[ast.Name(id="_")]):
+        case ast.Expr():
             return True
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return not _is_read(file, call, {name})
+        case ast.Assign(targets=[ast.Tuple(elts=elements)]) if all(isinstance(e, ast.Name) for e in elements):
+            return not _is_read(file, call, {e.id for e in elements if isinstance(e, ast.Name)})
         case _:
             return False
+
+
+def _is_read(file: ParsedFile, call: ast.Call, names: set[str]) -> bool:
+    """Whether one of the names is used in the scope of a call for more than its shape."""
+    scope = file.enclosing_function(call) or file.tree
+    return any(
+        isinstance(node, ast.Name)
+        and node.id in names
+        and isinstance(node.ctx, ast.Load)
+        and not (isinstance(parent := file.parents[node], ast.Attribute) and parent.attr in ("shape", "size", "dim"))
+        for node in walk(scope)
+    )
 
 
 def asks_repeatedly(file: ParsedFile, call: ast.Call) -> bool:

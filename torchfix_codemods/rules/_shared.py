@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
@@ -110,4 +111,12 @@ def is_test_code(file: ParsedFile, function: FunctionNode | None) -> bool:
     cls = file.enclosing_class(function)
     if cls is not None and framework and any(ast.unparse(base).endswith("TestCase") for base in cls.bases):
         return True
-    return function.name.startswith("test") and (framework or (in_test_file and function.name.startswith("test_")))
+    if framework or not in_test_file:
+        return framework and function.name.startswith("test")
+    return function.name.startswith("test_") and not _is_called_with_arguments(file, function)
+
+
+def _is_called_with_arguments(file: ParsedFile, function: FunctionNode) -> bool:
+    """Whether the file itself calls a function and tells it with what: a script that tests a model, no test of code."""
+    parameters = function.args.args or function.args.posonlyargs
+    return bool(parameters) and re.search(rf"(?<!def )\b{function.name}\(\s*[^\s)]", file.text) is not None

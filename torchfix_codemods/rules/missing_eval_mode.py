@@ -59,11 +59,12 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
         if not is_test_code(file, region.function):
             wrong = [w for w in _in_training_mode(region, regions, file, phases) if w.receiver not in done]
             if wrong:
-                yield _finding(region, wrong, file, project, phases)
+                yield _finding(region, wrong, file, project, regions)
     yield from _phase_loops(file, project, phases)
 
 
 _OTHER_WORK = re.compile(r"^_*(?:sample|generate|update|adapt|calibrate|recalibrate|collect)|(?:^|_)bn(?:_|$)", re.I)
+_MEASURES = re.compile(r"crit|loss|acc|err|metric|score|mse|mae", re.I)
 _GENERATOR = re.compile(r"(?:^|[._])(?:(?:net|model)_?[gG](?![a-z])|G|gen|generator)\w*$")
 
 
@@ -82,10 +83,15 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
     for execution in region.executions:
         event = execution.event
         receiver = regions.receiver(region, execution)
-        if event.mode != "train" or not receiver or receiver in found or not _is_evaluation(region, receiver, file):
+        if event.mode != "train" or not receiver or receiver in found:
+            continue
+        between = _is_between_epochs(region, regions)
+        if not between and not _is_evaluation(region, receiver, file):
             continue
         call = node_of(file, event.place, ast.Call) if event.place.path == file.path else None
-        if isinstance(call, ast.Call) and (is_for_its_effect(file, call) or asks_repeatedly(file, call)):
+        if isinstance(call, ast.Call) and is_for_its_effect(file, call):
+            continue
+        if isinstance(call, ast.Call) and not between and asks_repeatedly(file, call):
             continue
         if isinstance(call, ast.Call) and is_flagged_off(phases.program.project, event.model, call):
             continue
@@ -94,7 +100,7 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
         is_a_loss = (optimised is False and not phases.optimises_such(event.model)) or (
             dependence.depends is False and (optimised is None or LOSS_WORDS.search(receiver))
         )
-        if _is_chosen(region, execution.trace, event, phases, file):
+        if _is_chosen(region, execution.trace, event, phases, file) or (between and not dependence.depends):
             continue
         if dependence.depends is False and switches_a_part(event.model, phases):
             continue
@@ -118,6 +124,18 @@ def _is_evaluation(region: Region, receiver: str, file: ParsedFile) -> bool:
             return f"{receiver}.load_state_dict(" in file.text and _is_top_level(region)
 
 
+def _is_between_epochs(region: Region, regions: Regions) -> bool:
+    """Whether statements without gradients stand in a loop that trains in loops of its own: they measure an epoch."""
+    if region.kind != "statements" or any(e.event.grad is not False for e in region.executions):
+        return False
+    if not any(_MEASURES.search(regions.file.source(s)) for s in regions.file.block_of(region.node)):
+        return False  # pictures of a generator, pseudo-labels
+    chain = region.executions[0].event.context.chain()
+    inner = next(c for c in chain if c.kind in ("loop", "function", "module"))
+    trained = all(regions.phases.optimised(e.event.model) for e in region.executions)
+    return inner.kind == "loop" and trained and inner.place in regions.training and inner.place not in regions.stepping
+
+
 def _runs_in_a_data_loop(region: Region) -> bool:
     """Whether every model of a function runs in a loop of it over something else than a range of numbers."""
     loops = [n for n in ast.walk(region.node) if isinstance(n, ast.For) and not counts(n)]
@@ -129,8 +147,8 @@ def _is_top_level(region: Region) -> bool:
     return region.function is None and not any(c.kind == "loop" for c in region.executions[0].event.context.chain())
 
 
-def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Project, phases: Phases) -> Finding:
-    first = wrong[0]
+def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Project, regions: Regions) -> Finding:
+    phases, first = regions.phases, wrong[0]
     trace, event = first.execution.trace, first.execution.event
     steps = []
     for model in wrong:
@@ -142,6 +160,8 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
         proven = False  # in evaluation mode it may return something else, for which this code is not made
     if any(_GENERATOR.search(w.receiver) or has_a_critic(w.execution.trace, w.execution.event, phases) for w in wrong):
         proven = False  # samples are often drawn with the statistics of the batch
+    if _is_between_epochs(region, regions):
+        proven = False  # it may make what the next epoch learns from
     switch = _train_inside(region, trace, event, phases, file) if len(wrong) == 1 else None
     resumes = [_resume_edits(file, project, phases, w.execution.trace, w.execution.event) for w in wrong]
     if any(resumes) and any(freezes(file, phases, w.execution.event) for w in wrong):

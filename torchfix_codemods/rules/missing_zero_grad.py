@@ -31,12 +31,13 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     if ".backward" not in file.text:
         return
     phases = phases_of(program_for(project, file.path))
-    seen: set[int] = set()
+    together: dict[int, list[Missing]] = {}  # optimizers that step after one backward pass are cleared by one fix
     for group in _updates.updates(phases):
         found = _missing(file, project, phases, group)
-        if found is not None and found.statement.lineno not in seen:
-            seen.add(found.statement.lineno)
-            yield _finding(file, project, phases, found)
+        if found is not None:
+            together.setdefault(found.statement.lineno, []).append(found)
+    for several in together.values():
+        yield _finding(file, project, phases, several)
     yield from lost_gradients(IDENTITY, file, project, phases)
 
 
@@ -117,44 +118,53 @@ def _doubt(
     return ""
 
 
-def _finding(file: ParsedFile, project: Project, phases: Phases, found: Missing) -> Finding:
-    name = found.receiver or "the optimizer"
+def _finding(file: ParsedFile, project: Project, phases: Phases, several: list[Missing]) -> Finding:
+    found = several[0]
+    names = list(dict.fromkeys(each.receiver or "the optimizer" for each in several))
 
     def build() -> list[Edit]:
-        if not found.receiver:
-            raise verbs.CannotRewrite("the optimizer has no name where the backward pass is")
-        loop = places.loop_statement(project, found.update)
-        if loop is not None and places.is_bound_in(loop[1], found.receiver):
-            raise verbs.CannotRewrite(f"{found.receiver} gets its value inside the loop")
+        for each in several:
+            _refuse_unnamed(project, each)
         target = places.target(file, phases, found.update, found.backward, found.statement)
-        return verbs.insert_before(file, target, [f"{found.receiver}.zero_grad()"])
+        return verbs.insert_before(file, target, [f"{name}.zero_grad()" for name in names])
 
     return propose(
         IDENTITY,
-        Level.SUGGESTION if found.doubt else Level.BEHAVIOR,
+        Level.SUGGESTION if any(each.doubt for each in several) else Level.BEHAVIOR,
         location_of(project, found.backward.place),
-        _message(found, name),
-        list(_steps(project, found)),
+        _message(found, " and ".join(names), "steps" if len(names) == 1 else "step"),
+        list(_steps(project, several)),
         TITLE,
-        None if found.seldom else build,
+        None if any(each.seldom for each in several) else build,
         "where the gradients have to be cleared depends on what is meant to be added up",
     )
+
+
+def _refuse_unnamed(project: Project, found: Missing) -> None:
+    """No clearing of what has no name at the backward pass, or is another object in each round."""
+    if not found.receiver:
+        raise verbs.CannotRewrite("the optimizer has no name where the backward pass is")
+    loop = places.loop_statement(project, found.update)
+    if loop is not None and places.is_bound_in(loop[1], found.receiver):
+        raise verbs.CannotRewrite(f"{found.receiver} gets its value inside the loop")
 
 
 def _steps_seldom(update: Update, own: tuple[Backward, ...]) -> bool:
     return not update.steps_whenever(own) or any(_updates.inner_loops(b, update.loop.place) for b in own)
 
 
-def _message(found: Missing, name: str) -> str:
+def _message(found: Missing, name: str, steps: str) -> str:
     if found.others:
-        return f"the gradients that {name} steps with are not cleared in this loop, others are"
+        return f"the gradients that {name} {steps} with are not cleared in this loop, others are"
     if found.outside:
-        return f"{name} steps in each round of this loop, but its gradients are cleared outside of it only"
-    return f"the gradients that {name} steps with are never cleared: each backward pass adds to all before"
+        return f"{name} {steps} in each round of this loop, but the gradients are cleared outside of it only"
+    return f"the gradients that {name} {steps} with are never cleared: each backward pass adds to all before"
 
 
-def _steps(project: Project, found: Missing) -> Iterator[Step]:
-    yield Step(location_of(project, found.update.step.place), "the step that uses these gradients")
+def _steps(project: Project, several: list[Missing]) -> Iterator[Step]:
+    found = next((each for each in several if each.doubt), several[0])
+    for each in several:
+        yield Step(location_of(project, each.update.step.place), "the step that uses these gradients")
     for cleared in found.outside[:1]:
         yield Step(location_of(project, cleared.place), "they are cleared here, outside of the loop")
     for cleared in found.others[:1]:

@@ -39,6 +39,8 @@ def from_data(name: str, args: Seq[Value], kwargs: Kwargs) -> Tensor:
         made = replace(data, array=array)
     else:
         made = replace(_of_lists(data), array=array)
+    if not isinstance(data, Tensor) or (name == "torch.tensor" and "requires_grad" not in kwargs):
+        made = made.detached()  # the numbers are copied; who asks for gradients of the copy means to train with it
     return made if given is None else replace(made, dtype=type_named(given))
 
 
