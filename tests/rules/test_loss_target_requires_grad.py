@@ -402,6 +402,18 @@ student, teacher = Half(), Half()
 """
 CACHED = "import functools\n@functools.lru_cache(None)\ndef body():\n    return nn.Linear(6, 6)\n"
 DEFAULT = "def body(given=nn.Linear(6, 6)):\n    return given\n"
+GLOBAL = """shared = nn.Linear(6, 6)
+class Lender(Net):
+    def __init__(self):
+        super().__init__()
+        self.shared = shared
+
+class Borrower(Net):
+    def forward(self, x):
+        return super().forward(shared(x))
+
+student, teacher = Lender(), Borrower()
+"""
 TIED = "for one, other in zip(student.children(), teacher.children()):\n    other.weight = one.weight\n"
 BY_LIST = "moved = list(teacher.parameters())\n"
 MOVE = "    with torch.no_grad():\n        for p in moved:\n            p -= 0.1 * p.grad\n"
@@ -414,6 +426,8 @@ PENALTY = "def penalty(loss, t):\n    return torch.autograd.grad(loss, t, retain
         {"setup": REMEMBERED + MADE_OF},
         {"setup": CACHED + MADE_OF},
         {"setup": DEFAULT + MADE_OF},
+        {"setup": GLOBAL},
+        {"setup": GLOBAL, "loss": "loss = F.mse_loss(student(x), teacher.forward(x))"},
         {"setup": "teacher, student = Net(8), Net(8)\n" + TIED},
         {"setup": TEACHER + BY_LIST, "after": MOVE},
         {

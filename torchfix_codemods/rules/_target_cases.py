@@ -98,8 +98,8 @@ class Cases:
         leaves = {e.id: e for e in trace.events if isinstance(e, GraphLeaf)}
         trained = trained_ids(trace)
         for event in events:
-            inputs = tuple(calls[i] for i in sorted(event.input_calls) if i in calls)
-            targets = tuple(calls[i] for i in sorted(event.target_calls) if i in calls)
+            inputs = _outer(calls[i] for i in sorted(event.input_calls) if i in calls)
+            targets = _outer(calls[i] for i in sorted(event.target_calls) if i in calls)
             needing = tuple(leaves[i] for i in sorted(event.target_calls) if i in leaves)
             flows = trained & (event.input_calls | event.target_calls)
             yield Use(trace, event, inputs, targets, needing, bool(flows))
@@ -185,6 +185,13 @@ def handed_in(value: Value, depth: int = 6) -> Iterator[Value]:
                 yield option
         for part in inner:
             yield from handed_in(part, depth - 1)
+
+
+def _outer(calls: Iterable[ModelCall]) -> tuple[ModelCall, ...]:
+    """Calls without the layers that run inside of `net.forward(x)`: every network of a class has the same ones."""
+    found = tuple(calls)
+    forwards = {call.place for call in found if call.method == "forward"}
+    return tuple(c for c in found if not any(around.call in forwards for around in c.context.chain()))
 
 
 _DISCOUNT = re.compile(r"gamma|discount|γ", re.I)

@@ -136,6 +136,8 @@ def _hands_over(file: ParsedFile, node: ast.AST, project: Project) -> bool:
         case ast.arguments(defaults=defaults, kw_defaults=others):
             given = [d for d in (*defaults, *others) if isinstance(d, ast.Call)]
             return any(_makes_module(file, d, project) for d in given)
+        case ast.Call(func=ast.Name(id=name)) if name in _top_names(file):
+            return file.enclosing_class(node) is not None and name in _top_modules(file, project)
         case ast.Call(func=ast.Attribute(attr="setdefault"), args=[_, ast.Call() as made]):
             return _makes_module(file, made, project)
         case _:
@@ -152,6 +154,18 @@ def _top_names(file: ParsedFile) -> set[str]:
     assigned = (s for s in file.tree.body if isinstance(s, ast.Assign | ast.AnnAssign))
     targets = (t for s in assigned for t in (s.targets if isinstance(s, ast.Assign) else [s.target]))
     return {t.id for t in targets if isinstance(t, ast.Name)}
+
+
+def _top_modules(file: ParsedFile, project: Project) -> set[str]:
+    """The names of networks that are made at the top of a file: a class whose forward calls one shares it."""
+    made = (s for s in file.tree.body if isinstance(s, ast.Assign) and isinstance(s.value, ast.Call))
+    return {
+        t.id
+        for s in made
+        if isinstance(s.value, ast.Call) and _makes_module(file, s.value, project)
+        for t in s.targets
+        if isinstance(t, ast.Name)
+    }
 
 
 def _makes_module(file: ParsedFile, call: ast.Call, project: Project) -> bool:
