@@ -112,16 +112,19 @@ _SHARED = re.compile(
 
 def may_share(file: ParsedFile, project: Project) -> bool:
     """Whether two networks may get the same part: a remembered or default one, or a weight that is handed over."""
-    return _SHARED.search(file.text) is not None or any(_hands_over(file, node, project) for node in walk(file.tree))
+    if _SHARED.search(file.text) is not None:
+        return True
+    top = _top_names(file)
+    return any(_hands_over(file, node, project, top) for node in walk(file.tree))
 
 
-def _hands_over(file: ParsedFile, node: ast.AST, project: Project) -> bool:
+def _hands_over(file: ParsedFile, node: ast.AST, project: Project, top: Collection[str]) -> bool:
     match node:
         case ast.Assign(targets=[ast.Attribute(attr=attr) as target], value=ast.Attribute() as value):
             tied = re.search(r"weight|bias", f"{attr} {value.attr}") is not None
             return tied and _root(target) != _root(value) and value.attr != "data" and attr != "data"
         case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))], value=ast.Call() as made):
-            inside = file.enclosing_function(node) is not None and name in _top_names(file)
+            inside = file.enclosing_function(node) is not None and name in top
             return inside and _makes_module(file, made, project)
         case ast.Global():
             names = set(node.names)
@@ -136,7 +139,7 @@ def _hands_over(file: ParsedFile, node: ast.AST, project: Project) -> bool:
         case ast.arguments(defaults=defaults, kw_defaults=others):
             given = [d for d in (*defaults, *others) if isinstance(d, ast.Call)]
             return any(_makes_module(file, d, project) for d in given)
-        case ast.Call(func=ast.Name(id=name)) if name in _top_names(file):
+        case ast.Call(func=ast.Name(id=name)) if name in top:
             return file.enclosing_class(node) is not None and name in _top_modules(file, project)
         case ast.Call(func=ast.Attribute(attr="setdefault"), args=[_, ast.Call() as made]):
             return _makes_module(file, made, project)
