@@ -452,3 +452,9 @@ def test_what_may_be_needed_or_shared_is_a_suggestion(parts, findings):
 )
 def test_gradients_and_parts_of_the_learner_alone_are_no_doubt(parts, findings):
     assert levels(findings(program(**parts), RULE)) == [Level.EQUIVALENT]
+
+
+def test_a_lambda_is_not_made_under_no_grad(findings, applied):
+    files = program(loss="ask = lambda x: teacher(x)\nloss = F.mse_loss(student(x), ask(x))")
+    assert levels(findings(files, RULE)) == [Level.SUGGESTION]
+    assert "F.mse_loss(student(x), ask(x).detach())" in applied(files, RULE, up_to=Level.SUGGESTION)["main.py"]
