@@ -461,3 +461,40 @@ def score(images):
 """
     (finding,) = findings({"main.py": text}, RULE)
     assert finding.level is Level.EQUIVALENT
+
+
+FILLS = """import torch
+from torch import nn
+
+one, other = nn.Linear(4, 3), nn.Linear(4, 3)
+optimizer = torch.optim.SGD([*one.parameters(), *other.parameters()], lr=0.1)
+RESULTS = {{}}
+
+def fill(t, x):
+    {put}
+
+for _ in range(3):
+    x = torch.randn(8, 4)
+    t = other(x).clone()
+    fill(t, x)
+    loss = t.pow(2).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    "put",
+    ["t += one(x)", "t[:] = one(x)", "t['x'] = one(x)", "t.add_(one(x))", "t.append(one(x))", "RESULTS['x'] = one(x)"],
+)
+def test_an_output_that_is_put_into_an_argument_is_trained_by_the_caller(put, findings):
+    """With no_grad on the function, the network would not learn."""
+    assert findings({"main.py": FILLS.format(put=put)}, RULE) == []
+
+
+@pytest.mark.parametrize(
+    "put", ["t.append(one(x).argmax(1))", "t['x'] = one(x).detach()", "print(one(x).sum().item())"]
+)
+def test_an_argument_without_the_graph_is_no_reason(put, findings):
+    assert [f.level for f in findings({"main.py": FILLS.format(put=put)}, RULE)] == [Level.EQUIVALENT]

@@ -477,3 +477,78 @@ def test_a_teacher_that_may_be_loaded_whole_is_detached_too(findings, cut):
 def test_a_teacher_that_may_be_loaded_whole_and_has_a_graph(findings):
     loss = "soft = teacher(x)\nloss = F.kl_div(F.log_softmax(student(x), 1), F.softmax(soft.cpu(), 1))"
     assert levels(findings(program(MAYBE_LOADED, loss=loss), RULE)) == [Level.SUGGESTION]
+
+
+# Gradients and parts that somebody else needs or has
+
+REMEMBERED = (
+    "parts = {}\ndef body():\n    if 'b' not in parts:\n        parts['b'] = nn.Linear(6, 6)\n    return parts['b']\n"
+)
+MADE_OF = """class Half(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.b, self.head = body(), nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.head(self.b(x))
+
+student, teacher = Half(), Half()
+"""
+CACHED = "import functools\n@functools.lru_cache(None)\ndef body():\n    return nn.Linear(6, 6)\n"
+DEFAULT = "def body(given=nn.Linear(6, 6)):\n    return given\n"
+GLOBAL = """shared = nn.Linear(6, 6)
+class Lender(Net):
+    def __init__(self):
+        super().__init__()
+        self.shared = shared
+
+class Borrower(Net):
+    def forward(self, x):
+        return super().forward(shared(x))
+
+student, teacher = Lender(), Borrower()
+"""
+TIED = "for one, other in zip(student.children(), teacher.children()):\n    other.weight = one.weight\n"
+BY_LIST = "moved = list(teacher.parameters())\n"
+MOVE = "    with torch.no_grad():\n        for p in moved:\n            p -= 0.1 * p.grad\n"
+PENALTY = "def penalty(loss, t):\n    return torch.autograd.grad(loss, t, retain_graph=True)[0].norm()\n"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"setup": REMEMBERED + MADE_OF},
+        {"setup": CACHED + MADE_OF},
+        {"setup": DEFAULT + MADE_OF},
+        {"setup": GLOBAL},
+        {"setup": GLOBAL, "loss": "loss = F.mse_loss(student(x), teacher.forward(x))"},
+        {"setup": "teacher, student = Net(8), Net(8)\n" + TIED},
+        {"setup": TEACHER + BY_LIST, "after": MOVE},
+        {
+            "setup": TEACHER + PENALTY,
+            "loss": "t = teacher(x)\nloss = F.mse_loss(student(x), t)\nprint(penalty(loss, t))",
+        },
+        {"loss": "t = teacher(x)\nt.sum().backward(retain_graph=True)\nloss = F.mse_loss(student(x), t)"},
+    ],
+)
+def test_what_may_be_needed_or_shared_is_a_suggestion(parts, findings):
+    assert levels(findings(program(**parts), RULE)) == [Level.SUGGESTION]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"after": "    for p in student.parameters():\n        print(p.grad.norm())\n"},
+        {"after": "    for g in optimizer.param_groups:\n        for p in g['params']:\n            print(p.grad)\n"},
+        {"setup": "class Tied(Net):\n    def tie(self):\n        self.body.weight = self.head.weight\n" + TEACHER},
+        {"setup": "sizes = {}\ndef size(x):\n    sizes['x'] = torch.numel(x)\n" + TEACHER},
+    ],
+)
+def test_gradients_and_parts_of_the_learner_alone_are_no_doubt(parts, findings):
+    assert levels(findings(program(**parts), RULE)) == [Level.EQUIVALENT]
+
+
+def test_a_lambda_is_not_made_under_no_grad(findings, applied):
+    files = program(loss="ask = lambda x: teacher(x)\nloss = F.mse_loss(student(x), ask(x))")
+    assert levels(findings(files, RULE)) == [Level.SUGGESTION]
+    assert "F.mse_loss(student(x), ask(x).detach())" in applied(files, RULE, up_to=Level.SUGGESTION)["main.py"]

@@ -232,3 +232,76 @@ def test_what_a_unit_test_feeds_to_a_loss_is_its_own_affair(findings):
     assert findings({"test_loss.py": UNIT.format(name="setUpClass")}, RULE) == []
     as_a_program = UNIT.format(name="setUpClass").replace("import unittest", "").replace("unittest.TestCase", "object")
     assert findings({"loss.py": as_a_program.replace("test_loss", "run")}, RULE) != []
+
+
+RAW = """import torch
+import torch.nn.functional as F
+from torch import nn
+
+{before}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 3)
+
+    {decorator}
+    def forward(self, x):
+        return self.fc(x)
+
+
+net = Net()
+criterion = nn.{loss}
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+{setup}
+for _ in range(3):
+    x, y = torch.randn(8, 4), torch.randint(0, 3, (8,))
+    out = net(x)
+    loss = {expression}
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    {after}
+"""
+WRAPPER = """def wrapped(forward):
+    def inner(self, x):
+        out = forward(self, x)
+        return {result}
+    return inner
+"""
+
+
+def raw(before="", decorator="", loss="NLLLoss()", setup="", expression="criterion(out, y)", after="print(loss)"):
+    return {"main.py": RAW.format(**locals())}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        raw(before=WRAPPER.format(result="F.log_softmax(out, 1)"), decorator="@wrapped"),
+        raw(setup="old = net.forward\nnet.forward = lambda x: F.log_softmax(old(x), 1)"),
+        raw(setup="def norm(t):\n    t.sub_(t.logsumexp(1, keepdim=True))"),
+        raw(expression="criterion(out, y) + torch.logsumexp(out, 1).mean()"),
+        raw(loss="NLLLoss(reduction='none')", expression="(out.max(1)[0] + criterion(out, y)).mean()"),
+        raw(loss="BCELoss()", after="print((out > THRESHOLD).sum())"),
+        raw(loss="BCELoss()", after="print(out.ge(0.5).sum())"),
+    ],
+)
+def test_scores_that_something_else_may_be_done_to_are_a_suggestion(files, findings):
+    assert [f.level for f in findings(files, RULE)] == [Level.SUGGESTION]
+
+
+def test_who_counts_on_the_exception_is_left_alone(findings):
+    files = raw(loss="BCELoss()")
+    text = files["main.py"].replace(
+        "    loss = criterion(out, y)\n",
+        "    try:\n        loss = criterion(out, y)\n    except RuntimeError:\n        continue\n",
+    )
+    assert [f.level for f in findings({"main.py": text}, RULE)] == [Level.SUGGESTION]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [raw(), raw(before=WRAPPER.format(result="out"), decorator="@wrapped"), raw(decorator="@torch.autocast('cpu')")],
+)
+def test_a_decorator_that_hands_on_what_it_gets_is_no_doubt(files, findings):
+    assert [f.level for f in findings(files, RULE)] == [Level.BEHAVIOR]

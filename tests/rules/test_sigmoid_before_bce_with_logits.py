@@ -105,3 +105,47 @@ def test_readers_of_the_probabilities(findings, applied, rest: str, new: str | N
 )
 def test_left_alone(findings, body: str, loss: str):
     assert not findings(program(body, loss), RULE)
+
+
+WRAPPED = """import torch
+from torch import nn
+
+class wrapped:
+    def __init__(self, function): self.function = function
+    def __get__(self, owner, cls): return lambda x: 4 * self.function(owner, x) - 2
+
+class Base(nn.Module):
+    {call}
+
+class Net(Base):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 1)
+
+    {decorator}
+    def forward(self, x):
+        return torch.sigmoid(self.fc(x))
+
+
+net = Net()
+criterion = nn.BCEWithLogitsLoss()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for _ in range(3):
+    loss = criterion(net(torch.randn(8, 4)), torch.ones(8, 1))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "decorator", "level"),
+    [
+        ("pass", "@wrapped", Level.SUGGESTION),
+        ("def __call__(self, x): return 4 * super().__call__(x) - 2", "", Level.SUGGESTION),
+        ("def __repr__(self): return 'net'", "", Level.BEHAVIOR),
+    ],
+)
+def test_code_around_the_forward_may_make_scores_of_it(call, decorator, level, findings):
+    files = {"main.py": WRAPPED.format(call=call, decorator=decorator)}
+    assert [f.level for f in findings(files, RULE)] == [level]

@@ -265,6 +265,8 @@ def loose_calls(trace: Trace) -> dict[int, str]:
         reason = ""
         if event.kind in ("return", "yield"):
             reason = f"its output is {event.kind}ed to a caller that is not in view"
+        elif event.kind == "argument":
+            reason = "its output is put into an argument, which the caller has"
         elif event.kind == "callee" and event.name.rpartition(".")[2] in api.STORING_NAMES:
             reason = f"{KEPT} {event.name}"
         elif event.kind == "callee" and _may_train(event.name):

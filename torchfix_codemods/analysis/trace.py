@@ -262,7 +262,7 @@ class Escape:
     place: Place
     context: Context
     calls: frozenset[int]
-    kind: str  # "attribute", "callee", "return", "yield", "export"
+    kind: str  # "attribute", "argument", "callee", "return", "yield", "export"
     name: str = ""
     volatile: frozenset[Site] = frozenset()  # the `volatile=True` that it comes from
     model: Value | None = None

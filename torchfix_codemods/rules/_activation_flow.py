@@ -14,11 +14,13 @@ from torchfix_codemods.analysis.trace import Escape, LossCall
 from torchfix_codemods.analysis.values import ClassRef, Instance, Site, options
 from torchfix_codemods.findings import Location, Step
 from torchfix_codemods.rules._shared import location_of
+from torchfix_codemods.rules._wrapped_outputs import wrapped_outputs
 
 _REPLACED = re.compile(
     r"\b(?:F|nn|functional|torch)\.(?:log_)?(?:softmax|sigmoid|cross_entropy|nll_loss|binary_cross_entropy\w*|Softmax"
     r"|LogSoftmax|Sigmoid|CrossEntropyLoss|NLLLoss|BCELoss|BCEWithLogitsLoss)\s*=(?!=)"
 )
+_FORWARD_REPLACED = re.compile(r"\.forward\s*=(?!=)|setattr\([^\n]*[\"']forward[\"']")
 _BY_NAME = re.compile(r"\bimport_module\(|\b__import__\(|\bglobals\(\)[ \t]*\[")
 
 
@@ -80,7 +82,9 @@ def seen_from_outside(program: Program) -> str | None:
             return "a forward hook may look at the output"
         if _REPLACED.search(text):
             return "torch's softmax or loss is replaced by another function"
-    return None
+        if _FORWARD_REPLACED.search(text):
+            return "the forward of a model is replaced by another function"
+    return wrapped_outputs(program)
 
 
 def _looked_up(flow: Flow, program: Program) -> str | None:

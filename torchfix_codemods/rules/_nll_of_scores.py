@@ -16,7 +16,7 @@ from torchfix_codemods.findings import Edit, Finding, Level, Location, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules._activation_flow import loss_steps, seen_from_outside, texts_of
 from torchfix_codemods.rules._nll_of_probabilities import IDENTITY, better_loss
-from torchfix_codemods.rules._shared import location_of, node_of, propose
+from torchfix_codemods.rules._shared import expects_failure, location_of, node_of, propose
 
 _NAMES = {"nll": "the negative log likelihood", "bce": "the binary cross entropy"}
 _WANTED = {"nll": "log-probabilities", "bce": "probabilities"}
@@ -26,10 +26,16 @@ _ACTIVATION = r"(?:LogSoftmax|Softmax|LogSigmoid|Sigmoid)\b"
 _PUT_IN = re.compile(
     rf"(?:add_module|append|insert|extend)\([^\n]*{_ACTIVATION}|\]\s*=\s*[\w.]*{_ACTIVATION}|setattr\([^\n]*{_ACTIVATION}"
 )
-_IN_PLACE = re.compile(r"\b(?:sigmoid_|log_|exp_|softmax_)\(|[,(]\s*out\s*=[^=]")
+_IN_PLACE = re.compile(r"\b(?:sigmoid_|log_|exp_|softmax_)\(|\w\.(?:sub|subtract)_\(|[,(]\s*out\s*=[^=]")
 _BY_CLASS = re.compile(r"isinstance\([^\n]*(?:NLLLoss|BCELoss)|(?:NLLLoss|BCELoss)[\"']")
 _EXPONENTS = re.compile(r"torch\.exp\(|\.exp\(\)|np\.exp\(|numpy\.exp\(")
-_HALVES = re.compile(r"[<>]=?\s*0?\.5\b|\bround\(")
+_HALVES = re.compile(
+    r"[<>]=?\s*0?\.5\b|\b(?:0?\.5|1 ?/ ?2)\s*[<>]|[<>]=?\s*1 ?/ ?2\b|\br(?:ound|int)\(|\b(?:gt|ge|lt|le|greater|less)\("
+    r"|(?<![a-z])thr(?:esh|e?s?\b)|cut_?off",
+    re.I,
+)
+# Whoever adds a logarithm of a sum, or weighs each loss, may take NLL for the score of the right class, on purpose.
+_BY_HAND = re.compile(r"logsumexp|LogSumExp|\breduction\s*=\s*[\"']none[\"']|\breduce\s*=\s*False|-\s*1(?:\.0?)?\s*\*")
 
 
 def of_scores(program: Program, file: ParsedFile, project: Project) -> Iterator[Finding]:
@@ -98,9 +104,17 @@ def _doubt(use: LossUse, program: Program) -> str | None:
         return "which loss is used is decided at run time"
     if not any(True for kind in (Backward, OptimizerStep) for _ in program.events(kind)):
         return "nothing is trained with it in what could be followed"
+    if use.loss == "bce" and any(_is_tried(program.project, call) for call in use.calls):
+        return "somebody counts on the exception"
     if _is_handed_on(use, program):
         return "the loss is handed to code that was not read"
     return seen_from_outside(program) or _doubted_by_text(use, list(texts_of(program)))
+
+
+def _is_tried(project: Project, call: LossCall) -> bool:
+    file = project.parse(call.place.path)
+    node = node_of(file, call.place, ast.Call) if file is not None else None
+    return file is not None and isinstance(node, ast.Call) and expects_failure(file, node)
 
 
 def _is_handed_on(use: LossUse, program: Program) -> bool:
@@ -120,6 +134,7 @@ def _doubted_by_text(use: LossUse, texts: list[str]) -> str | None:
         (_BY_CLASS, "the class of the loss is asked for"),
     ]
     if use.loss == "nll":
+        doubts.append((_BY_HAND, "a loss may be put together by hand, from the scores of the right classes"))
         doubts.append((_EXPONENTS, "exp() is taken somewhere: the model may be meant to give log-probabilities"))
     else:
         doubts.append((_HALVES, "numbers are compared with 0.5: the model may be meant to give probabilities"))

@@ -99,7 +99,9 @@ class TargetEdits:
     def _statement(self, place: Place) -> tuple[ParsedFile, ast.stmt] | None:
         file = self.project.parse(place.path)
         node = node_of(file, place) if file is not None else None
-        return (file, file.enclosing_statement(node)) if file is not None and node is not None else None
+        if file is None or node is None or _is_in_lambda(file, node):
+            return None  # a lambda that is made under `no_grad` runs later, with gradients
+        return file, file.enclosing_statement(node)
 
     def _fills_a_tensor(self, file: ParsedFile, statement: ast.stmt) -> bool:
         """`values[mask] = net(x)`, where `values` is made by torch: what is stored there is a tensor too."""
@@ -151,6 +153,14 @@ class TargetEdits:
             and target.name.startswith("torch.")
             and ".nn." not in target.name.replace(".nn.functional.", ".")
         )
+
+
+def _is_in_lambda(file: ParsedFile, node: ast.AST) -> bool:
+    while not isinstance(node, ast.stmt):
+        if isinstance(node, ast.Lambda):
+            return True
+        node = file.parents[node]
+    return False
 
 
 _TENSOR_METHODS = frozenset(["add", "sub", "mul", "div", "minimum", "maximum", "gather", "where", "masked_fill", "min"])

@@ -9,18 +9,19 @@ from functools import cached_property
 
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.trace import ModelCall, Place
+from torchfix_codemods.analysis.trace import Backward, ModelCall, Place
 from torchfix_codemods.analysis.values import ClassRef, FunctionRef, Instance, Value, options
 from torchfix_codemods.rules._modes import receiver_text
 from torchfix_codemods.rules._regions import is_resolved
 from torchfix_codemods.rules._shared import node_of
 from torchfix_codemods.rules._target_cases import Cases, Sink
-from torchfix_codemods.rules._target_text import cuts_by_data, reads_gradients, shares_by_hand
+from torchfix_codemods.rules._target_text import cuts_by_data, may_share, reads_gradients, shares_by_hand
 
 _BY_HAND = re.compile(
     r"autograd\.grad\b|requires_grad_\(\)|requires_grad_\(True\)|\.requires_grad\s*=\s*True|enable_grad|register_\w*hook"
     r"|[aA]ttack|[aA]dversari|\.perturb\(|\b[pP][gG][dD]|[fF][gG][sS][mM]"
 )
+_DIFFERENTIATED = re.compile(r"autograd\.grad\b|import grad\b|\.retain_grad\(|autograd\.functional|(?<!\w)grad\(")
 _CUTS = re.compile(r"_grad|grad_|autograd|inference_mode|detach|\.backward\(")
 _MAX_CODE = 60  # classes and functions of a model that are searched for these words
 
@@ -81,12 +82,32 @@ class Proof:
         places = [sink.place, *(call.place for call in sink.teachers())]
         if any(_BY_HAND.search(text) for text in map(self._around, places)):
             yield "something is differentiated by hand nearby"
+        elif any(_DIFFERENTIATED.search(file.text) for file in self.files):
+            yield "something is differentiated by hand"
+        if self._ends_alone(sink):
+            yield "another backward pass goes through the target alone"
         for call in sink.teachers():
             name = self.receiver(call)
-            if any(map(self._is_shallow, options(call.model))) or any(shares_by_hand(f, name) for f in self.files):
+            if self._shares or self._is_shared(call.model, name):
                 yield f"{name or 'the network'} may share parameters with one that is trained"
             if any(reads_gradients(f, name, self._learners - {name}) for f in self.files):
                 yield f"the gradients of {name or 'the network'} may be read"
+
+    def _is_shared(self, model: Value, name: str) -> bool:
+        return any(map(self._is_shallow, options(model))) or any(shares_by_hand(f, name) for f in self.files)
+
+    def _ends_alone(self, sink: Sink) -> bool:
+        """Whether a backward pass comes from these calls and nothing that learns: without a graph it would raise."""
+        targets = {(id(use.trace), call.id) for use in sink.uses for call in use.targets}
+        for trace, event in self.cases.phases.program.events(Backward):
+            ids = {(id(trace), call) for call in event.calls}
+            if ids & targets and not any(ids & {(id(u.trace), c.id) for c in u.inputs} for u in sink.uses):
+                return True
+        return False
+
+    @cached_property
+    def _shares(self) -> bool:
+        return any(may_share(file, self.project) for file in self.files)
 
     @cached_property
     def _learners(self) -> set[str]:

@@ -10,7 +10,9 @@ import re
 from collections.abc import Collection
 
 from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trees import walk
+from torchfix_codemods.analysis.values import ClassRef, External
 
 _PUTS_IN = frozenset(["setattr", "add_module", "register_module", "register_parameter", "__setattr__"])
 _NO_PARTS = frozenset(["training", "device", "dtype", "config", "name", "__class__", "__name__"])
@@ -63,7 +65,7 @@ def reads_gradients(file: ParsedFile, name: str, learners: Collection[str]) -> b
     last = name.rpartition(".")[2]
     if re.search(rf"\b{re.escape(last)}\b[\w.\[\]]*\.grad\b", file.text):
         return True
-    return any(_reads(file, node, last, learners) for node in walk(file.tree))
+    return any(_reads(file, node, last, learners) or _is_strange(file, node, learners) for node in walk(file.tree))
 
 
 def _reads(file: ParsedFile, node: ast.AST, last: str, learners: Collection[str]) -> bool:
@@ -109,10 +111,110 @@ def _is_data(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "data"
 
 
+def _is_strange(file: ParsedFile, node: ast.AST, learners: Collection[str]) -> bool:
+    """Whether `.grad` of something is read that is no learner's parameter, nor one that an optimizer lists."""
+    if not isinstance(node, ast.Attribute) or node.attr != "grad" or not isinstance(node.ctx, ast.Load):
+        return False
+    owner = file.source(node.value)
+    if "autograd" in owner or owner.rpartition(".")[2] == "torch" or _is_learners(owner, learners):
+        return False
+    around: ast.AST = node
+    while (found := file.parents.get(around)) is not None:
+        around = found
+        loops = [around] if isinstance(around, ast.For | ast.AsyncFor) else getattr(around, "generators", [])
+        for loop in loops:
+            named = any(isinstance(n, ast.Name) and n.id == owner.partition(".")[0] for n in ast.walk(loop.target))
+            if named:
+                code = file.source(loop.iter)
+                return not _is_of(code, learners) and re.search(r"group|params\b", code) is None
+    return True
+
+
+def _is_learners(code: str, learners: Collection[str]) -> bool:
+    return any(code.startswith(f"{learner}.") for learner in learners if learner)
+
+
+_SHARED = re.compile(
+    r"@(?:\w+\.)?(?:lru_cache|cache|memoize\w*|singleton)\b|def __(?:deepcopy|copy|new|reduce\w*)__\("
+    r"|\._parameters\[|\._modules\[|setattr\([^\n]*\.(?:weight|bias)\b"
+)
+
+
+def may_share(file: ParsedFile, project: Project) -> bool:
+    """Whether two networks may get the same part: a remembered or default one, or a weight that is handed over."""
+    if _SHARED.search(file.text) is not None:
+        return True
+    top = _top_names(file)
+    return any(_hands_over(file, node, project, top) for node in walk(file.tree))
+
+
+def _hands_over(file: ParsedFile, node: ast.AST, project: Project, top: Collection[str]) -> bool:
+    match node:
+        case ast.Assign(targets=[ast.Attribute(attr=attr) as target], value=ast.Attribute() as value):
+            tied = re.search(r"weight|bias", f"{attr} {value.attr}") is not None
+            return tied and _root(target) != _root(value) and value.attr != "data" and attr != "data"
+        case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))], value=ast.Call() as made):
+            inside = file.enclosing_function(node) is not None and name in top
+            return inside and _makes_module(file, made, project)
+        case ast.Global():
+            names = set(node.names)
+            function = file.enclosing_function(node)
+            return any(
+                isinstance(n, ast.Assign)
+                and isinstance(n.value, ast.Call)
+                and any(isinstance(t, ast.Name) and t.id in names for t in n.targets)
+                and _makes_module(file, n.value, project)
+                for n in ast.walk(function or file.tree)
+            )
+        case ast.arguments(defaults=defaults, kw_defaults=others):
+            given = [d for d in (*defaults, *others) if isinstance(d, ast.Call)]
+            return any(_makes_module(file, d, project) for d in given)
+        case ast.Call(func=ast.Name(id=name)) if name in top:
+            return file.enclosing_class(node) is not None and name in _top_modules(file, project)
+        case ast.Call(func=ast.Attribute(attr="setdefault"), args=[_, ast.Call() as made]):
+            return _makes_module(file, made, project)
+        case _:
+            return False
+
+
+def _root(node: ast.expr) -> str:
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ast.unparse(node)
+
+
+def _top_names(file: ParsedFile) -> set[str]:
+    assigned = (s for s in file.tree.body if isinstance(s, ast.Assign | ast.AnnAssign))
+    targets = (t for s in assigned for t in (s.targets if isinstance(s, ast.Assign) else [s.target]))
+    return {t.id for t in targets if isinstance(t, ast.Name)}
+
+
+def _top_modules(file: ParsedFile, project: Project) -> set[str]:
+    """The names of networks that are made at the top of a file: a class whose forward calls one shares it."""
+    made = (s for s in file.tree.body if isinstance(s, ast.Assign) and isinstance(s.value, ast.Call))
+    return {
+        t.id
+        for s in made
+        if isinstance(s.value, ast.Call) and _makes_module(file, s.value, project)
+        for t in s.targets
+        if isinstance(t, ast.Name)
+    }
+
+
+def _makes_module(file: ParsedFile, call: ast.Call, project: Project) -> bool:
+    match project.resolve(file, call.func):
+        case External(name=name):
+            return name.startswith(("torch.nn.", "torchvision.models"))
+        case ClassRef() as cls:
+            return project.is_module(cls)
+        case _:
+            return True
+
+
 def _is_of(code: str, learners: Collection[str]) -> bool:
     """Whether code is `learner.parameters()` or the like."""
     found = re.fullmatch(r"([\w.]+)\.(?:named_)?parameters\(\)", code)
     return found is not None and found[1] in learners
 
 
-__all__ = ["cuts_by_data", "reads_gradients", "shares_by_hand"]
+__all__ = ["cuts_by_data", "may_share", "reads_gradients", "shares_by_hand"]

@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchfix_codemods.analysis.interpreter import clearing, targets, tensors
+from torchfix_codemods.analysis.interpreter import clearing, output_arguments, targets, tensors
 from torchfix_codemods.analysis.interpreter.state import Frame, super_of
 from torchfix_codemods.analysis.trace import Use, place_of
 from torchfix_codemods.analysis.values import (
@@ -126,6 +126,7 @@ def call(m: Machine, node: ast.Call, frame: Frame) -> Value:
         callee = m.attribute(receiver, "requires_grad_", node.func, frame)
     if isinstance(callee, FunctionRef | ClassRef | Bound) or not isinstance(force(callee), Const):
         clearing.note_call(m, callee, receiver, node, frame)
+        output_arguments.note_put(m, node, args, frame)
         frame.receiver = (node, receiver) if receiver is not None else None
         return m.call(callee, tuple(args), kwargs, node, frame)
     return Unknown("call of a constant")

@@ -19,6 +19,7 @@ from torchfix_codemods.analysis.interpreter import (
     grad_modes,
     loops,
     modules,
+    output_arguments,
     stores,
     tensors,
 )
@@ -191,6 +192,7 @@ def _assign_item(m: Machine, target: ast.Subscript, value: Value, frame: Frame) 
     container = expressions.evaluate(m, target.value, frame)
     expressions.evaluate(m, target.slice, frame)
     clearing.note_target(m, target, frame)
+    output_arguments.note_stored(m, target, value, frame)
     key = target.slice.value if isinstance(target.slice, ast.Constant) else None
     for option in options(container):
         match option:
@@ -284,6 +286,7 @@ def _augmented(m: Machine, node: ast.AugAssign, frame: Frame) -> None:
         update(m, read, extended, frame)
         return
     value = _flowing(m, node, expressions.arithmetic(m, before, added, read, node.value, frame), frame)
+    output_arguments.note_stored(m, node.target, added, frame)
     assign(m, node.target, value, frame)
 
 
