@@ -42,8 +42,8 @@ def _findings(file: ParsedFile, project: Project, phases: Phases, window: Window
     clears = list(window.clears(phases))
     every_round = [cleared for cleared, in_window in clears if not in_window]
     if every_round:
-        if len({c.place for c, _ in clears}) == 1 and all(_is_every_round(window, c) for c in every_round):
-            yield _cleared_too_often(file, project, window, every_round[0])
+        if len({c.place for c in every_round}) == 1 and all(_is_every_round(window, c) for c in every_round):
+            yield _cleared_too_often(file, project, window, every_round[0], again=len(every_round) < len(clears))
         return
     if not clears:
         return  # nothing is cleared at all: another rule's business
@@ -60,17 +60,20 @@ def _is_every_round(window: Window, cleared: GradientsCleared) -> bool:
     """Whether it happens in each round, in the loop's own function and under no other condition."""
     loop, step = window.update.loop, window.update.step
     inner = next(c for c in cleared.context.chain() if c.kind in ("branch", "loop", "function", "module"))
-    return inner.place == loop.place and cleared.context.frame() is step.context.frame()
+    return inner.place == loop.place and cleared.context.frame().place == step.context.frame().place
 
 
-def _cleared_too_often(file: ParsedFile, project: Project, window: Window, cleared: GradientsCleared) -> Finding:
+def _cleared_too_often(
+    file: ParsedFile, project: Project, window: Window, cleared: GradientsCleared, *, again: bool
+) -> Finding:
+    """`again` says that the gradients are cleared where the step is too: then nothing has to be put there."""
     node = node_of(file, cleared.place)
     statement = file.enclosing_statement(node) if node is not None else None
 
     def build() -> list[Edit]:
         if not isinstance(statement, ast.Expr):
             raise verbs.CannotRewrite("the gradients are cleared by more than one simple call")
-        after = verbs.insert_after(file, window.step, [file.source(statement)])
+        after = [] if again else verbs.insert_after(file, window.step, [file.source(statement)])
         return [*verbs.delete_statement(file, statement), *after]
 
     return propose(
