@@ -1,4 +1,4 @@
-"""Mistakes about modes and graphs: TFC201, TFC202, TFC301 to TFC304."""
+"""Mistakes about modes and graphs: TFC201, TFC202, TFC301 to TFC303."""
 
 from __future__ import annotations
 
@@ -129,22 +129,4 @@ def _in_method(spots: Spots, node: ast.AST) -> bool:
     return isinstance(scope, Function) and isinstance(spots.parents[scope], ast.ClassDef)
 
 
-def moving_statistics(spots: Spots) -> Iterator[Mutation]:
-    """A frozen part whose statistics move: its `eval()` after `train()` is gone, or stands before it."""
-    for call in spots.calls():
-        statement = spots.statement(call)
-        if spots.method(call) != "eval" or call.args or not isinstance(statement, ast.Expr):
-            continue
-        block = spots.block(statement)
-        place = block.index(statement)
-        if (
-            place
-            and spots.source(block[place - 1]).endswith(".train()")
-            and "." in spots.source(call).removesuffix(".eval()")
-        ):
-            yield Mutation("TFC304", "frozen part stays in train()", call.lineno, (spots.without(statement),))
-            moved = spots.before(block[place - 1], spots.source(statement))
-            yield Mutation("TFC304", "eval() before train()", call.lineno, (spots.without(statement), moved))
-
-
-MUTATORS = (no_no_grad, volatile, no_mode, dropout_without_mode, moving_statistics)
+MUTATORS = (no_no_grad, volatile, no_mode, dropout_without_mode)

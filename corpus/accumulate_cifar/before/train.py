@@ -38,7 +38,7 @@ def train_one_epoch(model, loader, criterion, optimizer, device, accum_steps):
         # every batch counts as one part of the window
         loss = loss / accum_steps
         loss.backward()
-        if (i + 1) % accum_steps == 0:
+        if (i + 1) % accum_steps == 0 or i + 1 == len(loader):
             optimizer.step()
             optimizer.zero_grad()
     return total / len(loader)

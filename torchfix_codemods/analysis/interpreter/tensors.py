@@ -212,7 +212,8 @@ def operate(
     if name in _REDUCTIONS:
         return Tensor(rank=_reduced(tensor.rank, args, kwargs), calls=calls, volatile=tensor.volatile)
     if name not in _KEEP_RANK or any(isinstance(force(a), Tensor) for a in args):  # the other one may be larger
-        kept = tensor.rank if name in _KEEP_RANK and all(_not_larger(a, tensor) for a in args) else None
+        same = name in _POOLS or (name in _KEEP_RANK and all(_not_larger(a, tensor) for a in args))
+        kept = tensor.rank if same else None
         return Tensor(rank=kept, calls=calls, volatile=tensor.volatile, resized=tensor.resized)
     return Tensor(
         tensor.rank, tensor.shape, None, tensor.layout, calls=calls, volatile=tensor.volatile, resized=tensor.resized
@@ -295,6 +296,7 @@ _KEEP_RANK = frozenset(
         "astype",
     ]
 )
+_POOLS = frozenset(f"{kind}avg_pool{count}d" for kind in ("", "adaptive_") for count in (1, 2, 3))
 _REDUCTIONS = frozenset(["sum", "mean", "std", "var", "prod", "norm", "logsumexp", "median"])
 
 
