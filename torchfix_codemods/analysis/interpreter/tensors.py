@@ -87,7 +87,8 @@ def activated(m: Machine, value: Value, activation: Activation, node: ast.AST, f
     for inner in activations_in(value):
         if activation.kind == "log_softmax" and inner.kind == "softmax":
             continue  # seen as a loss on the softmax by `log_softmax_of`
-        expressions.look(m, value, node, frame, "activation", f"given to {activation.kind}")
+        why = NORMALISED_AGAIN if _normalises(activation, inner) else f"given to {activation.kind}"
+        expressions.look(m, value, node, frame, "activation", why)
         break
     return Tensor(
         rank=first.rank,
@@ -97,6 +98,12 @@ def activated(m: Machine, value: Value, activation: Activation, node: ast.AST, f
         volatile=first.volatile,
         activations=frozenset([activation]),
     )
+
+
+def _normalises(outer: Activation, inner: Activation) -> bool:
+    """Whether a softmax of a log_softmax over the same dimension: that of the scores would be the same."""
+    same = isinstance(inner.dim, int) and outer.dim == inner.dim and not inner.moved and inner.base is None
+    return same and inner.kind == "log_softmax" and outer.kind in ("softmax", "log_softmax")
 
 
 # --- attributes and methods ----------------------------------------------------------------------------------------
@@ -254,6 +261,7 @@ def based(m: Machine, tensor: Tensor, operand: ast.AST, frame: Frame) -> Tensor:
     )
 
 
+NORMALISED_AGAIN = "normalised again over the same dimension"
 NOWHERE = Place("", 0, 0, 0, 0)  # the place of what is not written on its own
 _KEEP_RANK = frozenset(
     [
