@@ -87,14 +87,23 @@ def test_who_only_reads_or_clips_gradients_clears_nothing(line, findings):
 
 
 @pytest.mark.parametrize(
+    "wrapped",
+    [
+        "from accelerate import Accelerator\nnet, optimizer = Accelerator().prepare(net, optimizer)\n",
+        "from lightning.fabric import Fabric\nnet, optimizer = Fabric().setup(net, optimizer)\n",
+    ],
+)
+def test_these_hand_on_what_they_get_and_clear_nothing(wrapped, findings):
+    assert [f.level for f in findings({"main.py": HEAD + wrapped + LOOP}, RULE)] == [Level.BEHAVIOR]
+
+
+@pytest.mark.parametrize(
     "head",
     [
         HEAD.replace("torch.optim.SGD(net", "unknown(net"),
         HEAD.replace("torch.optim.SGD(net", "apex.optimizers.FusedAdam(net"),
         HEAD + "optimizer = hvd.DistributedOptimizer(optimizer)\n",
         HEAD + "net, optimizer = amp.initialize(net, optimizer)\n",
-        HEAD + "from accelerate import Accelerator\nnet, optimizer = Accelerator().prepare(net, optimizer)\n",
-        HEAD + "from lightning.fabric import Fabric\nnet, optimizer = Fabric().setup(net, optimizer)\n",
         HEAD.replace("torch.optim.SGD(net.parameters(), lr=0.1)", "pick()[0]"),
     ],
 )

@@ -233,7 +233,7 @@ print(accuracy(net, loaders['val']))
     ("text", "found"),
     [
         (ACCURACY, True),
-        (OVERRIDE.format(handed="mode") + ACCURACY, True),
+        (OVERRIDE.format(handed="mode") + ACCURACY, False),
         (OVERRIDE.format(handed="False") + ACCURACY, False),
         (ACCURACY.replace("def accuracy", "def update_bn").replace("accuracy(", "update_bn("), False),
         (ACCURACY.replace("for x, y in loader:", "for _ in range(3):\n        x, y = loader[0]"), False),

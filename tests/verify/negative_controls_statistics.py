@@ -40,7 +40,7 @@ for epoch in range(2):
         print("right", (net(inputs).argmax(1) == targets).sum().item())
 """
 STATISTICS = {
-    "frozen": f"{_HEAD}for p in net.backbone.parameters():\n    p.requires_grad = False\n{_TRAIN}",
+    "frozen_body": f"{_HEAD}for p in net.backbone.parameters():\n    p.requires_grad = False\n{_TRAIN}",
     "undone": f"{_HEAD}net.freeze_bn()\n{_TRAIN}",
     "single": """
 import torch
@@ -61,31 +61,31 @@ for x, y in loader:
 }
 
 WRONG_STATISTICS = """
-# frozen TFC304 REGRESSED: all of the model in evaluation mode
+# frozen_body TFC304 REGRESSED: all of the model in evaluation mode
 @@
 -    net.train()
 +    net.train()
 +    net.eval()
-# frozen TFC304 REGRESSED: the normalisation of the head too
+# frozen_body TFC304 REGRESSED: the normalisation of the head too
 @@
 -    net.train()
 +    net.train()
 +    for m in net.modules():
 +        if isinstance(m, nn.modules.batchnorm._BatchNorm):
 +            m.eval()
-# frozen TFC304 REGRESSED: the dropout of the backbone too
+# frozen_body TFC304 REGRESSED: the dropout of the backbone too
 @@
 -    net.train()
 +    net.train()
 +    net.backbone.eval()
-# frozen TFC304 NOT_FIXED: before it is undone
+# frozen_body TFC304 NOT_FIXED: before it is undone
 @@
 -    net.train()
 +    for m in net.backbone.modules():
 +        if isinstance(m, nn.modules.batchnorm._BatchNorm):
 +            m.eval()
 +    net.train()
-# frozen TFC304 REGRESSED: only those that learn
+# frozen_body TFC304 REGRESSED: only those that learn
 @@
 -    net.train()
 +    net.train()
@@ -111,7 +111,7 @@ WRONG_STATISTICS = """
 """
 
 RIGHT_STATISTICS = """
-# frozen TFC304 CHANGED_AS_INTENDED: the loop below train()
+# frozen_body TFC304 CHANGED_AS_INTENDED: the loop below train()
 @@
 -    net.train()
 +    net.train()

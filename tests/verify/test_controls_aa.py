@@ -25,7 +25,7 @@ MISTAKEN = {
     "TFC102": {"ce_log_softmax", "ce_read"},
     "TFC103": {"bce_twice"},
     "TFC104": {"nll_softmax", "nll_scores", "nll_log", "likelihood"},
-    "TFC105": {"teacher", "mutual", "bootstrapped", "leaf", "dqn"},
+    "TFC105": {"teacher", "mutual", "bootstrapped", "leaf", "dqn", "distillation"},
     "TFC201": {"volatile", "dqn"},
     "TFC202": {
         *("mlp", "cnn", "autoencoder", "distillation", "features", "monitoring", "accumulation", "dictionary"),
@@ -34,8 +34,18 @@ MISTAKEN = {
     "TFC301": PROGRAMS.keys() - {"distillation", "accumulation", "rnn", "stuck", "dropout", "attention"},
     "TFC302": {"stuck"},
     "TFC303": {"dropout"},
+    "TFC203": {"needless", "trunk", "undetached"},
+    "TFC204": {"endless", "forgotten", "lost", "policy", "uncleared"},
+    "TFC205": {
+        *("accumulation", "endless", "forgotten", "gan", "lbfgs", "summed", "thrown", "trunk", "undetached", "windows"),
+    },
+    # Nothing says which statistics are meant to stay, so all that move in training are asked about.
+    "TFC304": {"cnn", "dictionary", "gan", "frozen", "frozen_body", "mlp", "monitoring", "stuck", "undone"},
 }
-CRASHING = {"image", "grey", "bce_scores"}
+CRASHING = {
+    *("image", "grey", "bce_scores", "listing", "recurrent", "single"),
+    *("masked", "shorts", "halves", "listed", "beyond", "looked_up"),
+}
 
 
 def no_ops(text: str) -> Iterator[tuple[str, str]]:

@@ -155,16 +155,19 @@ class Phases:
         return one == other or self.holds(one, other) or self.holds(other, one)
 
     def holds(self, outer: Value | str, inner: Value | str) -> bool:
-        """Whether `inner` is a submodule of `outer`, or of another object of its class (parts are known by place)."""
-        owners = self.program.machine.owners
-        current = owners.get(inner)
+        """Whether `inner` is a submodule of `outer`."""
+        if any(owner == outer for owner in self._owners(inner)):
+            return True
+        return isinstance(inner, str) and isinstance(outer, str) and inner.startswith(outer + ".")
+
+    def _owners(self, inner: Value | str) -> Iterator[Value | str]:
+        """The modules around a submodule, innermost first."""
+        current = self.program.machine.owners.get(inner)
         for _ in range(10):
             if current is None:
-                return False
-            if current == outer or _of_one_class(current, outer):
-                return True
-            current = owners.get(current)
-        return isinstance(inner, str) and isinstance(outer, str) and inner.startswith(outer + ".")
+                return
+            yield current
+            current = self.program.machine.owners.get(current)
 
     def same(self, one: Value, other: Value) -> bool:
         """Whether two values may be the same model, or one part of the other."""
@@ -174,8 +177,15 @@ class Phases:
         """Every `train()` and `eval()` on the model or on a module that holds it."""
         for trace, event in self.program.events(ModeSet):
             found = identities(event.model)
-            if any(i == j or self.holds(i, j) for i in found for j in identities(model)):
+            if any(self._reaches(i, j) for i in found for j in identities(model)):
                 yield trace, event
+
+    def _reaches(self, switched: Value | str, model: Value | str) -> bool:
+        """Whether a mode set on one module is one of another's. Parts are known by place: those of two objects of a
+        class look the same, so another object of the class counts."""
+        if switched == model or self.holds(switched, model):
+            return True
+        return any(_of_one_class(owner, switched) for owner in self._owners(model))
 
 
 def _is_some(held: Value | str, model: Value | str) -> bool:

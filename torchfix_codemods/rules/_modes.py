@@ -11,14 +11,11 @@ from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import phases_of
 from torchfix_codemods.analysis.program import Program
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.values import ClassRef, FunctionRef, Instance, Value, options
+from torchfix_codemods.analysis.values import ClassRef, Instance, Value, options
 from torchfix_codemods.findings import Finding, Level
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules._shared import propose
 
-_HANDS_ON = re.compile(
-    r"\bsuper\([^()]*\)\.(?:train|eval)\(\s*(?!True|False)|\bModule\.(?:train|eval)\(self\s*[,)]\s*(?!True|False)"
-)
 _SUSPECT = re.compile(r"\.(?:train|eval)[ \t]*(?:[;#].*)?$|\.(?:train|eval|training)[ \t]*=(?!=)", re.M)
 
 
@@ -36,24 +33,8 @@ class Misspelt:
 
 def overrides_mode(project: Project, model: Value) -> bool:
     """Whether the class of a model defines `train` or `eval` itself."""
-    return bool(_own_mode_methods(project, model))
-
-
-def replaces_mode(project: Project, model: Value) -> bool:
-    """Whether such a method is something else, or fixes the mode: it doesn't hand on the one that it is given."""
-    own = _own_mode_methods(project, model)
-    return any(_HANDS_ON.search(_source_of(project, method)) is None for method in own)
-
-
-def _own_mode_methods(project: Project, model: Value) -> list[FunctionRef]:
     classes = [o.cls for o in options(model) if isinstance(o, Instance) and isinstance(o.cls, ClassRef)]
-    methods = [project.method(cls, name) for cls in classes for name in ("train", "eval")]
-    return [method for method in methods if method is not None]
-
-
-def _source_of(project: Project, function: FunctionRef) -> str:
-    file = project.parse(function.path)
-    return file.source(file.function_at(function.line, function.column)) if file is not None else ""
+    return any(project.method(cls, name) is not None for cls in classes for name in ("train", "eval"))
 
 
 def receiver_text(file: ParsedFile, call: ast.Call, method: str = "forward") -> str:

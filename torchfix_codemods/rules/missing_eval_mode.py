@@ -18,7 +18,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
-from torchfix_codemods.rules._modes import finding_of_misspelt, misspelt_mode_changes, receiver_text, replaces_mode
+from torchfix_codemods.rules._modes import finding_of_misspelt, misspelt_mode_changes, overrides_mode, receiver_text
 from torchfix_codemods.rules._phase_loops import phase_loops
 from torchfix_codemods.rules._regions import (
     LOSS_WORDS,
@@ -86,7 +86,7 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
         )
         if _is_chosen(region, execution.trace, event, phases, file):
             continue
-        if not is_a_loss and not replaces_mode(phases.program.project, event.model):
+        if not is_a_loss and not overrides_mode(phases.program.project, event.model):
             found[receiver] = Wrong(receiver, execution, dependence)
     depending = [w for w in found.values() if w.dependence.depends]
     return depending or list(found.values())[:1]
@@ -172,7 +172,7 @@ def _phase_loops(file: ParsedFile, project: Project, phases: Phases) -> Iterator
             continue
         if any(c.mode != "train" and _is_inside(file, c, found.loop) for _, c in phases.mode_changes(event.model)):
             continue
-        if replaces_mode(project, event.model) or care_around(project, event.context) & Care.MODES:
+        if overrides_mode(project, event.model) or care_around(project, event.context) & Care.MODES:
             continue
         seen.add(id(found.loop))
         dependence = mode_dependence(phases.program.machine, event.model)
