@@ -124,7 +124,7 @@ def _steps_by_window(spots: Spots, node: ast.AST) -> bool:
     """Whether the loop around has an `if (i + 1) % k == 0:` with a step."""
     loop = next(spots.above(node, ast.For), None)
     return loop is not None and any(
-        isinstance(part, ast.If) and _is_window(part) and ".step()" in spots.source(part) for part in ast.walk(loop)
+        isinstance(part, ast.If) and _is_window(part) and ".step(" in spots.source(part) for part in ast.walk(loop)
     )
 
 

@@ -70,9 +70,7 @@ def test_a_hook_is_a_doubt_that_is_told(findings):
     assert "hook" in finding.message
 
 
-@pytest.mark.parametrize(
-    "rest", ["p = F.softmax(output, 1)", "p = output.softmax(dim=1)"]
-)
+@pytest.mark.parametrize("rest", ["p = F.softmax(output, 1)", "p = output.softmax(dim=1)"])
 def test_normalised_again_over_the_same_dimension(findings, rest: str):
     """A softmax of log-probabilities is that of the scores."""
     (finding,) = findings(program("F.log_softmax({x}, 1)", rest), RULE)
