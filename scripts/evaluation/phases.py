@@ -83,8 +83,10 @@ def no_mode(spots: Spots) -> Iterator[Mutation]:
     """A statement `model.eval()` or `model.train()` is gone.
 
     Not the `eval()` of a teacher before a training loop (that is no evaluation), nor of a generator: samples are often
-    drawn in training mode on purpose.
+    drawn in training mode on purpose. Not where a class says itself what its modes are: nobody can say what they do.
     """
+    if any(node.name in ("train", "eval") for node in _methods(spots)):
+        return
     for call in spots.calls():
         statement = spots.statement(call)
         if not isinstance(statement, ast.Expr) or statement.value is not call:
@@ -94,6 +96,14 @@ def no_mode(spots: Spots) -> Iterator[Mutation]:
                 yield Mutation("TFC301", "no eval()", call.lineno, (spots.without(statement),), unsure=True)
             case "train", [] | [ast.Constant(value=True)]:
                 yield Mutation("TFC302", "no train()", call.lineno, (spots.without(statement),), unsure=True)
+
+
+def _methods(spots: Spots) -> Iterator[ast.FunctionDef]:
+    for node in spots.nodes(ast.FunctionDef):
+        assert isinstance(node, ast.FunctionDef)
+        bases = spots.parents[node].bases if isinstance(spots.parents[node], ast.ClassDef) else []  # type: ignore[attr-defined]
+        if any(spots.dotted(base) == "torch.nn.Module" for base in bases):
+            yield node
 
 
 def _serves_training(spots: Spots, statement: ast.stmt) -> bool:

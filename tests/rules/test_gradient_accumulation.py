@@ -164,3 +164,16 @@ def test_a_function_that_is_called_in_every_epoch(findings):
     """Its clearing and its step are seen more than once, in different rounds of the epochs."""
     function = "def epoch():\n    optimizer.zero_grad()\n" + indent(TOO_OFTEN, "    ") + "\n"
     assert messages(findings, function + "for _ in range(3):\n    epoch()\n") == ["often"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ("F.cross_entropy(net(x), y) + 0.1 * penalty(x)", ["sum"]),
+        ("F.cross_entropy(net(x), y) / 4 + penalty(x) / 4", []),
+        ("(F.cross_entropy(net(x), y) + penalty(x)) * 0.25", []),
+        ("0.5 * F.cross_entropy(net(x), y) - 0.5 * penalty(x)", []),
+    ],
+)
+def test_the_weight_of_one_term_divides_nothing(loss, expected, findings):
+    assert messages(findings, LOOP.replace("F.cross_entropy(net(x), y)", loss)) == expected

@@ -125,6 +125,18 @@ def test_a_change_of_mode_goes_with_its_line():
     assert len(found["TFC301 no eval()"]) == 1, "a teacher and a generator are no evaluation"
 
 
+def test_a_class_with_modes_of_its_own_is_none():
+    text = """
+    from torch import nn
+    class Net(nn.Module):
+        def train(self, mode=True):
+            return super().train(mode)
+    net.eval()
+    """
+    assert planted(text, phases.no_mode) == {}
+    assert planted(text.replace("nn.Module", "object"), phases.no_mode), "a trainer may have a method of that name"
+
+
 def test_dropout_loses_its_flag_and_layers_become_functions():
     text = """
     import torch.nn as nn

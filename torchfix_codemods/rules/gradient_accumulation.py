@@ -125,8 +125,14 @@ def _scales(statement: ast.stmt, names: set[str]) -> bool:
             concerned = True
         case _:
             return False
-    operators = (n.op for n in ast.walk(value) if isinstance(n, ast.BinOp))
-    return concerned and any(isinstance(op, ast.Div | ast.Mult) for op in operators)
+    return concerned and _is_scaled(value)
+
+
+def _is_scaled(value: ast.expr) -> bool:
+    """Whether every term of a sum may be divided or weighed: the weight of one term is no division of the sum."""
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub):
+        return _is_scaled(value.left) and _is_scaled(value.right)
+    return any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div | ast.Mult) for n in ast.walk(value))
 
 
 def _not_divided(file: ParsedFile, project: Project, window: Window) -> Finding:
