@@ -132,3 +132,30 @@ def test_any_of_several_models_is_enough():
 def test_classes_that_build_one_another_end():
     text = NET.format(bases="nn.Module", layers="self.other = Net()", forward="x")
     assert dependence(text).depends is False
+
+
+@pytest.mark.parametrize(
+    ("uses", "depends"),
+    [
+        ("self.fc.weight = donor.fc.weight", False),
+        ("self.fc.weight.data.copy_(donor[0].weight)", False),
+        ("donor.load_state_dict(torch.load(path))\n        self.load_state_dict(donor.state_dict())", False),
+        ("if isinstance(donor.fc, nn.Linear):\n            self.fc.bias = copy.deepcopy(donor.fc.bias)", False),
+        ("self.fc.weight = donor[index_of(donor)].weight", None),
+        ("self.fc = donor.fc", True),
+        ("self.donor = donor", True),
+        ("self.parts = nn.Sequential(*list(donor.children())[:-1])", True),
+        ("self.add_module('donor', donor)", True),
+        ("self.fc.weight = donor.fc.weight\n        self.rest = donor.rest", True),
+        ("self.fc.weight = donor.fc.weight\n        self.drop = nn.Dropout()", True),
+        ("for mine, other in zip(self.children(), donor.children()):\n            self.parts += [other]", True),
+        ("pass", True),
+    ],
+)
+def test_a_net_that_only_lends_its_weights(uses: str, depends: bool | None):
+    helpers = (
+        "class Inner(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.d = nn.Dropout()\n"
+        "def index_of(net):\n    return 0\n"
+    )
+    layers = f"self.fc = nn.Linear(3, 2)\n        donor = Inner()\n        {uses}"
+    assert dependence(helpers + NET.format(bases="nn.Module", layers=layers, forward="x")).depends is depends

@@ -11,6 +11,7 @@ import pytest
 from torchfix_codemods.analysis.facts import facts_of
 from torchfix_codemods.analysis.outline import Outline, outline_of
 from torchfix_codemods.analysis.trees import walk
+from torchfix_codemods.source.old_names import readable
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = [path for folder in ("corpus", "torchfix_codemods") for path in sorted((ROOT / folder).rglob("*.py"))]
@@ -67,7 +68,7 @@ def outline(text: str) -> Outline:
 @pytest.mark.parametrize("path", [p for p in [*PROGRAMS, *LIBRARY] if p.exists()], ids=lambda path: path.name)
 def test_nothing_of_a_real_file_is_missed(path: Path):
     with tokenize.open(path) as file:
-        check(file.read())
+        check(readable(file.read()))
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])

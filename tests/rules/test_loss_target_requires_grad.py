@@ -413,3 +413,18 @@ def test_another_network_in_evaluation_mode_that_is_no_teacher(findings):
     setup = (TEACHER + TAUGHT + "student.train()\nteacher.eval()\n").replace("teacher", "critic")
     loss = "loss = F.mse_loss(student(x), critic(x))"
     assert findings(program(setup, loss=loss), RULE) == []
+
+
+MAYBE_LOADED = 'student = Net()\nteacher = torch.load("teacher.pt") if os.path.exists("teacher.pt") else Net()\n'
+
+
+@pytest.mark.parametrize("cut", [".detach()", ".data", ".detach().cpu()"])
+def test_a_teacher_that_may_be_loaded_whole_is_detached_too(findings, cut):
+    """What `torch.load` gives is unknown; the graph is cut whatever it is."""
+    loss = f"soft = teacher(x)\nloss = F.kl_div(F.log_softmax(student(x), 1), F.softmax(soft{cut}, 1))"
+    assert findings(program(MAYBE_LOADED, loss=loss), RULE) == []
+
+
+def test_a_teacher_that_may_be_loaded_whole_and_has_a_graph(findings):
+    loss = "soft = teacher(x)\nloss = F.kl_div(F.log_softmax(student(x), 1), F.softmax(soft.cpu(), 1))"
+    assert levels(findings(program(MAYBE_LOADED, loss=loss), RULE)) == [Level.SUGGESTION]

@@ -159,3 +159,76 @@ def test_a_way_out_before_the_way_back(findings, applied):
     fixed = applied({"main.py": BACK.format(name="validate", body=body)}, RULE)["main.py"]
     assert "def learn(x, y):\n    net.train()\n" in fixed and "def validate(x):\n    net.eval()\n" in fixed
     assert "    net.train()\n    return x" in fixed
+
+
+ADVERSARIAL = """
+import torch
+from torch import nn
+
+MAKER = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 6))
+critic = nn.Sequential(nn.Linear(6, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1))
+opt_maker = torch.optim.Adam(MAKER.parameters())
+opt_critic = torch.optim.Adam(critic.parameters())
+train_data = [(torch.randn(5, 4), torch.randn(5, 6)) for _ in range(3)]
+for epoch in range(3):
+    for x, y in train_data:
+        fake = MAKER(x)
+        opt_critic.zero_grad()
+        (critic(fake.detach()).mean() - critic(y).mean()).backward()
+        opt_critic.step()
+        opt_maker.zero_grad()
+        (-critic(fake).mean()).backward()
+        opt_maker.step()
+    with torch.no_grad():
+        for x, y in val_data:
+            print(nn.functional.mse_loss(MAKER(x), y))
+"""
+ENCODED = ADVERSARIAL.replace("(critic(fake.detach()).mean() - critic(y).mean()).backward()", "pass")
+
+
+@pytest.mark.parametrize(
+    ("text", "maker", "level"),
+    [
+        (ADVERSARIAL, "painter", Level.SUGGESTION),
+        (ENCODED, "painter", Level.BEHAVIOR),  # an encoder and what stands on it: no critic that sees something else
+        (ENCODED, "net_g", Level.SUGGESTION),
+        (ENCODED, "model_G", Level.SUGGESTION),
+        (ENCODED, "net_global", Level.BEHAVIOR),
+    ],
+)
+def test_a_generator_may_be_tested_with_the_statistics_of_the_batch(text, maker, level, findings):
+    """Image translation does so on purpose: the network runs in a test as it ran in training."""
+    (finding,) = findings({"main.py": text.replace("MAKER", maker)}, RULE)
+    assert finding.level == level
+
+
+BOUND = """
+class Bound(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x).sum()
+
+
+inner = Net()
+bound = Bound(inner)
+optimizer = torch.optim.Adam(inner.parameters())
+for epoch in range(3):
+    inner.train()
+    for x, y in DataLoader(data):
+        optimizer.zero_grad()
+        bound(x).backward()
+        optimizer.step()
+    SWITCH
+    with torch.no_grad():
+        for x, y in DataLoader(validation):
+            print(bound(x), inner(x))
+"""
+
+
+def test_a_wrapper_whose_model_is_switched(findings):
+    """Variational inference: the bound holds the model, has no layers of its own, and nobody switches it."""
+    assert findings({"main.py": HEAD + BOUND.replace("SWITCH", "inner.eval()")}, RULE) == []
+    assert findings({"main.py": HEAD + BOUND.replace("SWITCH", "print(epoch)")}, RULE) != []

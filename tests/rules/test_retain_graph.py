@@ -316,3 +316,55 @@ def test_deep_nests_end(findings):
     text = "".join("    " * depth + f"for i{depth} in range(2):\n" for depth in range(16))
     body = "".join("    " * 16 + line + "\n" for line in (LOSS + STEP).splitlines())
     assert findings({"main.py": HEAD + text + body}, RULE) == []
+
+
+CHOSEN_BY_A_SETTING = """import argparse
+import torch
+from torch import nn
+from other import Other
+
+
+class Trainer:
+    def __init__(self):
+        self.net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        self.optimizer = torch.optim.Adam(self.net.parameters())
+
+    def train(self):
+        for step in range(4):
+            loss = self.net(torch.randn(3, 4)).sum()
+            self.optimizer.zero_grad()
+            loss.backward(retain_graph=True)
+            self.optimizer.step()
+            SECOND
+
+
+kind = argparse.ArgumentParser().parse_args().kind
+if kind == "other":
+    Chosen = Other
+elif kind == "this":
+    Chosen = Trainer
+Chosen().train()
+"""
+OTHER = """class Other:
+    def train(self):
+        print("nothing")
+"""
+
+
+@pytest.mark.parametrize(
+    ("second", "word"), [("loss.backward()", "a second pass"), ("print(loss)", "no other backward")]
+)
+def test_every_trainer_that_a_setting_may_choose_is_walked(second, word, findings):
+    """Sets of them have another order in every process: one that is made again and again has to be in each walk."""
+    files = {"main.py": CHOSEN_BY_A_SETTING.replace("SECOND", second), "other.py": OTHER}
+    for _ in range(8):
+        (finding,) = findings(files, RULE)
+        assert word in finding.message
+
+
+def test_a_trainer_that_a_setting_chooses_may_need_its_graph(findings):
+    files = {"main.py": CHOSEN_BY_A_SETTING, "other.py": OTHER}
+    files["main.py"] = files["main.py"].replace("            self.optimizer.step()\n", "")
+    files["main.py"] = files["main.py"].replace("SECOND", "loss.backward()\n            self.optimizer.step()")
+    for _ in range(8):
+        assert findings(files, RULE) == []

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, replace
 
 from torchfix_codemods.analysis import torch_api as api
+from torchfix_codemods.analysis.donors import donors
 from torchfix_codemods.analysis.interpreter.machine import Machine
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.values import ClassRef, Const, External, Instance, Value, options
@@ -134,11 +135,12 @@ def _of_class(machine: Machine, cls: ClassRef, seen: set[ClassRef]) -> ModeDepen
     if found is None:
         return ModeDependence(None)
     file, node = found
-    unknown = False
+    lenders = donors(machine.project, file, node)
+    unknown = None in lenders.values()
     for child in ast.walk(node):
         if isinstance(child, ast.Attribute) and child.attr == "training" and isinstance(child.ctx, ast.Load):
             return ModeDependence(True, Step(file.location(child), "the forward looks at self.training"))
-        if not isinstance(child, ast.Call):
+        if not isinstance(child, ast.Call) or child in lenders:
             continue
         definition = machine.project.resolve(file, child.func)
         match definition:

@@ -6,11 +6,13 @@ import ast
 import re
 from dataclasses import dataclass, replace
 
+from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.modes import ModeDependence, mode_dependence
 from torchfix_codemods.analysis.parsed import ParsedFile
-from torchfix_codemods.analysis.phases import phases_of
+from torchfix_codemods.analysis.phases import Phases, phases_of, trained_ids
 from torchfix_codemods.analysis.program import Program
 from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.trace import ModelCall, ModeSet, Trace
 from torchfix_codemods.analysis.values import ClassRef, Instance, Value, options
 from torchfix_codemods.findings import Finding, Level
 from torchfix_codemods.rewrite import verbs
@@ -35,6 +37,24 @@ def overrides_mode(project: Project, model: Value) -> bool:
     """Whether the class of a model defines `train` or `eval` itself."""
     classes = [o.cls for o in options(model) if isinstance(o, Instance) and isinstance(o.cls, ClassRef)]
     return any(project.method(cls, name) is not None for cls in classes for name in ("train", "eval"))
+
+
+def has_a_critic(trace: Trace, event: ModelCall, phases: Phases) -> bool:
+    """Whether another model learns from what this one makes, and from what it did not make: it is a GAN's generator."""
+    calls = [other for other in trace.events if isinstance(other, ModelCall)]
+    own = frozenset(other.id for other in calls if phases.same(other.model, event.model))
+    trained = trained_ids(trace)
+    judges = [c for c in calls if c.id in trained and c.id not in own and phases.optimised(c.model) is True]
+    fed = [judge for judge in judges if judge.calls & own]
+    apart = [judge for judge in judges if judge.calls.isdisjoint(own)]
+    return any(phases.same(one.model, other.model) for one in fed for other in apart)
+
+
+def switches_a_part(model: Value, phases: Phases) -> bool:
+    """Whether the program puts a part of a model into evaluation mode: the rest is a loss or a wrapper around it."""
+    changes = [change for _, change in phases.program.events(ModeSet) if change.mode == "eval"]
+    outer = identities(model)
+    return any(phases.holds(o, inner) for change in changes for inner in identities(change.model) for o in outer)
 
 
 def receiver_text(file: ParsedFile, call: ast.Call, method: str = "forward") -> str:

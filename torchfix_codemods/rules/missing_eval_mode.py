@@ -18,7 +18,14 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
-from torchfix_codemods.rules._modes import finding_of_misspelt, misspelt_mode_changes, overrides_mode, receiver_text
+from torchfix_codemods.rules._modes import (
+    finding_of_misspelt,
+    has_a_critic,
+    misspelt_mode_changes,
+    overrides_mode,
+    receiver_text,
+    switches_a_part,
+)
 from torchfix_codemods.rules._phase_loops import phase_loops
 from torchfix_codemods.rules._regions import (
     LOSS_WORDS,
@@ -56,7 +63,7 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
 
 
 _OTHER_WORK = re.compile(r"^_*(?:sample|generate|update|adapt|calibrate|recalibrate|collect)|(?:^|_)bn(?:_|$)", re.I)
-_GENERATOR = re.compile(r"(?:^|[._])(?:net_?G|G|gen|generator)\w*$")
+_GENERATOR = re.compile(r"(?:^|[._])(?:(?:net|model)_?[gG](?![a-z])|G|gen|generator)\w*$")
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,8 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
             dependence.depends is False and (optimised is None or LOSS_WORDS.search(receiver))
         )
         if _is_chosen(region, execution.trace, event, phases, file):
+            continue
+        if dependence.depends is False and switches_a_part(event.model, phases):
             continue
         if not is_a_loss and not overrides_mode(phases.program.project, event.model):
             found[receiver] = Wrong(receiver, execution, dependence)
@@ -143,7 +152,7 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
     proven = all(w.dependence.depends and is_resolved(w.execution.event.model) for w in wrong)
     if not phases.program.followed or any(w.dependence.branches for w in wrong):
         proven = False  # in evaluation mode it may return something else, for which this code is not made
-    if any(_GENERATOR.search(w.receiver) for w in wrong):
+    if any(_GENERATOR.search(w.receiver) or has_a_critic(w.execution.trace, w.execution.event, phases) for w in wrong):
         proven = False  # samples are often drawn with the statistics of the batch
     switch = _train_inside(region, trace, event, phases, file) if len(wrong) == 1 else None
     resumes = [

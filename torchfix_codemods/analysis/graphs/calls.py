@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torchfix_codemods.analysis.graphs import names
 from torchfix_codemods.analysis.graphs.core import MAX_INLINED, Core, Frame
-from torchfix_codemods.analysis.graphs.values import PLAIN, Graph, Thing, doubt, union
+from torchfix_codemods.analysis.graphs.values import PLAIN, Graph, Thing, doubt, in_order, union
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.torch_api import TRAINING_NAMES
 from torchfix_codemods.analysis.values import ClassRef, External, FunctionRef
@@ -68,7 +68,7 @@ class Calls(Core):
 
     def _call_value(self, node: ast.Call, callee: Graph, given: Given, frame: Frame) -> Graph:
         if callee.things:
-            return union(self._call_thing(node, thing, given, frame) for thing in callee.things)
+            return union(self._call_thing(node, thing, given, frame) for thing in in_order(callee.things))
         if callee.learned:
             return self.operation(node, given.all, callee.learned)
         self._told_to_strangers(node, _text(node.func), given, frame)
@@ -156,7 +156,7 @@ class Calls(Core):
     def _method(self, node: ast.Call, func: ast.Attribute, receiver: Graph, frame: Frame) -> Graph:
         name = func.attr
         given = self._given(node, frame)
-        found = [self._method_of(node, thing, name, given, frame) for thing in receiver.things]
+        found = [self._method_of(node, thing, name, given, frame) for thing in in_order(receiver.things)]
         known = [graph for graph in found if graph is not None]
         if known:
             return union(known)
@@ -225,7 +225,9 @@ class Calls(Core):
     def _called_back(self, node: ast.Call, given: Given, frame: Frame) -> Graph:
         """What functions among the arguments give: whoever gets them may call them."""
         things = {thing for graph in given.all for thing in graph.things}
-        called = [t for t in things if t.kind == "def" or (t.kind == "code" and isinstance(t.ref, FunctionRef))]
+        called = [
+            t for t in in_order(things) if t.kind == "def" or (t.kind == "code" and isinstance(t.ref, FunctionRef))
+        ]
         return union(self._call_thing(node, thing, Given(), frame) for thing in called)
 
     def _external(self, node: ast.Call, name: str, given: Given, frame: Frame) -> Graph:
@@ -289,7 +291,7 @@ class Calls(Core):
     def contents(self, node: ast.AST, graph: Graph, frame: Frame) -> Graph:
         """What an object of the project gives when it is looped over, or asked for an item."""
         found = []
-        for thing in graph.things:
+        for thing in in_order(graph.things):
             for name in ("__iter__", "__next__", "__getitem__") if thing.kind == "object" else ():
                 method = self.project.method(thing.ref, name) if isinstance(thing.ref, ClassRef) else None
                 if method is not None:

@@ -40,7 +40,7 @@ class Core:
         self.operations: list[Operation] = []
         self.moments: list[Moment] = []
         self.heap: dict[tuple[Thing, str], Graph] = {}
-        self.things: dict[ast.AST, Thing] = {}
+        self.things: dict[tuple[ast.AST, object], Thing] = {}
         self.tops: dict[str, Frame] = {}
         self.visited: set[ast.AST] = set()
         self.statements = 0
@@ -57,8 +57,11 @@ class Core:
         return self.statements <= MAX_STATEMENTS
 
     def thing(self, kind: str, node: ast.AST, ref: ClassRef | FunctionRef | External | None = None) -> Thing:
-        """The object that is made at a node: one for all rounds."""
-        return self.things.setdefault(node, Thing(kind, node, ref))
+        """The object that is made at a node: one for all rounds, and one for each class that a setting may choose."""
+        key = (node, ref)
+        if key not in self.things:
+            self.things[key] = Thing(kind, node, ref)
+        return self.things[key]
 
     def code(self, ref: object) -> Graph:
         """A class, a function or something external, by its name."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.values import ClassRef, External, FunctionRef
+
+_SERIAL = count()
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +24,7 @@ class Thing:
     node: ast.AST | None = None
     ref: ClassRef | FunctionRef | External | None = None
     frame: Any = None  # of a function inside a function: where it was defined
+    serial: int = field(default_factory=lambda: next(_SERIAL), repr=False)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,11 @@ class Graph:
 
 
 PLAIN = Graph()
+
+
+def in_order(things: Iterable[Thing]) -> list[Thing]:
+    """Things in the order in which they were made: a set of them has another order in every process."""
+    return sorted(things, key=lambda thing: thing.serial)
 
 
 def union(graphs: Iterable[Graph]) -> Graph:

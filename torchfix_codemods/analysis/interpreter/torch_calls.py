@@ -478,8 +478,8 @@ def _duck_method(
         return receiver
     if isinstance(receiver, Unknown) and name in api.ACTIVATION_METHODS and not receiver.calls:
         return tensors.call_tensor_method(m, Tensor(), name, args, kwargs, node, frame)
-    if isinstance(receiver, Unknown) and name in ("detach", "item", "numpy", "cpu", "data", "tolist"):
-        keep = receiver.calls if name == "cpu" else NO_CALLS
+    if isinstance(receiver, Unknown | Choice) and name in ("detach", "item", "numpy", "cpu", "data", "tolist"):
+        keep = calls_of(receiver) if name == "cpu" else NO_CALLS
         return Unknown(f"{name}()", calls=keep)
     if isinstance(receiver, Unknown) and name in (
         "log_softmax",
