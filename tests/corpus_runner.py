@@ -258,6 +258,7 @@ class _Observer:
             "after_backwards": len(self.seen["backwards"]),
             "backward": False,
             "saved_bytes": 0,
+            "norms": sum(map(_moves_statistics, module.modules())),
         }
         self.seen["forwards"].append(forward)
         self._calls.append((module, args, kwargs, [(part, part.training) for part in module.modules()]))
@@ -362,6 +363,14 @@ def _on_cpu(observer: _Observer) -> Any:
             return result
 
     return OnCpu()
+
+
+def _moves_statistics(part: Any) -> bool:
+    """Whether a forward changes the running statistics of a normalisation."""
+    import torch
+
+    batch_norm = torch.nn.modules.batchnorm._BatchNorm
+    return isinstance(part, batch_norm) and part.training and part.track_running_stats
 
 
 def _ends_in_softmax(scores: Any) -> bool:

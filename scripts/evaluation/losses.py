@@ -1,4 +1,4 @@
-"""Mistakes about what a loss gets: TFC101 to TFC105."""
+"""Mistakes about what a loss gets: TFC101 to TFC104."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def at_the_model(spots: Spots) -> Iterator[Mutation]:
             value = _local_value(spots, call)
             if value is not None:
                 new = f"{spots.atom(value)}.{function}({how})"
-                yield Mutation(code, f"{function} on the local", value.lineno, (spots.replaced(value, new),))
+                # who else needs the numbers of a local that is no mistake for the loss alone, only a run can tell
+                edits, unsure = (spots.replaced(value, new),), code == "TFC102"
+                yield Mutation(code, f"{function} on the local", value.lineno, edits, unsure)
 
 
 def _local_value(spots: Spots, call: ast.Call) -> ast.expr | None:
@@ -137,24 +139,10 @@ def log_of_probabilities(spots: Spots) -> Iterator[Mutation]:
                 yield Mutation("TFC104", "NLL on logits", at.lineno, (spots.replaced(at, new),), unsure=True)
 
 
-def target_with_graph(spots: Spots) -> Iterator[Mutation]:
-    """A target that carries gradients: no `.detach()`, no `no_grad` around the net that makes it."""
-    for call in spots.calls():
-        if spots.method(call) == "detach" and not call.args:
-            assert isinstance(call.func, ast.Attribute)
-            new = spots.source(call.func.value)
-            yield Mutation("TFC105", "no detach", call.lineno, (spots.replaced(call, new),), unsure=True)
-    for node in spots.nodes(ast.With):
-        assert isinstance(node, ast.With)
-        if [spots.source(item.context_expr) for item in node.items] == ["torch.no_grad()"]:
-            yield Mutation("TFC105", "no no_grad at the target", node.lineno, spots.unwrapped(node), unsure=True)
-
-
 MUTATORS = (
     at_the_loss,
     at_the_model,
     at_the_source,
     in_sequential,
     log_of_probabilities,
-    target_with_graph,
 )

@@ -7,14 +7,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evaluation import losses, phases, tensors, updates
+from evaluation import losses, phases, statistics, targets, tensors, updates
 from evaluation.checking import Checked, Found, check
 from evaluation.programs import Program, Runs, written
 from evaluation.shows import shows
 from evaluation.spots import Mutation, Spots, edited
 
 Mutator = Callable[[Spots], Iterator[Mutation]]
-MUTATORS: tuple[Mutator, ...] = (*losses.MUTATORS, *phases.MUTATORS, *updates.MUTATORS, *tensors.MUTATORS)
+MUTATORS: tuple[Mutator, ...] = (
+    *losses.MUTATORS,
+    *targets.MUTATORS,
+    *phases.MUTATORS,
+    *statistics.MUTATORS,
+    *updates.MUTATORS,
+    *tensors.MUTATORS,
+)
 CODES = (
     *("TFC101", "TFC102", "TFC103", "TFC104", "TFC105"),
     *("TFC201", "TFC202", "TFC203", "TFC204", "TFC205"),

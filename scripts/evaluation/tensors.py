@@ -8,6 +8,13 @@ from collections.abc import Iterator
 from evaluation.spots import Mutation, Spots
 
 _DTYPES = ("torch.long", "torch.int64")
+_WRONG = (
+    ("int16 index", ".short()"),
+    ("float index", ".float()"),
+    ("list as the index", ".tolist()"),
+    ("array as the index", ".cpu().numpy()"),
+    ("mask as the index", ".bool()"),
+)
 
 
 def unbatched(spots: Spots) -> Iterator[Mutation]:
@@ -21,6 +28,8 @@ def unbatched(spots: Spots) -> Iterator[Mutation]:
             arguments += [f"{word.arg}={spots.source(word.value)}" for word in call.keywords]
             new = f"{spots.source(call.func)}({', '.join(arguments)})"
             yield Mutation("TFC401", "no batch dimension", call.lineno, (spots.replaced(whole, new),))
+            kept = (spots.replaced(call.args[0], spots.source(image)),)
+            yield Mutation("TFC401", "batch dimension taken off alone", call.lineno, kept)
 
 
 def _without_batch(spots: Spots, node: ast.expr) -> ast.expr | None:
@@ -52,9 +61,8 @@ def wrong_index(spots: Spots) -> Iterator[Mutation]:
         index = call.args[-1] if len(call.args) >= 2 else None
         if index is None:
             continue
-        for operator, method in (("int16 index", "short"), ("float index", "float"), ("list as the index", "tolist")):
-            new = f"{spots.atom(index)}.{method}()"
-            yield Mutation("TFC402", operator, index.lineno, (spots.replaced(index, new),))
+        for operator, method in _WRONG:
+            yield Mutation("TFC402", operator, index.lineno, (spots.replaced(index, f"{spots.atom(index)}{method}"),))
         for word in _dtypes_of(spots, index):
             yield Mutation("TFC402", "dtype=torch.int16", word.lineno, (spots.replaced(word, "torch.int16"),))
 

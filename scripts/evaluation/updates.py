@@ -58,6 +58,8 @@ def uncleared(spots: Spots) -> Iterator[Mutation]:
         if not isinstance(statement, ast.Expr):
             continue
         gone, text = spots.without(statement), spots.source(statement)
+        if _clears_for_a_loop(spots, statement):
+            continue  # what is left of an epoch gets into the next: the rest of a window, no missing clearing
         yield Mutation("TFC204", "no zero_grad", call.lineno, (gone,), unsure=True)
         block = spots.block(statement)
         backward = _next_backward(spots, statement)
@@ -72,8 +74,37 @@ def uncleared(spots: Spots) -> Iterator[Mutation]:
             )
 
 
+def _clears_for_a_loop(spots: Spots, statement: ast.stmt) -> bool:
+    """Whether a loop that follows does the same again."""
+    block, text = spots.block(statement), spots.source(statement)
+    loops = (later for later in block[block.index(statement) + 1 :] if isinstance(later, ast.For | ast.While))
+    return any(text in spots.source(loop) for loop in loops)
+
+
 def accumulation(spots: Spots) -> Iterator[Mutation]:
-    """A loss that is added up over a window undivided; gradients cleared in every batch of the window."""
+    """A loss that is added up over a window undivided; gradients cleared in every batch of the window, or lost."""
+    yield from _undivided(spots)
+    for call in _called(spots, "zero_grad"):
+        branch = spots.parents[spots.statement(call)]
+        loop = next(spots.above(branch, ast.For), None) if isinstance(branch, ast.If) else None
+        if isinstance(branch, ast.If) and isinstance(loop, ast.For) and _is_window(branch):
+            cleared = spots.before(loop.body[0], spots.source(call))
+            edits = (spots.without(spots.statement(call)), cleared)
+            yield Mutation("TFC205", "window cleared in every batch", call.lineno, edits, unsure=True)
+            yield Mutation("TFC205", "cleared in every batch too", call.lineno, (cleared,), unsure=True)
+            if isinstance(branch.test, ast.BoolOp) and isinstance(branch.test.op, ast.Or):
+                window = next(value for value in branch.test.values if "%" in spots.source(value))
+                alone = (spots.replaced(branch.test, spots.source(window)),)
+                yield Mutation("TFC205", "rest of the window lost", branch.lineno, alone, unsure=True)
+
+
+def _undivided(spots: Spots) -> Iterator[Mutation]:
+    for statement in spots.nodes(ast.AugAssign):
+        assert isinstance(statement, ast.AugAssign)
+        named = "loss" in spots.source(statement.target).lower()
+        if isinstance(statement.op, ast.Div) and named and _steps_by_window(spots, statement):
+            edits = (spots.without(statement),)
+            yield Mutation("TFC205", "undivided loss", statement.lineno, edits, unsure=True)
     for node in spots.nodes(ast.BinOp):
         assert isinstance(node, ast.BinOp)
         if isinstance(node.op, ast.Div) and _steps_by_window(spots, node) and _is_loss(spots, node):
@@ -82,13 +113,7 @@ def accumulation(spots: Spots) -> Iterator[Mutation]:
             if isinstance(statement, ast.Assign) and statement.value is node and len(statement.targets) == 1:
                 same = spots.source(statement.targets[0]) == spots.source(node.left)
                 edit = spots.without(statement) if same else edit
-            yield Mutation("TFC205", "undivided loss", node.lineno, (edit,))
-    for call in _called(spots, "zero_grad"):
-        branch = spots.parents[spots.statement(call)]
-        loop = next(spots.above(branch, ast.For), None) if isinstance(branch, ast.If) else None
-        if isinstance(branch, ast.If) and isinstance(loop, ast.For) and _is_window(branch):
-            edits = (spots.without(spots.statement(call)), spots.before(loop.body[0], spots.source(call)))
-            yield Mutation("TFC205", "window cleared in every batch", call.lineno, edits)
+            yield Mutation("TFC205", "undivided loss", node.lineno, (edit,), unsure=True)
 
 
 def _is_window(branch: ast.If) -> bool:
@@ -99,7 +124,7 @@ def _steps_by_window(spots: Spots, node: ast.AST) -> bool:
     """Whether the loop around has an `if (i + 1) % k == 0:` with a step."""
     loop = next(spots.above(node, ast.For), None)
     return loop is not None and any(
-        isinstance(part, ast.If) and _is_window(part) and ".step()" in spots.source(part) for part in ast.walk(loop)
+        isinstance(part, ast.If) and _is_window(part) and ".step(" in spots.source(part) for part in ast.walk(loop)
     )
 
 

@@ -360,3 +360,60 @@ def test_a_missing_train_comes_first(freezing, findings, applied):
     after = applied(trained, RULE)["train.py"] if findings(trained, RULE)[0].fix else ""
     if freezing == FREEZINGS["module"]:
         assert after.count("keep frozen BatchNorm statistics") == 2
+
+
+KEPT = """\
+for m in net.body.modules():
+    if isinstance(m, nn.BatchNorm2d):
+        m.eval()
+"""
+TRAIN = "    net.train()\n"
+
+
+def test_b2_a_loop_over_one_part(findings, applied):
+    """The part's own loop stands before `train()`, and moves behind it."""
+    early = program("", loop=LOOP.replace(TRAIN, indent(KEPT, "    ") + TRAIN))
+    (finding,) = findings(early, RULE)
+    assert finding.level is Level.BEHAVIOR and "undoes" in finding.message
+    assert TRAIN + indent(KEPT, "    ") in applied(early, RULE)["train.py"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        indent(KEPT, "    ") + "    print(net.body(batches[0][0]).mean())\n" + TRAIN,
+        TRAIN + indent(KEPT, "    "),
+        indent(KEPT.replace("net.body", "other.body"), "    ") + TRAIN,
+    ],
+    ids=["the part runs in between", "behind", "another model"],
+)
+def test_b2_loops_over_a_part_that_are_right(before, findings):
+    assert findings(program("other = Net()", loop=LOOP.replace(TRAIN, before)), RULE) == []
+
+
+FROZEN_TEACHER = """\
+teacher = Net()
+teacher.requires_grad_(False)
+"""
+HINTS = """\
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for epoch in range(3):
+    net.train()
+    for x, y in batches:
+        wanted = teacher(x)
+        optimizer.zero_grad()
+        nn.functional.mse_loss(net(x), wanted).backward()
+        optimizer.step()
+    for model in (net, teacher):
+        model.eval()
+"""
+
+
+def test_b5_a_teacher_that_is_evaluated_after_the_first_epoch(findings):
+    """It is in training mode for one epoch: enough to move its statistics."""
+    (finding,) = findings(program(FROZEN_TEACHER, loop=HINTS), RULE)
+    assert finding.level is Level.SUGGESTION and finding.message.startswith("teacher learns nothing here")
+
+
+def test_b5_a_teacher_in_evaluation_mode_from_the_start(findings):
+    assert findings(program(FROZEN_TEACHER + "teacher.eval()", loop=HINTS), RULE) == []

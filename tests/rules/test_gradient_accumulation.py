@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 import pytest
 
 from torchfix_codemods.findings import Level
@@ -142,3 +144,36 @@ for i, (x, y) in enumerate(loader):
     fixed = applied({"main.py": HEAD + body}, RULE, Level.SUGGESTION)["main.py"]
     assert fixed.count("zero_grad") == 1
     assert fixed.endswith("            optimizer.step()\n        optimizer.zero_grad()\n")
+
+
+def test_cleared_in_every_round_and_behind_the_step(applied, findings):
+    """The clearing that is too much goes, the other one stays."""
+    body = TOO_OFTEN + STEP.replace("step", "zero_grad") + "()\n"
+    assert messages(findings, body) == ["often"]
+    fixed = applied({"main.py": HEAD + body}, RULE, Level.SUGGESTION)["main.py"]
+    assert fixed.count("zero_grad") == 1 and fixed.endswith("optimizer.step()\n        optimizer.zero_grad()\n")
+
+
+def test_a_clearing_under_a_condition_is_left_alone(findings):
+    """It may be the first of a window."""
+    body = TOO_OFTEN.replace("    optimizer.zero_grad()", "    if i % window == 0:\n        optimizer.zero_grad()", 1)
+    assert messages(findings, body) == []
+
+
+def test_a_function_that_is_called_in_every_epoch(findings):
+    """Its clearing and its step are seen more than once, in different rounds of the epochs."""
+    function = "def epoch():\n    optimizer.zero_grad()\n" + indent(TOO_OFTEN, "    ") + "\n"
+    assert messages(findings, function + "for _ in range(3):\n    epoch()\n") == ["often"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ("F.cross_entropy(net(x), y) + 0.1 * penalty(x)", ["sum"]),
+        ("F.cross_entropy(net(x), y) / 4 + penalty(x) / 4", []),
+        ("(F.cross_entropy(net(x), y) + penalty(x)) * 0.25", []),
+        ("0.5 * F.cross_entropy(net(x), y) - 0.5 * penalty(x)", []),
+    ],
+)
+def test_the_weight_of_one_term_divides_nothing(loss, expected, findings):
+    assert messages(findings, LOOP.replace("F.cross_entropy(net(x), y)", loss)) == expected

@@ -229,3 +229,17 @@ def test_types_from_a_data_set_in_another_file(findings, applied):
     (finding,) = findings(files, RULE)
     assert finding.location.path == "train.py"
     assert "y.short().long())" in applied(files, RULE)["train.py"]
+
+
+@pytest.mark.parametrize("index", ["rows.tolist()", "np.array([0, 2]).tolist()", "torch.tensor([0, 2]).tolist()"])
+def test_tolist_makes_no_tensor(index, findings):
+    """Whatever it holds, torch refuses it."""
+    text = HEAD + "def pick(rows):\n    return x.index_select(0, " + index + ")\n\npick(torch.tensor([1]))\n"
+    (finding,) = findings({"main.py": text}, RULE)
+    assert "a list" in finding.message and finding.fix is None and raises(text)
+
+
+@pytest.mark.parametrize("index", ["torch.tensor(rows.tolist())", "rows.tolist", "rows.tolist(axis=0)"])
+def test_what_only_looks_like_a_list_of_numbers(index, findings):
+    """A tensor of the list, the method itself, the method of something else."""
+    assert findings({"main.py": HEAD + f"def pick(rows):\n    return x.index_select(0, {index})\n"}, RULE) == []

@@ -302,3 +302,28 @@ def test_arguments_that_cannot_be_rewritten(findings):
     text = f"{HEAD}args = (torch.rand(3, 8, 8), (4, 4))\ny = F.interpolate(*args)\n"
     (finding,) = findings({"p.py": text}, RULE)
     assert finding.fix is None and "argument of its own" in (finding.no_fix_reason or "")
+
+
+def test_pooling_keeps_the_number_of_dimensions_and_no_size(findings):
+    """Pictures of a pooled batch have no batch dimension; a pooled batch has one."""
+    text = """\
+import torch
+import torch.nn.functional as F
+
+small = F.avg_pool2d(torch.rand(20, 3, 12, 12), 2)
+whole = F.interpolate(small, scale_factor=2)
+for picture in small:
+    print(F.interpolate(picture, size=(8, 8)).shape)
+"""
+    (finding,) = findings({"main.py": text}, RULE)
+    assert finding.location.start == text.index("F.interpolate(picture")
+
+
+def test_pooling_of_what_is_not_known_says_nothing(findings):
+    text = """\
+import torch.nn.functional as F
+
+def enlarge(picture):
+    return F.interpolate(F.avg_pool2d(picture, 2), scale_factor=2)
+"""
+    assert findings({"main.py": text}, RULE) == []

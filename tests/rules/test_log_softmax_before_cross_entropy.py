@@ -68,3 +68,15 @@ def test_a_hook_is_a_doubt_that_is_told(findings):
     files = program("F.log_softmax({x}, 1)", "net.register_forward_hook(print)")
     (finding,) = findings(files, RULE)
     assert "hook" in finding.message
+
+
+@pytest.mark.parametrize("rest", ["p = F.softmax(output, 1)", "p = output.softmax(dim=1)"])
+def test_normalised_again_over_the_same_dimension(findings, rest: str):
+    """A softmax of log-probabilities is that of the scores."""
+    (finding,) = findings(program("F.log_softmax({x}, 1)", rest), RULE)
+    assert finding.level == Level.SUGGESTION
+
+
+@pytest.mark.parametrize("rest", ["F.softmax(output, 0)", "torch.sigmoid(output)", "F.softmax(output[:, :2], 1)"])
+def test_other_normalisations_need_the_numbers(findings, rest: str):
+    assert findings(program("F.log_softmax({x}, 1)", rest), RULE) == []

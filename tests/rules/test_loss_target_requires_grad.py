@@ -464,6 +464,36 @@ def test_volatile_is_another_rules_business(findings):
     assert findings(program(loss="loss = F.mse_loss(student(x), teacher(Variable(x, volatile=True)))"), RULE) == []
 
 
+TAUGHT = "taught = optim.Adam(teacher.parameters())\n"
+
+
+def test_a_teacher_that_learned_before(findings):
+    """An optimizer holds it, and it is in evaluation mode beside a student in training mode: a suggestion."""
+    (finding,) = findings(program(TEACHER + TAUGHT + "student.train()\nteacher.eval()\n"), RULE)
+    assert finding.level is Level.SUGGESTION
+    assert any("an optimizer holds what computes the target" in step.text for step in finding.steps)
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [
+        TEACHER + TAUGHT,
+        TEACHER + TAUGHT + "student.eval()\nteacher.eval()\n",
+        TEACHER + TAUGHT + "student.train()\nteacher.train()\n",
+    ],
+)
+def test_two_networks_with_optimizers_in_the_same_mode(setup, findings):
+    """Mutual learning: both go on learning."""
+    assert findings(program(setup), RULE) == []
+
+
+def test_another_network_in_evaluation_mode_that_is_no_teacher(findings):
+    """Features of a critic that has an optimizer, and no name that says what it is for."""
+    setup = (TEACHER + TAUGHT + "student.train()\nteacher.eval()\n").replace("teacher", "critic")
+    loss = "loss = F.mse_loss(student(x), critic(x))"
+    assert findings(program(setup, loss=loss), RULE) == []
+
+
 MAYBE_LOADED = 'student = Net()\nteacher = torch.load("teacher.pt") if os.path.exists("teacher.pt") else Net()\n'
 
 

@@ -100,6 +100,67 @@ def test_an_evaluation_whose_caller_chooses_the_mode(choice, findings):
     assert findings(program(test, main=MAIN.replace("test(net, ", "test(net, train=True, loader=")), RULE) == []
 
 
+BACK = """\
+import torch
+from torch import nn
+
+net = nn.Sequential(nn.Linear(4, 8), nn.Dropout(), nn.Linear(8, 2))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def learn(x, y):
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(net(x), y).backward()
+    optimizer.step()
+
+
+@torch.no_grad()
+def {name}(x):
+{body}
+
+
+for epoch in range(3):
+    for x, y in loader:
+        learn(x, y)
+    print({name}(batch))
+"""
+TWICE = "    for _ in range(2):\n        x = net(x)\n"
+
+
+@pytest.mark.parametrize("name", ["validate", "rollout"])
+def test_training_mode_at_the_end_is_the_way_back(name, findings, applied):
+    """It is no wrong word: what is missing is the `eval()` before, and nothing else."""
+    body = TWICE + "    net.train()\n    return x"
+    files = {"main.py": BACK.format(name=name, body=body)}
+    assert len(findings(files, RULE)) == 1
+    fixed = applied(files, RULE)
+    assert fixed["main.py"] == files["main.py"].replace(f"{name}(x):\n", f"{name}(x):\n    net.eval()\n")
+    assert findings(fixed, RULE) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    net.train()\n" + TWICE + "    return x",
+        TWICE + "    other.train()\n    return x",
+        TWICE + "    return x",
+        "    net.eval()\n" + TWICE + "    net.train()\n    return x",
+    ],
+    ids=["before", "another model", "nothing", "right"],
+)
+def test_a_function_that_does_not_say_that_it_evaluates(body, findings):
+    """Samples, states and codes are computed in training mode on purpose."""
+    assert findings({"main.py": BACK.format(name="rollout", body=body)}, RULE) == []
+
+
+def test_a_way_out_before_the_way_back(findings, applied):
+    """Who returns early stays in evaluation mode: what trains has to say what it needs."""
+    body = TWICE + "    if x.sum() > 0:\n        return x\n    net.train()\n    return x"
+    fixed = applied({"main.py": BACK.format(name="validate", body=body)}, RULE)["main.py"]
+    assert "def learn(x, y):\n    net.train()\n" in fixed and "def validate(x):\n    net.eval()\n" in fixed
+    assert "    net.train()\n    return x" in fixed
+
+
 ADVERSARIAL = """
 import torch
 from torch import nn

@@ -323,3 +323,22 @@ def test_what_clears_without_a_call(name, findings):
     head, over = UNASKED[name]
     body = LOOP.replace(" in loader", f" in {over}")
     assert findings({"main.py": HEAD + head + body}, RULE) == []
+
+
+@pytest.mark.parametrize(
+    "clip", ["nn.utils.clip_grad_norm_(net.parameters(), 1.0)", "clip_grad_value_(net.parameters(), 1)"]
+)
+def test_what_was_cleared_is_not_clipped_back(clip, findings, applied):
+    """Clipping between a clearing that comes too early and the step changes nothing."""
+    body = LOOP.replace(STEP, f"    optimizer.zero_grad()\n    {clip}\n{STEP}")
+    files = {"main.py": "from torch.nn.utils import clip_grad_value_\n" + HEAD + body}
+    (finding,) = findings(files, RULE)
+    assert finding.level is Level.BEHAVIOR and "between the backward pass and the step" in finding.message
+    assert f"    optimizer.zero_grad()\n    loss.backward()\n    {clip}\n{STEP}" in applied(files, RULE)["main.py"]
+
+
+@pytest.mark.parametrize("call", ["clip_grad_norm_(net.parameters(), 1.0)", "sharpen(net.parameters())"])
+def test_what_is_not_torch_may_put_gradients_back(call, findings):
+    """A function of that name, from somewhere else, may do anything."""
+    body = LOOP.replace(STEP, f"    optimizer.zero_grad()\n    {call}\n{STEP}")
+    assert findings({"main.py": "from elsewhere import clip_grad_norm_, sharpen\n" + HEAD + body}, RULE) == []

@@ -305,3 +305,29 @@ def test_who_counts_on_the_exception_is_left_alone(findings):
 )
 def test_a_decorator_that_hands_on_what_it_gets_is_no_doubt(files, findings):
     assert [f.level for f in findings(files, RULE)] == [Level.BEHAVIOR]
+
+
+RESIZED = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+net = nn.Conv2d(1, 3, 1)
+criterion = nn.NLLLoss()
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+scores = net(torch.rand(2, 1, 4, 4))
+loss = criterion(F.interpolate({scores}, scale_factor=2), torch.zeros(2, 8, 8).long())
+loss.backward()
+optimizer.step()
+"""
+
+
+def test_resized_scores_are_scores(findings, applied):
+    """Of every pixel, after an interpolation too."""
+    files = {"main.py": RESIZED.format(scores="scores")}
+    assert [finding.level for finding in findings(files, RULE)] == [Level.BEHAVIOR]
+    assert "criterion = nn.CrossEntropyLoss()" in applied(files, RULE)["main.py"]
+
+
+@pytest.mark.parametrize("scores", ["F.log_softmax(scores, 1)", "scores - scores.logsumexp(1, keepdim=True)"])
+def test_resized_log_probabilities_are_none(findings, scores: str):
+    assert findings({"main.py": RESIZED.format(scores=scores)}, RULE) == []

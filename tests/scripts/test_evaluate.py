@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from textwrap import dedent
 
@@ -14,7 +15,19 @@ from hypothesis import strategies as st
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 import evaluate  # noqa: E402
-from evaluation import labels, losses, mutants, phases, programs, recall, shows, tensors, updates  # noqa: E402
+from evaluation import (  # noqa: E402
+    labels,
+    losses,
+    mutants,
+    phases,
+    programs,
+    recall,
+    shows,
+    statistics,
+    targets,
+    tensors,
+    updates,
+)
 from evaluation.checking import Found  # noqa: E402
 from evaluation.labels import Label, figures, match  # noqa: E402
 from evaluation.spots import Spots, edited  # noqa: E402
@@ -112,6 +125,18 @@ def test_a_change_of_mode_goes_with_its_line():
     assert len(found["TFC301 no eval()"]) == 1, "a teacher and a generator are no evaluation"
 
 
+def test_a_class_with_modes_of_its_own_is_none():
+    text = """
+    from torch import nn
+    class Net(nn.Module):
+        def train(self, mode=True):
+            return super().train(mode)
+    net.eval()
+    """
+    assert planted(text, phases.no_mode) == {}
+    assert planted(text.replace("nn.Module", "object"), phases.no_mode), "a trainer may have a method of that name"
+
+
 def test_dropout_loses_its_flag_and_layers_become_functions():
     text = """
     import torch.nn as nn
@@ -170,6 +195,91 @@ def test_an_accumulated_loss_is_not_divided():
     assert "enumerate(loader):\n    opt.zero_grad()\n" in found["TFC205 window cleared in every batch"][0]
 
 
+def test_windows_are_cleared_too_often_and_cut_short():
+    text = """
+    for i, (x, y) in enumerate(loader):
+        loss = f(x, y)
+        loss /= steps
+        scaler.scale(loss).backward()
+        if (i + 1) % steps == 0 or i + 1 == len(loader):
+            scaler.step(opt)
+            opt.zero_grad()
+    """
+    found = planted(text, updates.accumulation)
+    assert "loss /= steps" not in found["TFC205 undivided loss"][0]
+    assert found["TFC205 cleared in every batch too"][0].count("zero_grad") == 2
+    assert "if (i + 1) % steps == 0:\n" in found["TFC205 rest of the window lost"][0]
+
+
+def test_a_clearing_for_a_loop_that_clears_is_no_missing_one():
+    text = """
+    for epoch in range(3):
+        opt.zero_grad()
+        for x in loader:
+            f(x).backward()
+            opt.step()
+            opt.zero_grad()
+    """
+    assert len(planted(text, updates.uncleared)["TFC204 no zero_grad"]) == 1
+
+
+def test_targets_get_graphs():
+    text = """
+    import torch
+    @torch.no_grad()
+    def wanted(x):
+        return teacher(x)
+    for p in teacher.parameters():
+        p.requires_grad = False
+    other.requires_grad_(False)
+    loss = f(net(x), slow(x).detach())
+    """
+    found = {**planted(text, targets.target_with_graph), **planted(text, targets.teacher_that_learns)}
+    assert "import torch\ndef wanted(x):" in found["TFC105 no @no_grad"][0]
+    assert "f(net(x), slow(x))" in found["TFC105 no detach"][0]
+    loop, call = found["TFC105 not frozen"]
+    assert "teacher.parameters" not in loop and "other.requires_grad_" not in call
+
+
+FREEZING = """
+def train(model, loader):
+    model.train()
+    model.backbone.eval()
+    for m in model.neck.modules():
+        if isinstance(m, nn.BatchNorm2d):
+            m.eval()
+    model.freeze_bn()
+    teacher.eval()
+    work(model, loader)
+    other.eval()
+"""
+
+
+def test_what_keeps_statistics_is_gone_or_too_early():
+    found = planted(FREEZING, statistics.kept_part)
+    gone, early = found["TFC304 frozen part stays in train()"], found["TFC304 evaluation before train()"]
+    assert ["backbone" in text for text in gone] == [False, True] and "neck" not in gone[1]
+    assert "    model.backbone.eval()\n    model.train()\n    for m" in early[0]
+    assert "    for m in model.neck.modules():\n        if isinstance" in early[1].split("model.train()")[0]
+    assert "    model.freeze_bn()\n    model.train()\n" in early[2]
+    assert len(gone) == 2 and len(early) == 3, "freeze_bn() may be meant, a teacher may learn, other() comes later"
+    frozen = planted("teacher.requires_grad_(False)\n" + FREEZING, statistics.kept_part)
+    assert len(frozen["TFC304 frozen part stays in train()"]) == 3, "a frozen teacher is none that learns"
+
+
+def test_a_class_no_longer_keeps_its_part():
+    text = """
+    class Net(nn.Module):
+        def forward(self, x):
+            return self.stem(x)
+        def train(self, mode=True):
+            super().train(mode)
+            self.stem.eval()
+    """
+    (without,) = planted(text, statistics.kept_by_the_class)["TFC304 no train() of its own"]
+    assert "def train" not in without and "return self.stem(x)" in without
+
+
 def test_images_and_indices_get_the_wrong_shape_and_type():
     text = """
     import torch
@@ -180,11 +290,14 @@ def test_images_and_indices_get_the_wrong_shape_and_type():
     index = torch.tensor([0, 1], dtype=torch.long)
     d = torch.index_select(a, 0, index)
     """
-    first, second = planted(text, tensors.unbatched)["TFC401 no batch dimension"]
+    unbatched = planted(text, tensors.unbatched)
+    first, second = unbatched["TFC401 no batch dimension"]
+    assert "a = F.interpolate(img, size=(4, 4)).squeeze(0)\n" in unbatched["TFC401 batch dimension taken off alone"][0]
     assert "a = F.interpolate(img, size=(4, 4))\n" in first and "b = F.interpolate(img, scale_factor=2)\n" in second
     found = planted(text, tensors.wrong_index)
     assert "index_select(a, 0, index.tolist())" in found["TFC402 list as the index"][0]
     assert "dtype=torch.int16" in found["TFC402 dtype=torch.int16"][0]
+    assert "index_select(a, 0, index.bool())" in found["TFC402 mask as the index"][0]
 
 
 @pytest.mark.parametrize("program", [p.name for p in programs.programs()])
@@ -220,6 +333,47 @@ def test_a_run_shows_a_mistake_or_does_not():
     assert shows.shows("TFC402", SEEN, crashed) and not shows.shows("TFC101", SEEN, crashed)
     assert shows.shows("TFC203", SEEN, SEEN), "a needless graph changes nothing"
     assert all(shows.shows(code, SEEN, SEEN) in (True, False) for code in mutants.CODES)
+
+
+def test_log_probabilities_that_somebody_needs_are_no_mutant():
+    """What is redundant changes no number, but for rounding; who reads the numbers shows others."""
+    inputs = [{"loss": "cross_entropy", "last": "LogSoftmax", "grad": True, "target_grad": False}]
+    base = {**SEEN, "backwards": [[1.5]], "output": "loss 1.5000 of 3\n"}
+    redundant = {**base, "inputs": inputs, "backwards": [[1.5000001]], "output": "loss 1.5001 of 3\n"}
+    assert shows.shows("TFC102", base, redundant)
+    assert not shows.shows("TFC102", base, {**redundant, "backwards": [[2.5]]})
+    assert not shows.shows("TFC102", base, {**redundant, "output": "loss 0.1 of 3\n"})
+
+
+def test_statistics_are_seen_to_move():
+    still, moving = ({**SEEN, "forwards": [{"norms": count}]} for count in (1, 2))
+    assert shows.shows("TFC304", still, moving) and not shows.shows("TFC304", moving, moving)
+
+
+def accuracy_rows() -> dict[str, list[str]]:
+    """The rows of the README's table, by their codes."""
+    text = (SCRIPTS.parent / "README.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- accuracy -->")[2].partition("<!-- /accuracy -->")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:5] == "| TFC"]
+    return {row[0]: row[1:] for row in rows}
+
+
+@pytest.mark.slow
+def test_the_table_of_the_readme_is_that_of_the_present_rules():
+    """Each rule of the package that has mutators is in it, with as many mutants as it takes to say something.
+
+    How many mutants count, only runs can tell (`scripts/evaluate.py mutants --markdown` makes the table anew); there
+    are never more than are planted.
+    """
+    found = [m for p in programs.programs() for m in mutants.mutants(p) if isinstance(m, mutants.Mutant)]
+    planted_ones = Counter(mutant.mutation.code for mutant in found)
+    rows = accuracy_rows()
+    assert list(rows) == [code for code in mutants.CODES if code in recall.codes()]
+    assert planted_ones.keys() == rows.keys()
+    for code, (count, hits, share, *_, wrong, wrong_fixes) in rows.items():
+        assert 8 <= int(count) <= planted_ones[code], code
+        assert float(share) >= 0.95 or int(hits) >= int(count) - 1, code
+        assert wrong == wrong_fixes == "0", code
 
 
 @pytest.mark.slow

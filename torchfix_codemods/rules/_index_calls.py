@@ -98,15 +98,15 @@ def _form(file: ParsedFile, written: ast.expr, index: Value) -> str:
 
 
 def _form_as_written(file: ParsedFile, written: ast.expr) -> str:
-    """`range(n)`, `list(range(n))`, `[f(i) for i in x]`, where it stands or by the one assignment to its name."""
+    """`range(n)`, `list(range(n))`, `[f(i) for i in x]`, `x.tolist()`: itself, or the one assignment to its name."""
     value = _only_value(file, written) if isinstance(written, ast.Name) else written
     match value:
         case ast.Call(func=ast.Name(id="list" | "tuple"), args=[ast.Call(func=ast.Name(id="range"))]):
             return "numbers"
         case ast.Call(func=ast.Name(id="range")):
             return "numbers"
-        case ast.ListComp():
-            return "list"
+        case ast.ListComp() | ast.Call(func=ast.Attribute(attr="tolist"), args=[], keywords=[]):
+            return "list"  # of numbers, of lists, or one number: nothing of it is a tensor
         case _:
             return ""
 

@@ -11,6 +11,7 @@ from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Backward, Context, GradientsCleared, OptimizerStep, Place, Trace
+from torchfix_codemods.analysis.values import External
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import _updates
@@ -21,6 +22,8 @@ from torchfix_codemods.rules._updates import order_in
 _HARMLESS = re.compile(
     r"^(?:print|len|float|int|str|logging\.\w+|logger\.\w+|log\.\w+|time\.\w+|\w+\.(?:item|append)|tqdm\.write)$"
 )
+# Clipping scales what is there; of gradients that were cleared it makes none.
+_CLIPPING = re.compile(r"^torch\.nn\.utils\.(?:clip_grad\.)?clip_grad_(?:norm|value)_?$")
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def _lost(file: ParsedFile, project: Project, phases: Phases, trace: Trace, clea
     clearing = _statement(file, cleared)
     if clearing is None or not trace.complete or is_test_code(file, function_node(file, frame)):
         return None
-    step = _next_step(file, trace, cleared, clearing, frame)
+    step = _next_step(file, project, trace, clearing, frame)
     optimizer = _updates.optimizer_of(step) if step is not None else None
     if step is None or optimizer is None or not _updates.may_clear(phases, cleared, optimizer):
         return None
@@ -85,7 +88,7 @@ def _statement(file: ParsedFile, cleared: GradientsCleared) -> ast.stmt | None:
 
 
 def _next_step(
-    file: ParsedFile, trace: Trace, cleared: GradientsCleared, clearing: ast.stmt, frame: Context
+    file: ParsedFile, project: Project, trace: Trace, clearing: ast.stmt, frame: Context
 ) -> OptimizerStep | None:
     """The step behind the clearing in the same block, with nothing between them that could set gradients."""
     block = file.block_of(clearing)
@@ -97,16 +100,24 @@ def _next_step(
         if statement is None or statement not in block:
             continue
         between = block[block.index(clearing) + 1 : block.index(statement)]
-        if block.index(clearing) < block.index(statement) and all(_is_harmless(file, s) for s in between):
+        if block.index(clearing) < block.index(statement) and all(_is_harmless(file, project, s) for s in between):
             return event
     return None
 
 
-def _is_harmless(file: ParsedFile, statement: ast.stmt) -> bool:
+def _is_harmless(file: ParsedFile, project: Project, statement: ast.stmt) -> bool:
     if not isinstance(statement, ast.Expr | ast.Assign | ast.AugAssign | ast.AnnAssign):
         return False
     calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call)]
-    return all(_HARMLESS.match(file.source(call.func)) for call in calls)
+    clipped = {id(call.args[0]) for call in calls if call.args and _clips(file, project, call)}
+    return all(
+        id(call) in clipped or _clips(file, project, call) or _HARMLESS.match(file.source(call.func)) for call in calls
+    )
+
+
+def _clips(file: ParsedFile, project: Project, call: ast.Call) -> bool:
+    target = project.resolve(file, call.func)
+    return isinstance(target, External) and _CLIPPING.match(target.name) is not None
 
 
 def _last_backward(

@@ -140,8 +140,10 @@ def unswitched_teachers(file: ParsedFile, phases: Phases) -> Iterator[tuple[ast.
     """B5: a frozen or copied model beside one that trains, which runs in training mode and gives targets."""
     for site in phases.sites.values():
         call = node_of(file, site.place, ast.Call) if site.place.path == file.path else None
-        if not isinstance(call, ast.Call) or site.modes() != {"train"} or phases.optimised(site.model) is not False:
+        if not isinstance(call, ast.Call) or phases.optimised(site.model) is not False:
             continue
+        if "train" not in site.modes() or None in site.modes():
+            continue  # in evaluation mode from the second epoch on, by what evaluates, is too late
         name = receiver_text(file, call, site.executions[0].event.method)
         if name and _beside_training(phases, site) and _is_kept(phases, site) and not _follows(file, name):
             yield call, name

@@ -108,8 +108,11 @@ class Cases:
             return Kind.RELEASED
         if use.leaves:
             return Kind.LEAF if not use.targets else Kind.LEARNING
+        another = any(self._is_another(call, use.targets) for call in use.inputs)
         if not any(self.learns(call.model) for call in use.targets):
-            return Kind.TEACHER if any(self._is_another(call, use.targets) for call in use.inputs) else Kind.LEARNING
+            return Kind.TEACHER if another else Kind.LEARNING
+        if another and self._has_learned(use):
+            return Kind.TEACHER
         if self._is_swapped(use):
             return Kind.SWAPPED
         return Kind.BOOTSTRAPPED if self._is_bootstrapped(use) else Kind.LEARNING
@@ -119,6 +122,13 @@ class Cases:
         if self.phases.optimised(model) is True or self.optimizers.holds(model) or self._has_its_own(model):
             return True
         return any(self.phases.related(part, lent) for part in self._parts(model) for lent in self._lent)
+
+    def _has_learned(self, use: Use) -> bool:
+        """Whether all that the target comes from is in evaluation mode, and all that is trained on it in training mode.
+
+        An optimizer may hold such a network: it learned before, and is a teacher now.
+        """
+        return {c.mode for c in use.targets} == {"eval"} and {c.mode for c in use.inputs} == {"train"}
 
     def _has_its_own(self, model: Value) -> bool:
         """Whether a model keeps an optimizer in an attribute, for itself."""

@@ -68,6 +68,8 @@ class Proof:
             yield "it is not clear which network computes the target"
         if not all(any(self.cases.learns(call.model) for call in use.inputs) for use in sink.uses):
             yield "it is not clear which optimizer trains the other side"
+        if any(self.cases.learns(call.model) for call in sink.teachers()):
+            yield "an optimizer holds what computes the target, which is in evaluation mode here"
         if optimizers.doubt:
             yield optimizers.doubt
         if not program.followed:

@@ -39,9 +39,8 @@ def undone_eval(file: ParsedFile, phases: Phases, call: TrainCall) -> UndoneEval
     for statement in _before(file, call.statement):
         if _is_repeated(file, statement, call.statement):
             continue
-        if _evaluates_norms(file, phases, statement, call.receiver, models[0]) or _evaluates_part(
-            file, phases, statement, call
-        ):
+        norms = _evaluates_norms(file, phases, statement, call.receiver, models[0])
+        if norms or _evaluates_part(file, phases, statement, call) or _evaluates_norms_of_part(file, statement, call):
             return UndoneEval(statement, _doubt(file, statement, call.statement))
     return None
 
@@ -103,6 +102,18 @@ def _evaluates_norms(file: ParsedFile, phases: Phases, statement: ast.stmt, rece
             return file.source(argument) == receiver and _function_switches(phases, file, function)
         case _:
             return False
+
+
+def _evaluates_norms_of_part(file: ParsedFile, statement: ast.stmt, call: TrainCall) -> bool:
+    """The loop over `model.part.modules()`, where nothing names the part again before `model.train()`."""
+    match statement:
+        case ast.For(iter=ast.Call(func=ast.Attribute(attr="modules", value=part))):
+            name = file.source(part)
+        case _:
+            return False
+    between = file.text.split("\n")[(statement.end_lineno or statement.lineno) : call.statement.lineno - 1]
+    used = any(name in line for line in between)
+    return name.startswith(f"{call.receiver}.") and _switches(file, statement) and not used
 
 
 def _switches(file: ParsedFile, node: ast.stmt) -> bool:

@@ -177,7 +177,7 @@ def _suggestions(file: ParsedFile, phases: Phases) -> Iterator[Finding]:
             IDENTITY,
             Level.SUGGESTION,
             file.location(call),
-            f"{name} learns nothing here, but runs in training mode: its running statistics move with every batch",
+            f"{name} learns nothing here, but runs in training mode: its running statistics move",
             [],
             "",
             None,

@@ -42,8 +42,8 @@ def _findings(file: ParsedFile, project: Project, phases: Phases, window: Window
     clears = list(window.clears(phases))
     every_round = [cleared for cleared, in_window in clears if not in_window]
     if every_round:
-        if len({c.place for c, _ in clears}) == 1 and all(_is_every_round(window, c) for c in every_round):
-            yield _cleared_too_often(file, project, window, every_round[0])
+        if len({c.place for c in every_round}) == 1 and all(_is_every_round(window, c) for c in every_round):
+            yield _cleared_too_often(file, project, window, every_round[0], again=len(every_round) < len(clears))
         return
     if not clears:
         return  # nothing is cleared at all: another rule's business
@@ -60,17 +60,20 @@ def _is_every_round(window: Window, cleared: GradientsCleared) -> bool:
     """Whether it happens in each round, in the loop's own function and under no other condition."""
     loop, step = window.update.loop, window.update.step
     inner = next(c for c in cleared.context.chain() if c.kind in ("branch", "loop", "function", "module"))
-    return inner.place == loop.place and cleared.context.frame() is step.context.frame()
+    return inner.place == loop.place and cleared.context.frame().place == step.context.frame().place
 
 
-def _cleared_too_often(file: ParsedFile, project: Project, window: Window, cleared: GradientsCleared) -> Finding:
+def _cleared_too_often(
+    file: ParsedFile, project: Project, window: Window, cleared: GradientsCleared, *, again: bool
+) -> Finding:
+    """`again` says that the gradients are cleared where the step is too: then nothing has to be put there."""
     node = node_of(file, cleared.place)
     statement = file.enclosing_statement(node) if node is not None else None
 
     def build() -> list[Edit]:
         if not isinstance(statement, ast.Expr):
             raise verbs.CannotRewrite("the gradients are cleared by more than one simple call")
-        after = verbs.insert_after(file, window.step, [file.source(statement)])
+        after = [] if again else verbs.insert_after(file, window.step, [file.source(statement)])
         return [*verbs.delete_statement(file, statement), *after]
 
     return propose(
@@ -122,8 +125,14 @@ def _scales(statement: ast.stmt, names: set[str]) -> bool:
             concerned = True
         case _:
             return False
-    operators = (n.op for n in ast.walk(value) if isinstance(n, ast.BinOp))
-    return concerned and any(isinstance(op, ast.Div | ast.Mult) for op in operators)
+    return concerned and _is_scaled(value)
+
+
+def _is_scaled(value: ast.expr) -> bool:
+    """Whether every term of a sum may be divided or weighed: the weight of one term is no division of the sum."""
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub):
+        return _is_scaled(value.left) and _is_scaled(value.right)
+    return any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div | ast.Mult) for n in ast.walk(value))
 
 
 def _not_divided(file: ParsedFile, project: Project, window: Window) -> Finding:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from torchfix_codemods.analysis.activations import Flow, flows_of
 from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.interpreter.tensors import NORMALISED_AGAIN
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program, program_for
 from torchfix_codemods.analysis.project import Project
@@ -33,12 +34,12 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
 
 
 def _is_redundant(flow: Flow) -> bool:
-    """Whether cross entropy gets it on every path, and everybody else asks for the order of the scores alone."""
+    """Whether cross entropy gets it on every path, and everybody else asks for their order, or a softmax of them."""
     activation = flow.activation
     if activation.kind != "log_softmax" or activation.form == "log" or flow.conditional or flow.wrong_dimension:
         return False
     alone = all(loss.loss in _LOSSES for loss in flow.losses)
-    return alone and all(use.kind == "invariant" for use in flow.uses)
+    return alone and all(use.kind == "invariant" or use.why == NORMALISED_AGAIN for use in flow.uses)
 
 
 def _finding(flow: Flow, file: ParsedFile, project: Project, program: Program) -> Finding:

@@ -119,7 +119,8 @@ def _is_evaluation(region: Region, receiver: str, file: ParsedFile) -> bool:
             assert region.function is not None
             name = region.function.name
             says_so = EVALUATION_WORDS.search(name) is not None
-            return (says_so or _runs_in_a_data_loop(region)) and not _OTHER_WORK.search(name)
+            means_so = says_so or _runs_in_a_data_loop(region) or _is_put_back(region, receiver)
+            return means_so and not _OTHER_WORK.search(name)
         case _:
             return f"{receiver}.load_state_dict(" in file.text and _is_top_level(region)
 
@@ -143,6 +144,20 @@ def _runs_in_a_data_loop(region: Region) -> bool:
     return bool(lines) and all(any(n.lineno < line <= (n.end_lineno or 0) for n in loops) for line in lines)
 
 
+def _is_put_back(region: Region, receiver: str) -> bool:
+    """Whether a function that computes no gradients ends by putting the model into training mode again."""
+    without = all(e.event.grad is False for e in region.executions)
+    last = max(e.event.place.line for e in region.executions)
+    return without and any(ast.unparse(s) == f"{receiver}.train()" for s in _behind(region, last))
+
+
+def _behind(region: Region, line: int) -> Iterator[ast.stmt]:
+    """The statements of a function's own block behind a line of it: what they set is for what comes afterwards."""
+    function = region.function if region.kind == "function" else None
+    inside = function is not None and function.lineno <= line <= (function.end_lineno or 0)
+    yield from (s for s in function.body if s.lineno > line) if function is not None and inside else ()
+
+
 def _is_top_level(region: Region) -> bool:
     return region.function is None and not any(c.kind == "loop" for c in region.executions[0].event.context.chain())
 
@@ -163,7 +178,10 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
     if _is_between_epochs(region, regions):
         proven = False  # it may make what the next epoch learns from
     switch = _train_inside(region, trace, event, phases, file) if len(wrong) == 1 else None
-    resumes = [_resume_edits(file, project, phases, w.execution.trace, w.execution.event) for w in wrong]
+    resumes = [
+        [] if _is_resumed(region, w) else _resume_edits(file, project, phases, w.execution.trace, w.execution.event)
+        for w in wrong
+    ]
     if any(resumes) and any(freezes(file, phases, w.execution.event) for w in wrong):
         proven = False  # the `train()` that has to follow would also switch parts that are kept in evaluation mode
     lines = [f"{w.receiver}.eval()" for w in wrong]
@@ -254,6 +272,9 @@ def _train_inside(region: Region, trace: Trace, event: ModelCall, phases: Phases
         if other is trace and change.mode == "train" and change.place.path == file.path:
             first, last = region.node.lineno, region.node.end_lineno or region.node.lineno
             node = node_of(file, change.place, ast.Call)
+            behind = [s.lineno for s in _behind(region, event.place.line)] if event.place.path == file.path else []
+            if change.place.line in behind:
+                continue  # back to training, as it should be
             if first <= change.place.line <= last and isinstance(node, ast.Call) and not node.args:
                 return node
     return None
@@ -281,6 +302,16 @@ def _resume_edits(
         if switches and not _in_evaluation(change, trace, phases):
             return []
     return resume_in(file, project, phases, trace, event, loop)
+
+
+def _is_resumed(region: Region, wrong: Wrong) -> bool:
+    """Whether the function itself goes back to training mode before it ends, on its only way out."""
+    behind = _behind(region, wrong.execution.event.place.line)
+    back = next((s for s in behind if ast.unparse(s) == f"{wrong.receiver}.train()"), None)
+    if back is None or region.function is None:
+        return False
+    leaves = (n for n in ast.walk(region.function) if isinstance(n, ast.Return | ast.Raise))
+    return all(n.lineno > back.lineno for n in leaves)
 
 
 def _shared_loop(trace: Trace, event: ModelCall, phases: Phases) -> Context | None:

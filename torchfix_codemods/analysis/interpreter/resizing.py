@@ -53,11 +53,11 @@ def note_layer(m: Machine, name: str, first: Value | None, node: ast.AST, frame:
 
 
 def resized(first: Value | None, node: ast.AST, frame: Frame) -> Value:
-    """The output of an interpolation: as many dimensions, the first two as large as before."""
+    """The output of an interpolation: as many dimensions, the first two as large as before; scores stay scores."""
     value = force(first) if first is not None else None
     if not isinstance(value, Tensor):
         return Tensor(calls=calls_of(first)) if first is not None else Tensor()
     dims, site = shapes.sizes(value), Site(frame.file.path, *frame.file.span(node))  # type: ignore[arg-type]
     leading = None if dims is None else (*dims[:2], *(None,) * (len(dims) - 2))
     output = shapes.with_sizes(Tensor(calls=value.calls), leading, value.layout)
-    return replace(output, dtype=value.dtype, resized=frozenset([site]))
+    return replace(output, dtype=value.dtype, resized=frozenset([site]), raw=value.raw)

@@ -87,7 +87,8 @@ def activated(m: Machine, value: Value, activation: Activation, node: ast.AST, f
     for inner in activations_in(value):
         if activation.kind == "log_softmax" and inner.kind == "softmax":
             continue  # seen as a loss on the softmax by `log_softmax_of`
-        expressions.look(m, value, node, frame, "activation", f"given to {activation.kind}")
+        why = NORMALISED_AGAIN if _normalises(activation, inner) else f"given to {activation.kind}"
+        expressions.look(m, value, node, frame, "activation", why)
         break
     return Tensor(
         rank=first.rank,
@@ -97,6 +98,12 @@ def activated(m: Machine, value: Value, activation: Activation, node: ast.AST, f
         volatile=first.volatile,
         activations=frozenset([activation]),
     )
+
+
+def _normalises(outer: Activation, inner: Activation) -> bool:
+    """Whether a softmax of a log_softmax over the same dimension: that of the scores would be the same."""
+    same = isinstance(inner.dim, int) and outer.dim == inner.dim and not inner.moved and inner.base is None
+    return same and inner.kind == "log_softmax" and outer.kind in ("softmax", "log_softmax")
 
 
 # --- attributes and methods ----------------------------------------------------------------------------------------
@@ -212,7 +219,8 @@ def operate(
     if name in _REDUCTIONS:
         return Tensor(rank=_reduced(tensor.rank, args, kwargs), calls=calls, volatile=tensor.volatile)
     if name not in _KEEP_RANK or any(isinstance(force(a), Tensor) for a in args):  # the other one may be larger
-        kept = tensor.rank if name in _KEEP_RANK and all(_not_larger(a, tensor) for a in args) else None
+        same = name in _POOLS or (name in _KEEP_RANK and all(_not_larger(a, tensor) for a in args))
+        kept = tensor.rank if same else None
         return Tensor(rank=kept, calls=calls, volatile=tensor.volatile, resized=tensor.resized)
     return Tensor(
         tensor.rank, tensor.shape, None, tensor.layout, calls=calls, volatile=tensor.volatile, resized=tensor.resized
@@ -253,6 +261,7 @@ def based(m: Machine, tensor: Tensor, operand: ast.AST, frame: Frame) -> Tensor:
     )
 
 
+NORMALISED_AGAIN = "normalised again over the same dimension"
 NOWHERE = Place("", 0, 0, 0, 0)  # the place of what is not written on its own
 _KEEP_RANK = frozenset(
     [
@@ -295,6 +304,7 @@ _KEEP_RANK = frozenset(
         "astype",
     ]
 )
+_POOLS = frozenset(f"{kind}avg_pool{count}d" for kind in ("", "adaptive_") for count in (1, 2, 3))
 _REDUCTIONS = frozenset(["sum", "mean", "std", "var", "prod", "norm", "logsumexp", "median"])
 
 
