@@ -21,10 +21,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from evaluation import labels, recall, wild
-from evaluation.mutants import CODES
-from evaluation.programs import CORPUS, programs
-from evaluation.tables import aligned, markdown
+from evaluate_parts import labels, recall, wild
+from evaluate_parts.mutants import CODES
+from evaluate_parts.programs import CORPUS, programs
+from evaluate_parts.tables import aligned, markdown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

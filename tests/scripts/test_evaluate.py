@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 import evaluate  # noqa: E402
-from evaluation import (  # noqa: E402
+from evaluate_parts import (  # noqa: E402
     labels,
     losses,
     mutants,
@@ -28,9 +28,9 @@ from evaluation import (  # noqa: E402
     tensors,
     updates,
 )
-from evaluation.checking import Found  # noqa: E402
-from evaluation.labels import Label, figures, match  # noqa: E402
-from evaluation.spots import Spots, edited  # noqa: E402
+from evaluate_parts.checking import Found  # noqa: E402
+from evaluate_parts.labels import Label, figures, match  # noqa: E402
+from evaluate_parts.spots import Spots, edited  # noqa: E402
 
 # Spots: the text and its edits
 

@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from corpus_runner import Runner  # noqa: E402
 
-from evaluation.spots import Spots  # noqa: E402
+from evaluate_parts.spots import Spots  # noqa: E402
 from torchfix_codemods.source.text import Source, decode  # noqa: E402
 
 CORPUS = ROOT / "corpus"

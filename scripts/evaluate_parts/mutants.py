@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evaluation import losses, phases, statistics, targets, tensors, updates
-from evaluation.checking import Checked, Found, check
-from evaluation.programs import Program, Runs, written
-from evaluation.shows import shows
-from evaluation.spots import Mutation, Spots, edited
+from evaluate_parts import losses, phases, statistics, targets, tensors, updates
+from evaluate_parts.checking import Checked, Found, check
+from evaluate_parts.programs import Program, Runs, written
+from evaluate_parts.shows import shows
+from evaluate_parts.spots import Mutation, Spots, edited
 
 Mutator = Callable[[Spots], Iterator[Mutation]]
 MUTATORS: tuple[Mutator, ...] = (

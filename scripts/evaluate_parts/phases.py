@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from evaluation.spots import Function, Mutation, Spots
+from evaluate_parts.spots import Function, Mutation, Spots
 
 _GENERATOR = re.compile(r"^(?:self\.)?(?:net_?)?G\b|gen", re.I)
 _GRADIENT_SWITCHES = ("torch.no_grad", "torch.set_grad_enabled", "torch.inference_mode")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from evaluation.spots import Mutation, Spots
+from evaluate_parts.spots import Mutation, Spots
 
 _DTYPES = ("torch.long", "torch.int64")
 _WRONG = (

@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from evaluation.spots import Mutation, Spots
-from evaluation.targets import FREEZES
+from evaluate_parts.spots import Mutation, Spots
+from evaluate_parts.targets import FREEZES
 
 _NORM = re.compile(r"[Bb]atch_?[Nn]orm|(?:^|[_.])bn(?:\d|[_.]|\b)|norms?\b")
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.checking import Found
-from evaluation.tables import share
+from evaluate_parts.checking import Found
+from evaluate_parts.tables import share
 
 LABELS = ("fix", "report-only", "leave")
 NEAR = 3

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evaluation.checking import Checked, Found, check, codes
+from evaluate_parts.checking import Checked, Found, check, codes
 
 COLUMNS = ("path", "line", "end_line", "rule", "level", "default", "message", "code", "label")
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.checking import Found, check, codes
-from evaluation.mutants import CODES, Outcome, Rejected, is_mistake, mutants, outcome
-from evaluation.programs import Program, Runner, Runs, written
-from evaluation.tables import share
+from evaluate_parts.checking import Found, check, codes
+from evaluate_parts.mutants import CODES, Outcome, Rejected, is_mistake, mutants, outcome
+from evaluate_parts.programs import Program, Runner, Runs, written
+from evaluate_parts.tables import share
 
 Told = Callable[[str], None]
 HEADING = (

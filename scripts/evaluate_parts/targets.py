@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from evaluation.spots import Mutation, Spots
+from evaluate_parts.spots import Mutation, Spots
 
 FREEZES = re.compile(r"\.requires_grad_\(False\)|\.requires_grad = False")
 
