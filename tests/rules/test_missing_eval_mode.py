@@ -355,3 +355,28 @@ def test_a_loaded_model_whose_numbers_are_read(use, findings):
 @pytest.mark.parametrize("use", ["", "print(out.shape)", "print('size', out.size(1), out.dim())"])
 def test_a_loaded_model_that_is_only_asked_for_its_shapes(use, findings):
     assert findings({"main.py": LOADED + use}, RULE) == []
+
+
+PLAIN = """
+net = nn.Linear(3, 2)
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+@torch.no_grad()
+def NAME(loader):
+    return [net(x).argmax(1) for x, y in loader]
+
+
+for epoch in range(3):
+    for x, y in DataLoader(data):
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), y).backward()
+        optimizer.step()
+    print(NAME(DataLoader(data)))
+"""
+
+
+@pytest.mark.parametrize(("name", "found"), [("evaluate", 1), ("val_step", 1), ("get_values", 0), ("answers", 0)])
+def test_where_nothing_depends_on_the_mode_only_an_evaluation_by_name_is_told(findings, name, found):
+    told = findings({"main.py": HEAD + PLAIN.replace("NAME", name)}, RULE)
+    assert [f.level for f in told] == [Level.SUGGESTION] * found

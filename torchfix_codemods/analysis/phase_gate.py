@@ -17,7 +17,9 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trees import parents
 
 _MISSPELT = re.compile(r"\.(?:train|eval)[ \t]*(?:;.*)?$|\.(?:train|eval|training)[ \t]*=(?!=)", re.M)
-EVALUATION_WORDS = re.compile(r"(?:^|_|\b)(?:e?val|valid|validate|evaluate|evaluation|test|infer|predict|score)", re.I)
+EVALUATION_WORDS = re.compile(
+    r"(?:^|_|\b)(?:e?val(?!ue)|valid|validate|evaluate|evaluation|test|infer|predict|score)", re.I
+)
 _SWITCHES_BACK = re.compile(r"enable_grad|set_grad_enabled")
 
 

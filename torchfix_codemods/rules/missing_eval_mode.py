@@ -102,7 +102,7 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
         )
         if _is_chosen(region, execution.trace, event, phases, file) or (between and not dependence.depends):
             continue
-        if dependence.depends is False and switches_a_part(event.model, phases):
+        if dependence.depends is False and (not _is_called_evaluation(region) or switches_a_part(event.model, phases)):
             continue
         if not is_a_loss and not overrides_mode(phases.program.project, event.model):
             found[receiver] = Wrong(receiver, execution, dependence)
@@ -123,6 +123,11 @@ def _is_evaluation(region: Region, receiver: str, file: ParsedFile) -> bool:
             return means_so and not _OTHER_WORK.search(name)
         case _:
             return f"{receiver}.load_state_dict(" in file.text and _is_top_level(region)
+
+
+def _is_called_evaluation(region: Region) -> bool:
+    """Whether a function's name says that it evaluates. Where nothing depends on the mode, no less is worth a word."""
+    return region.function is None or region.kind != "function" or bool(EVALUATION_WORDS.search(region.function.name))
 
 
 def _is_between_epochs(region: Region, regions: Regions) -> bool:
