@@ -582,3 +582,8 @@ def test_a_lambda_is_not_made_under_no_grad(findings, applied):
     files = program(loss="ask = lambda x: teacher(x)\nloss = F.mse_loss(student(x), ask(x))")
     assert levels(findings(files, RULE)) == [Level.SUGGESTION]
     assert "F.mse_loss(student(x), ask(x).detach())" in applied(files, RULE, up_to=Level.SUGGESTION)["main.py"]
+
+
+def test_whichever_optimizer_a_name_chooses_it_gets_the_student_alone(findings):
+    chosen = "import sys\noptimizer = getattr(torch.optim, sys.argv[-1])(student.parameters(), lr=0.1)\n"
+    assert levels(findings(program(optimizer=chosen), RULE)) == [Level.EQUIVALENT]
