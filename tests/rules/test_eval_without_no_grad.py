@@ -498,3 +498,56 @@ def test_an_output_that_is_put_into_an_argument_is_trained_by_the_caller(put, fi
 )
 def test_an_argument_without_the_graph_is_no_reason(put, findings):
     assert [f.level for f in findings({"main.py": FILLS.format(put=put)}, RULE)] == [Level.EQUIVALENT]
+
+
+WRITES_A_FILE = """from pathlib import Path
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.head(x)
+
+    def keep(self, state):
+        folder = Path("saved", state["args"].data)
+        folder.mkdir(parents=True, exist_ok=True)
+        {code}
+
+def evaluate(net, x):
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(1)
+
+def train(net, optimizer):
+    net.train()
+    loss = net(torch.randn(8, 4)).pow(2).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+net = Net()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for epoch in range(3):
+    with torch.enable_grad():
+        train(net, optimizer)
+    evaluate(net, torch.randn(8, 4))
+    net.keep(dict(args=args))
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("torch.save(state, folder.joinpath(state['args'].name).with_suffix('.pt'))", 0),
+        ("torch.save(state, folder / state['args'].name.replace(state['args'].data, ''))", 0),
+        ("print(self(torch.randn(8, 4)).mean().item())", 1),
+        ("print(self.head(state['x']).mean().item())", 1),
+    ],
+)
+def test_a_method_that_only_writes_a_file_runs_no_model(code, found, findings):
+    """Methods of paths and texts that nobody knows are no layers, so `net.keep(...)` builds no graph."""
+    assert len(findings({"main.py": WRITES_A_FILE.format(code=code)}, RULE)) == found

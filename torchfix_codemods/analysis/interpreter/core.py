@@ -69,7 +69,7 @@ class Core:
         self.next_call = 0
         self.leaves: dict[Place, int] = {}  # tensors that are told to need gradients -> their ids, below zero
         self.graphless: set[FunctionRef] = set()
-        self.replayed = 0  # remembered calls in which a model ran
+        self.ran = 0  # calls in which a model may have run, those remembered included
         self.follows_activations = True
         self._added: dict[Instance, dict[object, Value]] = {}
         self.attributes: dict[Instance, dict[str, Value]] = {}

@@ -115,17 +115,17 @@ class Functions(Core):
         known = self._remembered.get(key)
         if known is not None:
             frame.state.grad, frame.state.modes = known.state.grad, dict(known.state.modes)
-            self.replayed += known.ran
+            self.ran += known.ran
             return known.value
         self.trace.reached.add(ref)
         self.trace.files.add(ref.path)
         self._active[ref] += 1
-        ran = self.next_call + self.replayed
+        ran = self.ran
         try:
             value, state = self._run(ref, file, args, kwargs, receiver, node, frame, unknown_rest)
         finally:
             self._active[ref] -= 1
-        self._remembered[key] = Remembered(value, state.copy(), self.next_call + self.replayed > ran)
+        self._remembered[key] = Remembered(value, state.copy(), self.ran > ran)
         frame.state.grad, frame.state.modes = state.grad, state.modes
         return value
 

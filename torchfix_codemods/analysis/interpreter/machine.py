@@ -18,6 +18,7 @@ from torchfix_codemods.analysis.interpreter.state import (
     State,
     merge_states,
 )
+from torchfix_codemods.analysis.no_models import NO_MODEL_METHODS
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.trace import (
     Backward,
@@ -150,9 +151,9 @@ class Machine(Objects):
             return NONE if function.name == "__init__" else target
         if target == frame.self_value:  # inside the module itself: part of the same forward
             return self.call_function(function, args, kwargs, target, node, frame)
-        before, events = self.next_call + self.replayed, len(self.trace.events)
+        before, events = self.ran, len(self.trace.events)
         value = self.call_function(function, args, kwargs, target, node, frame)
-        if frame.silent or self.next_call + self.replayed == before:
+        if frame.silent or self.ran == before:
             return value  # no layer ran: `model.save(path)` is no forward
         inner = [e.grad for e in self.trace.events[events:] if isinstance(e, ModelCall)]
         if inner and not any(grad is not False for grad in inner):
@@ -221,6 +222,7 @@ class Machine(Objects):
         incoming = frozenset[int]().union(*map(calls_of, values))
         volatile = frozenset(s for v in values for s in tensors.volatile_in(v))
         self.next_call += 1
+        self.ran += not _runs_no_model(model, node)
         grad = frame.state.grad
         self.emit(
             ModelCall(
@@ -237,3 +239,9 @@ class Machine(Objects):
             frame,
         )
         return frozenset() if grad is False else incoming | {self.next_call}
+
+
+def _runs_no_model(callee: Value, node: ast.Call) -> bool:
+    """Whether an unknown method has a name that only files, text, containers and tensors use: `path.with_suffix()`."""
+    named = isinstance(node.func, ast.Attribute) and node.func.attr in NO_MODEL_METHODS
+    return named and isinstance(callee, Unknown)
