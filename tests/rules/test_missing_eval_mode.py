@@ -380,3 +380,50 @@ for epoch in range(3):
 def test_where_nothing_depends_on_the_mode_only_an_evaluation_by_name_is_told(findings, name, found):
     told = findings({"main.py": HEAD + PLAIN.replace("NAME", name)}, RULE)
     assert [f.level for f in told] == [Level.SUGGESTION] * found
+
+
+CHECK = "for x, y in loader:\n    print(net(x).argmax(1))\n    break\n"
+TRAINING = (
+    "optimizer = torch.optim.SGD(net.parameters(), 0.1)\n"
+    "for x, y in loader:\n"
+    "    optimizer.zero_grad()\n"
+    "    F.cross_entropy(net(x), y).backward()\n"
+    "    optimizer.step()\n"
+)
+SETUP = HEAD + "net = Net()\nloader = DataLoader(TensorDataset(torch.randn(8, 4), torch.randint(3, (8,))), 4)\n"
+
+
+def test_a_look_at_the_model_before_it_trains(findings, applied):
+    (finding,) = findings({"main.py": SETUP + CHECK + TRAINING}, RULE)
+    assert "training mode" in finding.message and finding.fix is None
+    assert ".eval()" not in applied({"main.py": SETUP + CHECK + TRAINING}, RULE)["main.py"]
+    fixed = applied({"main.py": SETUP + CHECK + TRAINING.replace("for x", "net.train()\nfor x")}, RULE)
+    assert "net.eval()\nfor x, y in loader:\n    print(" in fixed["main.py"]
+
+
+RUNNER = (
+    "class Runner(nn.Module):\n"
+    "    def __init__(self):\n"
+    "        super().__init__()\n"
+    "        self.net = Net()\n"
+    "        self.optimizer = torch.optim.SGD(self.net.parameters(), 0.1)\n\n"
+    "    def forward(self, x, y):\n"
+    "        loss = F.cross_entropy(self.net(x), y)\n"
+    "        self.net.zero_grad()\n"
+    "        loss.backward()\n"
+    "        self.optimizer.step()\n"
+    "        return loss\n\n\n"
+)
+USE = (
+    "def main(loader):\n"
+    "    runner = Runner()\n"
+    "    for x, y in loader:\n"
+    "        print(runner(x, y).item())\n\n\n"
+    "main([])\n"
+)
+
+
+def test_a_module_whose_forward_trains(findings):
+    assert findings({"main.py": HEAD + RUNNER + USE}, RULE) == []
+    reads = RUNNER.replace("        self.net.zero_grad()\n        loss.backward()\n        self.optimizer.step()\n", "")
+    assert len(findings({"main.py": HEAD + reads + USE}, RULE)) == 1

@@ -39,6 +39,7 @@ from torchfix_codemods.rules._regions import (
     walks_data,
 )
 from torchfix_codemods.rules._shared import is_test_code, location_of, node_of, propose
+from torchfix_codemods.rules._training_ahead import trains_itself, trains_next
 from torchfix_codemods.rules.missing_train_mode import freezes, train_edits
 from torchfix_codemods.rules.rule import Rule
 
@@ -83,7 +84,7 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
     for execution in region.executions:
         event = execution.event
         receiver = regions.receiver(region, execution)
-        if event.mode != "train" or not receiver or receiver in found:
+        if event.mode != "train" or not receiver or receiver in found or trains_itself(event, phases):
             continue
         between = _is_between_epochs(region, regions)
         if not between and not _is_evaluation(region, receiver, file):
@@ -301,7 +302,7 @@ def _resume_edits(
     """The `train()` that the inserted `eval()` needs where training goes on. None: needed, and no place for it."""
     loop = _shared_loop(trace, event, phases)
     if loop is None:
-        return []
+        return None if trains_next(trace, event, phases) else []
     for other, change in phases.mode_changes(event.model):
         switches = other is trace and change.mode == "train" and change.context.inside(loop)
         if switches and not _in_evaluation(change, trace, phases):
