@@ -31,7 +31,7 @@ class Training:
             self._hot[place.path].add(place)
 
     def regions(self, file: ParsedFile) -> Regions:
-        """The evaluation regions of a file, computed once for each of its trees: a long run drops trees and parses anew."""
+        """The evaluation regions of a file, computed once for each tree: a long run drops trees and parses anew."""
         known = self._regions.get(file.path)
         if known is None or known.file is not file:
             known = self._regions[file.path] = Regions(file, self.flow.phases)
