@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from torchfix_codemods.analysis import project as project_module
 from torchfix_codemods.analysis.gate import is_candidate
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Finding, Level
@@ -756,3 +757,36 @@ def test_the_else_of_a_condition_that_changes():
         """
     (finding,) = found({"a.py": program(text)})
     assert finding.level == Level.SUGGESTION and finding.fix is None
+
+
+def test_trees_that_a_long_run_dropped_are_made_again(monkeypatch):
+    model = HEAD + "class Net(nn.Module):\n    def forward(self, x):\n        return x\n"
+    text = """
+    from model import Net
+
+    net = Net()
+    opt = torch.optim.SGD(net.parameters(), 0.1)
+
+
+    def train(loader):
+        for x, y in loader:
+            opt.zero_grad()
+            F.cross_entropy(net(x), y).backward()
+            opt.step()
+
+
+    def test(loader):
+        net.eval()
+        for x, y in loader:
+            a, b = Variable(x, volatile=True), Variable(y, volatile=True)
+            print(F.mse_loss(net(a), net(b)).item())
+
+
+    train(data)
+    test(data)
+    """
+    files = {"main.py": program(text), "model.py": model}
+    expected = found(files)
+    assert len(expected) == 2 and all(f.fix for f in expected)
+    monkeypatch.setattr(project_module, "KEPT_TEXT", 1)
+    assert [(f.location, f.level, f.fix) for f in found(files)] == [(f.location, f.level, f.fix) for f in expected]

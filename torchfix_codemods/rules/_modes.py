@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 from torchfix_codemods.analysis.interpreter.state import identities
-from torchfix_codemods.analysis.modes import ModeDependence, mode_dependence
+from torchfix_codemods.analysis.modes import MAX_CLASSES, ModeDependence, mode_dependence
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases, phases_of, trained_ids
 from torchfix_codemods.analysis.program import Program
@@ -55,6 +55,46 @@ def switches_a_part(model: Value, phases: Phases) -> bool:
     changes = [change for _, change in phases.program.events(ModeSet) if change.mode == "eval"]
     outer = identities(model)
     return any(phases.holds(o, inner) for change in changes for inner in identities(change.model) for o in outer)
+
+
+def stills_a_part(project: Project, model: Value) -> bool:
+    """Whether the classes of a model put parts of it into evaluation mode: `self.trunk = resnet18().eval()`.
+
+    Such a part is meant to stay so while the rest trains, and `model.train()` would switch it too.
+    """
+    classes = [o.cls for o in options(model) if isinstance(o, Instance) and isinstance(o.cls, ClassRef)]
+    seen: set[ClassRef] = set()
+    while classes and len(seen) < MAX_CLASSES:
+        cls = classes.pop()
+        found = project.class_node(cls) if cls not in seen else None
+        seen.add(cls)
+        if found is None:
+            continue
+        file, node = found
+        classes += [base for base in project.lineage(cls) if isinstance(base, ClassRef)]
+        for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):
+            if _evaluates_a_part(call):
+                return True
+            inner = project.resolve(file, call.func)
+            if isinstance(inner, ClassRef) and project.is_module(inner):
+                classes.append(inner)
+    return False
+
+
+def _evaluates_a_part(call: ast.Call) -> bool:
+    """`self.trunk.eval()`, `trunk.train(False)`; not `self.eval()`, which is all of the model."""
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Name("self"))):
+            return False
+        case ast.Call(func=ast.Attribute(attr="eval"), args=[], keywords=[]):
+            return True
+        case (
+            ast.Call(func=ast.Attribute(attr="train"), args=[flag])
+            | ast.Call(func=ast.Attribute(attr="train"), keywords=[ast.keyword(arg="mode", value=flag)])
+        ):
+            return isinstance(flag, ast.Constant) and flag.value is False
+        case _:
+            return False
 
 
 def receiver_text(file: ParsedFile, call: ast.Call, method: str = "forward") -> str:

@@ -80,6 +80,7 @@ class Wraps:
         self.flow = flow
         self.training = Training(flow)
         self.files = frozenset(flow.phases.program.files)
+        self._parsed: dict[str, ParsedFile | None] = {}  # one tree of each file: its statements are told by identity
         self.of: dict[int, Wrap] = {}
         self.failures: dict[int, str] = {}
         found: dict[tuple[str, int], Wrap] = {}
@@ -152,7 +153,9 @@ class Wraps:
     def _file_of(self, frame: Context) -> ParsedFile | None:
         """The file of a frame, if all that may run its code is in view."""
         path = frame.place.path
-        return self.flow.phases.program.project.parse(path) if path in self.files else None
+        if path not in self._parsed:
+            self._parsed[path] = self.flow.phases.program.project.parse(path) if path in self.files else None
+        return self._parsed[path]
 
     def _scope(self, file: ParsedFile, frame: Context, consumer: Consumer) -> str:
         """What of a frame may be wrapped: "all", the "statement" of the call, or nothing ("").

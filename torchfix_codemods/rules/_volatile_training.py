@@ -31,10 +31,11 @@ class Training:
             self._hot[place.path].add(place)
 
     def regions(self, file: ParsedFile) -> Regions:
-        """The evaluation regions of a file, computed once."""
-        if file.path not in self._regions:
-            self._regions[file.path] = Regions(file, self.flow.phases)
-        return self._regions[file.path]
+        """The evaluation regions of a file, computed once for each tree: a long run drops trees and parses anew."""
+        known = self._regions.get(file.path)
+        if known is None or known.file is not file:
+            known = self._regions[file.path] = Regions(file, self.flow.phases)
+        return known
 
     def _trained(self) -> Iterator[tuple[Trace, ModelCall]]:
         """The executions of models that train, or let their graph out of sight, on input that is not volatile.

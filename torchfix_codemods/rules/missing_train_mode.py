@@ -17,7 +17,13 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
-from torchfix_codemods.rules._modes import finding_of_misspelt, misspelt_mode_changes, overrides_mode, receiver_text
+from torchfix_codemods.rules._modes import (
+    finding_of_misspelt,
+    misspelt_mode_changes,
+    overrides_mode,
+    receiver_text,
+    stills_a_part,
+)
 from torchfix_codemods.rules._regions import is_resolved
 from torchfix_codemods.rules._shared import function_node, location_of, node_of, propose
 from torchfix_codemods.rules.rule import Rule
@@ -177,6 +183,8 @@ def freezes(file: ParsedFile, phases: Phases, call: ModelCall) -> bool:
     program = phases.program
     paths = {file.path, *program.files, *(path for trace in program.traces for path in trace.files)}
     if any(_FREEZES.search(program.project.read(path) or "") for path in paths):
+        return True
+    if stills_a_part(program.project, call.model):
         return True
     own = [c for _, c in phases.mode_changes(call.model)]
     for _, change in phases.program.events(ModeSet):
