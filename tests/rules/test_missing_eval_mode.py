@@ -427,3 +427,41 @@ def test_a_module_whose_forward_trains(findings):
     assert findings({"main.py": HEAD + RUNNER + USE}, RULE) == []
     reads = RUNNER.replace("        self.net.zero_grad()\n        loss.backward()\n        self.optimizer.step()\n", "")
     assert len(findings({"main.py": HEAD + reads + USE}, RULE)) == 1
+
+
+SMOKE = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.drop = nn.Linear(3, 2), nn.Dropout()
+
+    def forward(self, x):
+        outputs = self.drop(self.fc(x))
+        return outputs
+
+
+def load(path):
+    model = Net()
+    model.load_state_dict(torch.load(path))
+    return model
+
+
+model = Net()
+model.load_state_dict(torch.load("net.pt"))
+USE
+"""
+
+
+@pytest.mark.parametrize(
+    ("use", "found"),
+    [
+        ("print(model(torch.rand(1, 3)).size())", 0),
+        ("outputs = model(torch.rand(1, 3))", 0),  # forward has a variable of that name
+        ("outputs = model(torch.rand(1, 3))\nprint(outputs.argmax(1))", 1),
+        ("print(model(torch.rand(1, 3)).argmax(1))", 1),
+        ("model.training = False\nmodel.eval()\nprint(model(torch.rand(1, 3)).argmax(1))", 0),
+        ("model.training = False\nprint(model(torch.rand(1, 3)).argmax(1))", 1),
+    ],
+)
+def test_a_script_that_asks_whether_a_model_runs(use, found, findings):
+    assert len(findings({"main.py": HEAD + SMOKE.replace("USE", use)}, RULE)) == found

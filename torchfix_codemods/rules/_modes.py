@@ -152,11 +152,12 @@ def _misspelt(file: ParsedFile, node: ast.Expr | ast.Assign) -> Misspelt | None:
 
 
 def _is_said_already(file: ParsedFile, change: Misspelt) -> bool:
-    """Whether the right call stands just before `model.training = False`, which then changes nothing."""
+    """Whether the right call stands beside `model.training = False`, which then changes nothing."""
     block = file.block_of(change.statement)
     place = block.index(change.statement)
     call = f"{change.receiver}.{change.mode}()"
-    return change.attribute == "training" and place > 0 and file.source(block[place - 1]) == call
+    beside = block[max(0, place - 1) : place + 2]
+    return change.attribute == "training" and any(file.source(statement) == call for statement in beside)
 
 
 def _models_by_name(file: ParsedFile, program: Program) -> dict[tuple[ast.AST | None, str], Value]:

@@ -379,12 +379,17 @@ def is_for_its_effect(file: ParsedFile, call: ast.Call) -> bool:
     match file.parents[call]:
         case ast.Expr():
             return True
+        case ast.Attribute(attr=asked):
+            return asked in _SHAPES
         case ast.Assign(targets=[ast.Name(id=name)]):
             return not _is_read(file, call, {name})
         case ast.Assign(targets=[ast.Tuple(elts=elements)]) if all(isinstance(e, ast.Name) for e in elements):
             return not _is_read(file, call, {e.id for e in elements if isinstance(e, ast.Name)})
         case _:
             return False
+
+
+_SHAPES = ("shape", "size", "dim")
 
 
 def _is_read(file: ParsedFile, call: ast.Call, names: set[str]) -> bool:
@@ -394,9 +399,25 @@ def _is_read(file: ParsedFile, call: ast.Call, names: set[str]) -> bool:
         isinstance(node, ast.Name)
         and node.id in names
         and isinstance(node.ctx, ast.Load)
-        and not (isinstance(parent := file.parents[node], ast.Attribute) and parent.attr in ("shape", "size", "dim"))
+        and not (isinstance(parent := file.parents[node], ast.Attribute) and parent.attr in _SHAPES)
+        and not _is_local(file, node, scope)
         for node in walk(scope)
     )
+
+
+def _is_local(file: ParsedFile, name: ast.Name, scope: ast.AST) -> bool:
+    """Whether a name belongs to a function inside of a scope, which has a variable or a parameter of that name."""
+    function = file.enclosing_function(name)
+    while function is not None and function is not scope:
+        bound = (n.arg if isinstance(n, ast.arg) else getattr(n, "id", "") for n in walk(function) if _binds(n))
+        if name.id in bound:
+            return True
+        function = file.enclosing_function(function)
+    return False
+
+
+def _binds(node: ast.AST) -> bool:
+    return isinstance(node, ast.arg) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
 
 
 def asks_repeatedly(file: ParsedFile, call: ast.Call) -> bool:
