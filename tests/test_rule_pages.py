@@ -27,10 +27,15 @@ CASES: dict[str, tuple[str, int]] = {
     "nll-loss-needs-log-softmax": ("P10 P11 P12 P16 N1 N2 N3 N4 N5 N6 N7 N8 N9 N10 N11 N12 N14", 7),
     "volatile-variable": ("V1 V2 V3 V4 V5 V6 V7 V8", 2),
     "eval-without-no-grad": ("E1 E2 E3 E4 E5", 15),
+    "retain-graph": ("G1 G2 G3 G4 G5 G6 G7", 9),
+    "missing-zero-grad": ("Z1 Z2 Z3 Z4", 21),
+    "gradient-accumulation": ("Z5 Z6 Z7", 8),
     "missing-eval-mode": ("M1 M4 M6 M7", 12),
     "missing-train-mode": ("M2 M3 M5 M7", 10),
     "functional-dropout-training": ("D1 D2 D3 D4 D5 D6 D7", 8),
+    "frozen-batch-norm-statistics": ("B1 B2 B3 B4 B5 B6", 11),
     "interpolate-needs-batch": ("T1 T2 T3 T4 T5", 6),
+    "index-select-index": ("I1 I2 I3 I4 I5 I6", 6),
     "async-argument": ("A1 A2", 1),
 }
 

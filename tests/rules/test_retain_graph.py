@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from torchfix_codemods.findings import Level
@@ -446,3 +449,51 @@ for _ in range(4):
 def test_stray_gradients_that_somebody_looks_at(looks, fixed, findings):
     found = findings({"main.py": GAN + STRAY.format(looks=looks)}, RULE)
     assert [f.level for f in found if f.fix is not None] == ([Level.EQUIVALENT] if fixed else [])
+
+
+SIMULTANEOUS = """torch.manual_seed(0)
+G, D = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), nn.Sequential(nn.Linear(2, 8), nn.Linear(8, 1))
+opt_G = torch.optim.Adam(G.parameters(), lr=0.01)
+opt_D = torch.optim.Adam(D.parameters(), lr=0.01)
+
+
+def losses(critic, real, fake):
+    score = critic(fake).pow(2).mean()
+    return score - critic(real).mean(), -score
+
+
+for step in range(4):
+    d_loss, g_loss = losses(D, torch.randn(16, 2), G(torch.randn(16, 4)))
+"""
+ONE_AFTER_THE_OTHER = """    opt_D.zero_grad()
+    d_loss.backward(retain_graph=True)
+    opt_D.step()
+    opt_G.zero_grad()
+    g_loss.backward()
+    opt_G.step()
+"""
+SEPARATE = """    of_D = torch.autograd.grad(d_loss, list(D.parameters()), retain_graph=True)
+    of_G = torch.autograd.grad(g_loss, list(G.parameters()))
+    for net, found in ((D, of_D), (G, of_G)):
+        for parameter, gradient in zip(net.parameters(), found):
+            parameter.grad = gradient
+    opt_D.step()
+    opt_G.step()
+"""
+
+
+def trained(text: str) -> list[float]:
+    """The parameters of both nets at the end of a program."""
+    names: dict[str, Any] = {}
+    exec(compile(text, "gan.py", "exec"), names)
+    return [value for net in (names["D"], names["G"]) for p in net.parameters() for value in p.flatten().tolist()]
+
+
+def test_g8_both_steps_behind_both_passes_are_written_with_inputs_alone(applied):
+    """Without them the second pass would write into the gradients of the first net, and train something else."""
+    head = "import torch\nfrom torch import nn\n\n" + SIMULTANEOUS
+    after = applied({"gan.py": head + ONE_AFTER_THE_OTHER}, RULE)["gan.py"]
+    assert after.count("inputs=list(") == after.count(".backward(") == 2
+    assert trained(after) == pytest.approx(trained(head + SEPARATE), abs=1e-6)
+    never_written = re.sub(r"(?:, )?inputs=list\(\w\.parameters\(\)\)", "", after)
+    assert trained(never_written) != pytest.approx(trained(after), abs=1e-3)
