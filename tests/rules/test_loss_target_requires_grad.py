@@ -439,6 +439,46 @@ def test_a_learned_label_is_no_mistake(findings):
 # One network on both sides, and the rest
 
 
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ("y = torch.rand(16, 3)\nloss = F.kl_div(y, F.log_softmax(student(x), 1))", True),
+        ("y = torch.rand(16, 3)\nloss = nn.BCEWithLogitsLoss()(y, student(x))", True),
+        ("y = torch.rand(16, 3)\nloss = F.cross_entropy(y, student(x).softmax(1))", True),
+        ("y = torch.rand(16, 3)\nloss = F.mse_loss(y, student(x))", False),
+        ("y = torch.rand(16, 3)\nloss = F.smooth_l1_loss(y, student(x))", False),
+        ("y = teacher(x).detach()\nloss = F.kl_div(y, F.softmax(student(x), 1))", False),
+        ("def ask(y, out):\n    return F.kl_div(y, out)\nloss = ask(torch.rand(16, 3), student(x))", False),
+    ],
+)
+def test_p6_swapped_arguments(findings, loss, said):
+    found = findings(program(loss=loss), RULE)
+    assert [finding.fix for finding in found] == ([None] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ("wanted = x[:, :3] + gamma * student(x + 1)\nloss = F.mse_loss(student(x), wanted)", True),
+        (
+            "best = student(x + 1).max(1)[0]\nwanted = x[:, 0] + gamma * best\n"
+            "loss = F.l1_loss(student(x)[:, 0], wanted)",
+            True,
+        ),
+        ("loss = F.mse_loss(student(x), student(x + 1))", False),
+        ("wanted = student(x + 1) + x[:, :3]\nloss = F.mse_loss(student(x), wanted)", False),
+        (
+            "with torch.no_grad():\n    wanted = x[:, :3] + gamma * student(x + 1)\n"
+            "loss = F.mse_loss(student(x), wanted)",
+            False,
+        ),
+    ],
+)
+def test_p3_one_network_on_both_sides_is_a_suggestion(findings, loss, said):
+    found = findings(program(TEACHER + "gamma = 0.9\n", loss=loss), RULE)
+    assert levels(found) == ([Level.SUGGESTION] if said else [])
+
+
 def test_bad_input_is_survived(findings):
     for code in (
         "F.mse_loss()",

@@ -53,7 +53,14 @@ _NEEDLES: tuple[tuple[Topic, tuple[bytes, ...]], ...] = (
     (Topic.LOG, (b"og_softmax", b"ogSoftmax")),
     (Topic.LIKELIHOOD, (b"nll_loss", b"NLLLoss", b"BCELoss")),
     (Topic.VOLATILE, (b"volatile",)),
-    (Topic.TARGET, (b"oss(", b"_loss", b"Loss", b"riterion", b"kl_div", b"ross_entropy", b"cosine_", b".backward(")),
+    (  # cross entropy takes labels, so files that train are enough for the few soft ones
+        Topic.TARGET,
+        (
+            *(b"mse_loss", b"MSELoss", b"l1_loss", b"L1Loss", b"huber_loss", b"HuberLoss", b"kl_div", b"KLDivLoss"),
+            *(b"binary_cross_entropy", b"BCELoss", b"BCEWithLogitsLoss", b"cosine_similarity", b"CosineSimilarity"),
+            *(b"cosine_embedding_loss", b"CosineEmbeddingLoss", b"riterion(", b".backward("),
+        ),
+    ),
     (
         Topic.PHASES,
         (b".eval(", b".train(", b".backward(", b"oader", b"load_state_dict(", b".train =", b".training ="),

@@ -13,7 +13,7 @@ from torchfix_codemods.analysis.interpreter.state import Identity, identities
 from torchfix_codemods.analysis.optimizers import is_torch_optimizer, optimizers_of
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases, trained_ids
-from torchfix_codemods.analysis.trace import Frozen, GraphLeaf, ModelCall, Place, TargetCall, Trace
+from torchfix_codemods.analysis.trace import Frozen, GraphLeaf, ModelCall, Place, TargetCall, Trace, place_of
 from torchfix_codemods.analysis.values import ClassRef, Instance, ListOf, Mapping, Sequence, Value, options
 from torchfix_codemods.rules._shared import node_of
 
@@ -75,6 +75,7 @@ class Cases:
         self.file = file
         self.phases = phases
         self.optimizers = optimizers_of(phases)
+        self._known: dict[Value, bool] = {}
         self.frozen = [event.model for _, event in phases.program.events(Frozen)]
 
     def sinks(self) -> Iterator[Sink]:
@@ -119,6 +120,11 @@ class Cases:
 
     def learns(self, model: Value) -> bool:
         """Whether an optimizer was seen to hold parameters of a model, or of a part that it was given."""
+        if model not in self._known:
+            self._known[model] = self._is_held(model)
+        return self._known[model]
+
+    def _is_held(self, model: Value) -> bool:
         if self.phases.optimised(model) is True or self.optimizers.holds(model) or self._has_its_own(model):
             return True
         return any(self.phases.related(part, lent) for part in self._parts(model) for lent in self._lent)
@@ -162,8 +168,15 @@ class Cases:
         return any(self.phases.same(model, frozen) for frozen in self.frozen)
 
     def _is_swapped(self, use: Use) -> bool:
+        """Data in front, the learner behind. What a teacher says without a graph is no data: reverse KL is right."""
         event = use.event
-        return event.loss in _ONE_SIDED and event.data and use.trained and not event.inside
+        if event.loss not in _ONE_SIDED or not event.data or not use.trained or event.inside:
+            return False
+        given = node_of(self.file, event.input)
+        parts = list(written_out(self.file, given, 6)) if isinstance(given, ast.expr) else []
+        ran = [e.place for _, e in self.phases.program.events(ModelCall) if e.place.path == self.file.path]
+        computed = any(within(place, place_of(self.file.path, part)) for place in ran for part in parts)
+        return bool(parts) and not computed and not _is_handed_in(self.file, parts)
 
     def _is_bootstrapped(self, use: Use) -> bool:
         """The same network on both sides, and a target that adds something to what it says of another input."""
@@ -202,6 +215,25 @@ def handed_in(value: Value, depth: int = 6) -> Iterator[Value]:
                 yield option
         for part in inner:
             yield from handed_in(part, depth - 1)
+
+
+def within(inner: Place, outer: Place) -> bool:
+    """Whether a place lies inside another one of the same file."""
+    return (
+        inner.path == outer.path
+        and (outer.line, outer.column) <= (inner.line, inner.column)
+        and (inner.end_line, inner.end_column) <= (outer.end_line, outer.end_column)
+    )
+
+
+def _is_handed_in(file: ParsedFile, parts: Iterable[ast.expr]) -> bool:
+    """Whether a parameter of the function is among the names in some expressions: callers decide what it is."""
+    names = {n.id for part in parts for n in ast.walk(part) if isinstance(n, ast.Name)}
+    function = next((f for part in parts if (f := file.enclosing_function(part)) is not None), None)
+    if function is None:
+        return False
+    arguments = function.args
+    return any(a.arg in names for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
 
 
 _DISCOUNT = re.compile(r"gamma|discount|γ", re.I)

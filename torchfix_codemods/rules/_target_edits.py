@@ -14,7 +14,7 @@ from torchfix_codemods.analysis.values import External
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules._shared import node_of, refuse_coroutine
-from torchfix_codemods.rules._target_cases import Cases, Sink, written_out
+from torchfix_codemods.rules._target_cases import Cases, Sink, within, written_out
 
 _ASKED = r"\.(?:grad|grad_fn|backward|retain_grad|register_hook|requires_grad|requires_grad_|is_leaf)\b"
 _NOT_CLEAR = "the target is computed together with something else, so the place to cut is not clear"
@@ -35,7 +35,7 @@ class TargetEdits:
     @property
     def is_inline(self) -> bool:
         """Whether the networks are called in the target's own expression."""
-        return not self.sink.event.inside and all(_within(call.place, self.sink.place) for call in self.calls)
+        return not self.sink.event.inside and all(within(call.place, self.sink.place) for call in self.calls)
 
     def statements(self) -> list[tuple[ParsedFile, ast.stmt]]:
         """The statements that compute nothing but the target; empty where one of the calls has none."""
@@ -171,20 +171,12 @@ def _is_argument(call: ast.Call, inner: ast.Call) -> bool:
     return any(node is inner for part in parts for node in ast.walk(part))
 
 
-def _within(inner: Place, outer: Place) -> bool:
-    return (
-        inner.path == outer.path
-        and (outer.line, outer.column) <= (inner.line, inner.column)
-        and (inner.end_line, inner.end_column) <= (outer.end_line, outer.end_column)
-    )
-
-
 def _runs_in(event: ModelCall, file: ParsedFile, statement: ast.stmt) -> bool:
     """Whether a model runs in a statement, or in a function that is called there."""
     last = (statement.end_lineno or statement.lineno, statement.end_col_offset or 0)
     outer = Place(file.path, statement.lineno, statement.col_offset, *last)
     places = [event.place, *(c.call for c in event.context.chain() if c.call is not None)]
-    return any(_within(place, outer) for place in places)
+    return any(within(place, outer) for place in places)
 
 
 def _assigns_names(statement: ast.stmt) -> bool:
