@@ -19,7 +19,7 @@ OBSERVER = PACKAGE / "verify" / "observer"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if OBSERVER not in path.parents)
 
 #: A house imports from itself and from those before it.
-ORDER = ("findings", "source", "analysis", "rewrite", "rules", "verify", "report", "pipeline", "cli")
+ORDER = ("findings", "source", "analysis", "rewrite", "rules", "verify", "report", "pipeline", "delivery", "cli")
 #: The adapter for another tool's command line stands beside the cli.
 RANK = {house: rank for rank, house in enumerate(ORDER)} | {"codemods": len(ORDER) - 1, "__main__": len(ORDER)}
 

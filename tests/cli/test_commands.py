@@ -137,8 +137,8 @@ def test_apply_writes_a_report_file(tool: Tool, project: Path):
     [
         (["apply", "nowhere"], "nowhere: no such file or directory"),
         (["check", ".", "--select", "toy-old-wrd"], "unknown rule 'toy-old-wrd', did you mean 'toy-old-word'?"),
-        (["check", ".", "--output-format", "sarif"], "'sarif' is not one of"),
-        (["apply", ".", "--report", "r.xml"], "must end in .json"),
+        (["check", ".", "--output-format", "yaml"], "'yaml' is not one of"),
+        (["apply", ".", "--report", "r.txt"], "must end in .json"),
         (["apply", ".", "--report", "no/r.json"], "there is no folder no"),
         (["apply", ".", "-i", "--dry-run"], "--interactive goes neither with"),
         (["apply", "-"], "--stdin-filename"),

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from torchfix_codemods.cli.console import Terminal, write_bytes
-from torchfix_codemods.cli.options import LEVELS, request_of, shared
-from torchfix_codemods.cli.output import check_report_file, print_findings, print_summary, write_report
+from torchfix_codemods.cli.options import LEVELS, report_option, request_of, shared
+from torchfix_codemods.cli.output import check_report_files, print_findings, print_summary, write_reports
 from torchfix_codemods.cli.progress import shown_progress
 from torchfix_codemods.cli.review import Answer, Review
 from torchfix_codemods.cli.runs import WithProgramArguments, program_arguments, run_options, verified
@@ -44,7 +44,7 @@ INTERRUPTED = 130
 @click.option("-i", "--interactive", is_flag=True, help="Decide fix by fix, with the keys of `git add -p`.")
 @click.option("--up-to", type=click.Choice(list(LEVELS)), help="The highest level to write  [default: behavior]")
 @click.option("--allow-dirty", is_flag=True, help="Also write files that have changes git could not give back.")
-@click.option("--report", metavar="FILE", help="Write the report to FILE (.json) too.")
+@report_option
 @click.option("--verify", is_flag=True, help="Run the program before and after first; withhold what got worse.")
 @click.option("--require-verified", is_flag=True, help="Write only what a run confirmed (implies --verify).")
 @run_options
@@ -61,7 +61,7 @@ def apply(
     interactive: bool,
     up_to: str | None,
     allow_dirty: bool,
-    report: str | None,
+    report: tuple[str, ...],
     verify: bool,
     require_verified: bool,
     script: tuple[str, ...],
@@ -77,7 +77,7 @@ def apply(
         raise UsageError("--interactive goes neither with --dry-run nor with standard input")
     verify = verify or require_verified
     _check_runs(verify, stdin_filename, script, options)
-    report_file = check_report_file(report)
+    report_files = check_report_files(report)
     request = request_of(paths, select, ignore, exclude, stdin_filename, up_to)
     with shown_progress(terminal) as progress:
         analysis = analyse(request, progress)
@@ -107,8 +107,7 @@ def apply(
     if not (dry_run or interactive or request.given):
         print_findings(terminal, result, results)
     print_summary(terminal, result, results, written)
-    if report_file is not None:
-        write_report(report_file, result)
+    write_reports(report_files, result, results)
     return result.exit_code
 
 

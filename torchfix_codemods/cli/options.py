@@ -13,6 +13,7 @@ import click
 from torchfix_codemods.cli.console import working_folder
 from torchfix_codemods.findings import Level
 from torchfix_codemods.pipeline import Request
+from torchfix_codemods.report.formats import BY_SUFFIX
 from torchfix_codemods.rules.pool import available_jobs
 from torchfix_codemods.rules.registry import all_rules, chosen_rules, pairs
 from torchfix_codemods.source.errors import UsageError
@@ -32,6 +33,12 @@ _SHARED = (
     click.option("-v", "--verbose", is_flag=True, help="More on standard error: timings, tracebacks."),
     click.option("-q", "--quiet", is_flag=True, help="No report and no summary; errors only."),
 )
+
+
+def report_option(command: _Command) -> _Command:
+    """Add `--report`."""
+    text = f"Write the report to FILE too: {' '.join(BY_SUFFIX)}; may be repeated."
+    return click.option("--report", multiple=True, metavar="FILE", help=text)(command)
 
 
 def shared(command: _Command) -> _Command:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from torchfix_codemods.cli.console import Terminal, write_bytes
 from torchfix_codemods.cli.version import CLASH, other_torchfix_installed
-from torchfix_codemods.report.json import to_json
+from torchfix_codemods.report.formats import BY_SUFFIX, format_of, writer
 from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Outcome
 from torchfix_codemods.report.text import finding_lines, summary_lines
@@ -43,26 +43,36 @@ def print_summary(terminal: Terminal, report: Report, results: Sequence[Outcome]
         terminal.say(CLASH, "yellow")
 
 
-def print_json(report: Report) -> None:
-    """The report as JSON on standard output."""
-    write_bytes(to_json(report).encode("ascii"))
+def print_report(terminal: Terminal, name: str, report: Report, results: Sequence[Outcome]) -> None:
+    """The report on standard output, in the format of this name."""
+    if name == "text":
+        print_findings(terminal, report, results)
+    else:
+        write_bytes(encoded(writer(name)(report, results)))
 
 
-def check_report_file(name: str | None) -> Path | None:
-    """Where a report is to be written. Raises `UsageError` before any work for a format that there is none of."""
-    if name is None:
-        return None
-    path = Path(name)
-    if path.suffix != ".json":
-        raise UsageError(f"--report {name}: the name must end in .json, the one format there is")
-    if not path.parent.is_dir():
-        raise UsageError(f"--report {name}: there is no folder {path.parent}")
-    return path
+def check_report_files(names: Iterable[str]) -> tuple[Path, ...]:
+    """Where reports are to be written. Raises `UsageError` before any work for a format that there is none of."""
+    paths = tuple(map(Path, names))
+    for path in paths:
+        if format_of(path) is None:
+            raise UsageError(f"--report {path}: the name must end in {', '.join(BY_SUFFIX)}")
+        if not path.parent.is_dir():
+            raise UsageError(f"--report {path}: there is no folder {path.parent}")
+    return paths
 
 
-def write_report(path: Path, report: Report) -> None:
-    """Write the JSON report to a file. Raises `UsageError` where that is not possible."""
-    try:
-        path.write_text(to_json(report), encoding="ascii")
-    except OSError as error:
-        raise UsageError(f"--report {path}: {error.strerror or error}") from error
+def write_reports(paths: Iterable[Path], report: Report, results: Sequence[Outcome]) -> None:
+    """Write the report to files, in the formats of their names. Raises `UsageError` where that is not possible."""
+    for path in paths:
+        name = format_of(path)
+        assert name is not None, "the names were checked before any work"
+        try:
+            path.write_bytes(encoded(writer(name)(report, results)))
+        except OSError as error:
+            raise UsageError(f"--report {path}: {error.strerror or error}") from error
+
+
+def encoded(text: str) -> bytes:
+    """UTF-8; a lone surrogate of somebody's file name becomes an escape instead of an error."""
+    return text.encode("utf-8", "backslashreplace")

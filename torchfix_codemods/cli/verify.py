@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from torchfix_codemods.cli.console import Terminal
-from torchfix_codemods.cli.options import LEVELS, request_of, shared
-from torchfix_codemods.cli.output import check_report_file, print_findings, print_json, print_summary, write_report
+from torchfix_codemods.cli.options import LEVELS, report_option, request_of, shared
+from torchfix_codemods.cli.output import check_report_files, print_report, print_summary, write_reports
 from torchfix_codemods.cli.progress import shown_progress
 from torchfix_codemods.cli.runs import WithProgramArguments, run_options, verified
 from torchfix_codemods.pipeline import Analysis, analyse, make_plan, report_of
+from torchfix_codemods.report.formats import PRINTED
 from torchfix_codemods.report.outcome import Outcome, Status, because, outcomes
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.source.notebooks import SUFFIX
@@ -26,8 +27,8 @@ REGRESSED = 3
 @shared
 @run_options
 @click.option("--up-to", type=click.Choice(list(LEVELS)), help="The highest level to try  [default: behavior]")
-@click.option("--output-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--report", metavar="FILE", help="Write the report to FILE (.json) too.")
+@click.option("--output-format", type=click.Choice(PRINTED), default="text", show_default=True)
+@report_option
 def verify(
     paths: tuple[str, ...],
     select: tuple[str, ...],
@@ -40,7 +41,7 @@ def verify(
     script: tuple[str, ...],
     up_to: str | None,
     output_format: str,
-    report: str | None,
+    report: tuple[str, ...],
     **options: Any,
 ) -> int:
     """Run the program before and after each fix in PATHS, and say what the runs showed. Nothing is written.
@@ -52,7 +53,7 @@ def verify(
     if stdin_filename is not None or "-" in paths:
         raise UsageError("standard input cannot be run: verify takes files and folders")
     terminal = Terminal(color, quiet, verbose)
-    report_file = check_report_file(report)
+    report_files = check_report_files(report)
     request = request_of(paths, select, ignore, exclude, None, up_to)
     with shown_progress(terminal) as progress:
         analysis = analyse(request, progress)
@@ -62,17 +63,13 @@ def verify(
     code = FAILED if analysis.problems else REGRESSED if verification.regressed else 0
     result = report_of(analysis, plan, code, verification)
     results = [_unwritten(outcome) for outcome in outcomes(result)]
-    if output_format == "json":
-        print_json(result)
-    else:
-        print_findings(terminal, result, results)
+    print_report(terminal, output_format, result, results)
     print_summary(terminal, result, results)
     if programs and not verification.verdicts:
         terminal.say(
             f"only the files given were read: `torchfix verify . --script {programs[0]}` reads all of the project"
         )
-    if report_file is not None:
-        write_report(report_file, result)
+    write_reports(report_files, result, results)
     return code
 
 

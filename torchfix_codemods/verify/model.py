@@ -58,6 +58,21 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Series:
+    """One quantity over a run, before and after the fix: for pictures, never for judgements.
+
+    `what` names it ("loss", "gradient norm", "saved for backward"), `unit` is "" or "bytes", `over` says what the index
+    counts ("backward pass", "optimizer step", "evaluation"). None stands where a value was not a finite number.
+    """
+
+    what: str
+    unit: str
+    over: str
+    before: tuple[float | None, ...]
+    after: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What the runs showed about the fix of one finding (`finding` is its id).
 
@@ -76,6 +91,7 @@ class Verdict:
     sandbox: str = ""
     seconds: float = 0.0
     repeat: str = ""
+    series: tuple[Series, ...] = ()
 
     @property
     def verified(self) -> bool:
