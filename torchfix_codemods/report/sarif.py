@@ -70,7 +70,7 @@ def _notifications(report: Report, findings: int) -> Iterator[dict[str, Any]]:
     for item in report.left_out:
         yield _notification("note", item.reason, f"not analysed in cell {item.cell}", item.detail, item.path)
     for problem in report.problems:
-        detail = problem.detail.splitlines()[0]
+        detail = problem.detail.partition("\n")[0]
         yield _notification("error", "rule-failed", f"rule {problem.rule} failed", detail, problem.path)
     for warning in report.warnings:
         yield _notification("warning", "warning", warning)
