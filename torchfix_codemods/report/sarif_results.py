@@ -19,8 +19,8 @@ from torchfix_codemods.source.errors import printable
 ROOT = "%SRCROOT%"
 #: The key of our own fingerprint: the finding's id, which survives shifted lines.
 FINGERPRINT = "torchfix/v1"
-#: Fixes that are made, or that nobody should make.
-_NOT_OFFERED = frozenset((Status.FIXED, Status.SOLVED, Status.WITHHELD, Status.DROPPED))
+#: Fixes that are made, that somebody refused, or that nobody should make.
+_NOT_OFFERED = frozenset((Status.FIXED, Status.SOLVED, Status.DECLINED, Status.WITHHELD, Status.DROPPED))
 _LINK = re.compile(r"\[(?=[^\]]*\]\()")
 
 
