@@ -249,6 +249,6 @@ def test_status_words_of_fixes_that_are_offered(tmp_path: Path):
         assert ("fixes" in result) == offered, outcome.status
 
 
-def test_toy_rules_are_told_by_name_alone(tmp_path: Path):
+def test_rules_that_are_not_installed_are_told_by_name_alone(tmp_path: Path):
     rules = run_of(*everything(tmp_path))["tool"]["driver"]["rules"][len(RULES) :]
-    assert all(set(rule) == {"id", "name"} for rule in rules) and len(rules) < len(TOYS)
+    assert {rule["help"]["text"].lower() for rule in rules} == {f"{toy.name}." for toy in TOYS} - {"toy-raising."}
