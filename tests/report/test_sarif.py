@@ -171,10 +171,12 @@ def test_what_the_runs_speak_against_is_not_offered(tmp_path: Path):
     assert bad["properties"]["verdict"]["withheld"]
 
 
-def test_a_finding_that_only_a_fix_uncovered_has_a_file_but_no_region(tmp_path: Path):
+def test_a_finding_that_only_a_fix_uncovered_has_a_file_but_no_place(tmp_path: Path):
     first, later = run_of(*everything(tmp_path, {"a.py": b"seed_word\n"}, (SEED, *TOYS)))["results"]
-    assert "region" in first["locations"][0]["physicalLocation"] and later["ruleId"] == "TOY101"
-    assert list(later["locations"][0]["physicalLocation"]) == ["artifactLocation"] and "fixes" not in later
+    assert first["locations"][0]["physicalLocation"]["region"]["endColumn"] == 10 and later["ruleId"] == "TOY101"
+    (where,) = later["locations"]
+    assert where["physicalLocation"]["region"] == {"startLine": 1} and "fixes" not in later
+    assert where["message"]["text"] == "uncovered by another fix in this file"
 
 
 def test_fingerprints_survive_shifted_lines_and_differ(tmp_path: Path):

@@ -28,7 +28,7 @@ def result(outcome: Outcome, places: FilePlaces, rule_index: int) -> dict[str, A
     """A finding as a `result` object. `rule_index` is the place of its rule among those of the run."""
     finding = outcome.finding
     region = places.of(outcome)
-    where = _location(finding.location, places) if region else {"physicalLocation": _file(outcome.path)}
+    where = _location(finding.location, places) if region else _uncovered(outcome.path)
     steps = _code_flows(finding.steps, places) if region and finding.steps else {}
     return {
         "ruleId": finding.code,
@@ -74,6 +74,12 @@ def _location(location: Location, places: FilePlaces, text: str = "") -> dict[st
     told = ": ".join(part for part in (inside, text) if part)
     physical = {**_file(location.path), "region": _region(places.region(location))}
     return {"physicalLocation": physical, **({"message": message(told)} if told else {})}
+
+
+def _uncovered(path: str) -> dict[str, Any]:
+    """What stands only in a text that another fix leaves; GitHub wants a line, and takes the first for the file."""
+    physical = {**_file(path), "region": {"startLine": 1}}
+    return {"physicalLocation": physical, "message": message("uncovered by another fix in this file")}
 
 
 def _region(region: Region) -> dict[str, int]:
