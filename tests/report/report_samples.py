@@ -15,7 +15,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Edit, Finding, Fix, Level, Location, Skipped, Step
 from torchfix_codemods.pipeline import Analysis, Request, analyse, make_plan, report_of
 from torchfix_codemods.report.model import Report
-from torchfix_codemods.report.outcome import Outcome, Status, outcomes
+from torchfix_codemods.report.outcome import Outcome, Status, because, outcomes
 from torchfix_codemods.rules.rule import Rule
 from torchfix_codemods.verify.model import Evidence, ScriptRun, Verdict, VerdictName, Verification
 
@@ -70,8 +70,8 @@ def with_verdict(report: Report, name: VerdictName) -> tuple[Report, list[Outcom
     shown = Verdict(first.id, name, "why {0}", evidence, ("a note",), "train.py", "cpu", "none", 1.5, "torchfix verify")
     ran = ScriptRun("train.py", ("--epochs", "1"), "finished", 3, 1.5)
     told = replace(report, verification=Verification({first.id: shown}, (ran,)))
-    status = Status.WITHHELD if shown.withheld else Status.FIXABLE
-    return told, [replace(o, status=status) if o.finding.id == first.id else o for o in outcomes(told)]
+    status, why = (Status.WITHHELD, because(shown)) if shown.withheld else (Status.FIXABLE, "")
+    return told, [replace(o, status=status, why=why) if o.finding.id == first.id else o for o in outcomes(told)]
 
 
 def made_up(message: str = "m", path: str = "a.py", text: str = "x\n", level: Level = Level.BEHAVIOR) -> Report:

@@ -31,9 +31,9 @@ def test_it_has_the_findings_the_evidence_and_the_changes(tmp_path: Path):
     report = report_of(analysed(tmp_path, {"a.py": b"x = old_word  # kept\n"}))
     assert job_summary(report, outcomes(report)) == (
         "## torchfix: 1 finding, 1 fixable by `apply`\n\n"
+        "- 1 file analysed of 1\n\n"
         "| Rule | Level | Where | What is wrong | Now |\n|---|---|---|---|---|\n"
         "| TOY101 toy-old-word | behavior | `a.py:1:5` | the word is old | fixable: replace old_word by new_word |\n\n"
-        "- 1 file analysed of 1\n\n"
         "### TOY101 toy-old-word: `a.py:1:5`\n\n"
         "- `a.py:1`: the old word is said here\n\n"
         "`a.py`\n\n```diff\n-x = old_word  # kept\n+x = new_word  # kept\n```\n"

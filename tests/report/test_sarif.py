@@ -169,6 +169,7 @@ def test_what_the_runs_speak_against_is_not_offered(tmp_path: Path):
     (bad,) = run_of(*with_verdict(report, VerdictName.REGRESSED))["results"]
     assert "fixes" in good and "fixes" not in bad
     assert bad["properties"]["verdict"]["withheld"]
+    assert good["message"]["text"].endswith(" fixable: replace old_word by new_word. IMPROVED: why {{0}}.")
 
 
 def test_a_finding_that_only_a_fix_uncovered_has_a_file_but_no_place(tmp_path: Path):

@@ -33,7 +33,7 @@ def _run(report: Report, results: Sequence[Outcome]) -> dict[str, Any]:
     places = FilePlaces(report)
     driver = {
         "name": "torchfix",
-        "semanticVersion": report.version,
+        "version": report.version,
         "informationUri": HOME,
         "rules": rules,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -34,13 +35,21 @@ def result(outcome: Outcome, places: FilePlaces, rule_index: int) -> dict[str, A
         "ruleId": finding.code,
         "ruleIndex": rule_index,
         "level": LEVELS[finding.level],
-        "message": message(f"{finding.message.removesuffix('.')}. {verdict(outcome)}."),
+        "message": message(" ".join(_sentences(outcome))),
         "locations": [where],
         "partialFingerprints": {FINGERPRINT: finding.id},
         **steps,
         **(_fixes(outcome, places) if region else {}),
         "properties": _properties(outcome),
     }
+
+
+def _sentences(outcome: Outcome) -> Iterator[str]:
+    """What is wrong, what becomes of it, and what runs showed: GitHub shows nothing else."""
+    yield outcome.finding.message.removesuffix(".") + "."
+    yield verdict(outcome) + "."
+    if outcome.shown and outcome.status is not Status.WITHHELD:  # there it is the reason already
+        yield f"{outcome.shown.name.value}: {outcome.shown.reason}."
 
 
 def message(text: str) -> dict[str, str]:
