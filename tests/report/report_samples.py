@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hypothesis import strategies as st
 from notebooks import notebook
 from toy_rules import TOYS
 
@@ -18,6 +19,10 @@ from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Outcome, Status, because, outcomes
 from torchfix_codemods.rules.rule import Rule
 from torchfix_codemods.verify.model import Evidence, ScriptRun, Verdict, VerdictName, Verification
+
+#: Any text, lone surrogates too: names of files that are not UTF-8 hold them.
+ANY = st.text(st.characters())
+PATHS = st.text(st.characters(), min_size=1)
 
 #: Every kind of finding, in every kind of file that has its own way of counting.
 FILES: Mapping[str, bytes] = {

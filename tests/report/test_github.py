@@ -15,7 +15,8 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_samples import FILES, SEED, analysed, everything, made_up, with_verdict
+from notebooks import notebook
+from report_samples import ANY, FILES, PATHS, SEED, analysed, everything, made_up, with_verdict
 from toy_rules import TOYS
 
 from torchfix_codemods.findings import Level, Problem
@@ -109,7 +110,15 @@ def test_what_was_not_analysed_and_what_failed_come_first(tmp_path: Path):
     assert write_github(Report("0", 1, (), (), {}), []) == ""
 
 
-@given(st.text(), st.text(min_size=1), st.text())
+def test_cells_that_are_left_out_and_warnings_are_told(tmp_path: Path):
+    report = replace(report_of(analysed(tmp_path, {"a.ipynb": notebook("def (:")})), warnings=("unknown rule x",))
+    assert write_github(report, []) == (
+        "::warning title=torchfix::1 cell of notebooks left out, or not followed in all they do\n"
+        "::warning title=torchfix::unknown rule x\n"
+    )
+
+
+@given(ANY, PATHS, st.text())
 def test_any_text_gives_commands_of_ours_alone(message: str, path: str, text: str):
     report = made_up(message, path, text)
     results = outcomes(report)
@@ -154,7 +163,7 @@ def test_the_runner_gives_back_title_and_text(tmp_path: Path):
 def test_no_text_becomes_another_command(tmp_path: Path):
     reports = [made_up(words, f"{words}.py", words + "\n") for words in COLONS]
     text = "".join(write_github(report, outcomes(report)) for report in reports)
-    assert [one["command"] for one in annotated(tmp_path, text)] == ["warning"] * 2 * len(COLONS)
+    assert [one["command"] for one in annotated(tmp_path, text)] == ["warning"] * 3 * len(COLONS)
 
 
 def annotated(folder: Path, text: str) -> list[dict[str, object]]:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from report_samples import FILES, SEED, analysed, everything, made_up
+from notebooks import notebook
+from report_samples import ANY, FILES, PATHS, SEED, analysed, everything, made_up
 from toy_rules import TOYS
 
 from torchfix_codemods.findings import Level
@@ -83,6 +84,12 @@ def test_what_was_not_analysed_and_what_failed_are_entries(tmp_path: Path):
     assert entries(Report("0", 1, (), (), {})) == []
 
 
+def test_a_cell_that_is_left_out_is_an_entry(tmp_path: Path):
+    (entry,) = entries(report_of(analysed(tmp_path, {"a.ipynb": notebook("x = 1", "def (:")})))
+    assert entry["description"].startswith("cell 2: not analysed: syntax-error: ")
+    assert (entry["severity"], entry["location"]["path"]) == ("info", "a.ipynb")
+
+
 def test_fingerprints_survive_shifted_lines(tmp_path: Path):
     before = entries(report_of(analysed(tmp_path, {"a.py": b"old_word\nold_word\n"})))
     after = entries(report_of(analysed(tmp_path, {"a.py": b"# new\n\nold_word\nold_word\n"})))
@@ -90,7 +97,7 @@ def test_fingerprints_survive_shifted_lines(tmp_path: Path):
     assert [entry["location"]["lines"]["begin"] for entry in after] == [3, 4]
 
 
-@given(st.text(), st.text(min_size=1).filter(lambda path: path[0] not in "./"), st.text())
+@given(ANY, PATHS.filter(lambda path: path[0] not in "./"), st.text())
 def test_any_text_gives_a_valid_report(message: str, path: str, text: str):
     report = made_up(message, path, text)
     twice = replace(report, findings=report.findings * 2, skipped=report.skipped * 2)

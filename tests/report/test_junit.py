@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped, TestSuite
-from report_samples import FILES, SEED, analysed, everything, made_up
+from notebooks import notebook
+from report_samples import ANY, FILES, PATHS, SEED, analysed, everything, made_up
 from toy_rules import TOYS
 
 from torchfix_codemods.findings import Problem
@@ -67,6 +68,13 @@ def test_where_nothing_was_analysed_nothing_passes(tmp_path: Path):
     assert bad.name == "bad.py" and bad.result[0].message.startswith("syntax-error: ")
 
 
+def test_a_cell_that_is_left_out_is_skipped_and_warnings_are_told(tmp_path: Path):
+    report = report_of(analysed(tmp_path, {"a.ipynb": notebook("x = 1", "def (:")}))
+    run, cell = suites(replace(report, warnings=("one", "two")))["torchfix"]
+    assert cell.name == "a.ipynb, cell 2" and cell.result[0].message.startswith("syntax-error: ")
+    assert run.is_passed and run.system_err == "one\ntwo"
+
+
 def test_a_rule_that_failed_is_an_error(tmp_path: Path):
     report = report_of(analysed(tmp_path, {"raises.py": b"raise_word\n"}))
     _, case = suites(report)["torchfix"]
@@ -83,7 +91,7 @@ def test_what_is_fixed_passes(tmp_path: Path):
     assert found["a.py"].failures == 0 and found["torchfix"].errors == 1
 
 
-@given(st.text(), st.text(min_size=1), st.text())
+@given(ANY, PATHS, st.text())
 def test_any_text_is_valid_xml(message: str, path: str, text: str):
     report = replace(made_up(message, path, text), problems=(Problem(path, "some-rule", message),))
     (failed,) = (suite for name, suite in suites(report).items() if name != "torchfix" or suite.failures)

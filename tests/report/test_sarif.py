@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from report_samples import FILES, SEED, analysed, everything, made_up, with_verdict
+from report_samples import ANY, FILES, PATHS, SEED, analysed, everything, made_up, with_verdict
 from sarif_reader import fixed, path_of, text_at
 from toy_rules import TOYS
 
@@ -151,7 +151,7 @@ CELLS = st.lists(
 
 
 @given(CELLS, st.booleans(), st.booleans(), st.sampled_from([None, 1, 4]))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_reader_makes_the_same_notebook(
     tmp_path: Path, cells: list[list[str]], lists: bool, ascii: bool, indent: Any
 ):
@@ -234,7 +234,7 @@ def test_no_words_become_links_or_placeholders():
     assert result["message"]["text"].startswith("see \\[x](1) and x[0] {{0}}.")
 
 
-@given(st.text(), st.text(min_size=1), st.text())
+@given(ANY, PATHS, st.text())
 @settings(max_examples=50, deadline=None)
 def test_any_text_gives_a_valid_log(message: str, path: str, text: str):
     run = run_of(made_up(message, path, text))
