@@ -132,6 +132,11 @@ def test_any_text_gives_commands_of_ours_alone(message: str, path: str, text: st
         assert unquote(properties["title"]) == annotation.title and unquote(match[3]) == annotation.message
 
 
+def test_what_looks_like_an_escape_is_escaped():
+    told = Annotation("notice", "t%0A", ("50%0A", "a:b,c\r"), (("file", "x,y:%.py"),)).command()
+    assert told == "::notice file=x%2Cy%3A%25.py,title=t%250A::50%250A%0Aa:b,c\\r"
+
+
 HOSTILE = (
     "100%, x:y%",
     "a\r\nb\n\n",

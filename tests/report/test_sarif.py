@@ -172,6 +172,12 @@ def test_what_the_runs_speak_against_is_not_offered(tmp_path: Path):
     assert good["message"]["text"].endswith(" fixable: replace old_word by new_word. IMPROVED: why {{0}}.")
 
 
+def test_what_a_review_refused_is_not_offered(tmp_path: Path):
+    report = report_of(analysed(tmp_path, {"a.py": b"old_word\nold_word\n"}))
+    first, second = run_of(report, outcomes(report, [report.findings[0].id]))["results"]
+    assert "fixes" not in first and "fixes" in second
+
+
 def test_a_finding_that_only_a_fix_uncovered_has_a_file_but_no_place(tmp_path: Path):
     first, later = run_of(*everything(tmp_path, {"a.py": b"seed_word\n"}, (SEED, *TOYS)))["results"]
     assert first["locations"][0]["physicalLocation"]["region"]["endColumn"] == 10 and later["ruleId"] == "TOY101"
