@@ -1,9 +1,9 @@
 """Somebody's code and words as GitHub's Markdown, in which they stay what they are.
 
 A comment on GitHub acts: `@name` outside of code notifies an account, `#1` links (with "fixes" before it, closes) an
-issue, `:100:` is a picture, a commit's number and an address become links, and tags are obeyed. So everything that we
-did not write ourselves goes through `code`, `fence`, `plain` or `html`. All of them show control characters, direction
-marks and undecodable bytes as escapes.
+issue, `:100:` is a picture, `$x$` a formula, a commit's number and an address become links, and tags are obeyed. So
+everything that we did not write ourselves goes through `code`, `fence`, `plain` or `html`. All of them show control
+characters, direction marks and undecodable bytes as escapes.
 """
 
 from __future__ import annotations
@@ -20,18 +20,20 @@ _SPACES = re.compile(r"\s+")
 
 #: What GitHub looks for in the text that Markdown leaves, so that a backslash is no help.
 _NOTICED = r"""
-    (?P<url> (?<!\w)\w* (?: (?:https?|ftp)://\S+ | www\.\S+ ) )
+    (?P<word> (?<!\w)\w* (?: (?:https?|ftp)://\S+ | www\.\S+ ) | \$\S* )
   | (?P<commit> (?<!\w)(?<!\d\.)[0-9a-f]{7,40}(?!\w|\.\d) )
-  | (?P<apart> @ | \#(?=\d|$) | GH-(?=\d|$) | :(?=[\w+-]+:) )
+  | (?P<apart> @ | \#(?=\d|$) | GH-(?=\d|$) | :(?=[\w+-]+(?::|$)) )
 """
+_SPAN = r"(?P<span> (?<!`)(?P<ticks>`+)(?!`)(?P<inner>.+?)(?<!`)(?P=ticks)(?!`) )"
 _MARKUP = re.compile(
-    r"(?P<span> (?<!`)(?P<ticks>`+)(?!`)(?P<inner>.+?)(?<!`)(?P=ticks)(?!`) )"
-    rf"|{_NOTICED}"
-    r"| (?P<entity> [&<>`] ) | (?P<mark> (?<![^\W_])_ | _(?![^\W_]) | [\\*\[\]~$] )",
+    rf"{_SPAN} |{_NOTICED}"
+    r"| (?P<entity> [&<>`] ) | (?P<mark> (?<![^\W_])_ | _(?![^\W_]) | [\\*\[\]~] )",
     re.VERBOSE | re.IGNORECASE,
 )
-_HTML = re.compile(rf"{_NOTICED} | (?P<entity> [&<>\"'] )", re.VERBOSE | re.IGNORECASE)
+_HTML = re.compile(rf"{_SPAN} | {_NOTICED} | (?P<entity> [&<>\"'] )", re.VERBOSE | re.IGNORECASE)
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "&#96;", '"': "&quot;", "'": "&#39;"}
+#: What starts something new in Markdown instead of going on with a paragraph.
+_BEGINS = re.compile(r"\s*(?:[-*+]\s|\d+[.)]\s|[|>#])")
 _END_OF_SENTENCE = ".,;:!?)]}'\""
 
 
@@ -54,7 +56,8 @@ def fence(text: str, language: str = "") -> str:
 def plain(text: str) -> str:
     """Prose on one line: no mention, reference, link, picture, tag or markup comes of it.
 
-    What stands between backticks becomes a code span, and so do addresses and what may be the number of a commit.
+    What stands between backticks becomes a code span, and so do addresses, words with a dollar sign, and what may be
+    the number of a commit.
     """
     text = printable(_SPACES.sub(" ", text).strip())
     pieces: list[str] = []
@@ -76,8 +79,23 @@ def row(cells: Iterable[str]) -> str:
 
 
 def html(text: str) -> str:
-    """Text for the inside of a tag of ours, where Markdown is not read: entities instead of backslashes."""
+    """Text for the inside of a tag of ours, where Markdown is not read: entities and `<code>` instead of its marks."""
     return _HTML.sub(_harmless_in_html, printable(_SPACES.sub(" ", text).strip()))
+
+
+def unwrapped(markdown: str) -> str:
+    """Markdown of our own with each paragraph and item on one line: in a comment on GitHub every line end is shown."""
+    lines: list[str] = []
+    inside, joins = False, False
+    for line in markdown.split("\n"):
+        fenced = line.lstrip().startswith("```")
+        if joins and line.strip() and not fenced and not _BEGINS.match(line):
+            lines[-1] = f"{lines[-1].rstrip()} {line.strip()}"
+        else:
+            lines.append(line)
+        inside ^= fenced
+        joins = bool(line.strip()) and not fenced and not inside and not line.lstrip().startswith(("|", "#"))
+    return "\n".join(lines)
 
 
 def cut(text: str, limit: int) -> str:
@@ -108,9 +126,9 @@ def _harmless(match: re.Match[str]) -> str:
     match match.lastgroup:
         case "span":
             return code(match["inner"].strip() or match["inner"])
-        case "url":
-            address = found.rstrip(_END_OF_SENTENCE)
-            return code(address) + plain(found[len(address) :])
+        case "word":
+            word = found.rstrip(_END_OF_SENTENCE)
+            return code(word) + plain(found[len(word) :])
         case "commit":
             return code(found)
         case "apart":
@@ -124,10 +142,10 @@ def _harmless(match: re.Match[str]) -> str:
 def _harmless_in_html(match: re.Match[str]) -> str:
     found = match[0]
     match match.lastgroup:
-        case "url":
+        case "span":
+            return f"<code>{_escaped(match['inner'].strip())}</code>"
+        case "word" | "commit":
             return f"<code>{_escaped(found)}</code>"
-        case "commit":
-            return f"<code>{found}</code>"
         case "apart":
             return found + _APART
         case _:
