@@ -78,7 +78,7 @@ class Repository:
 
         Links, submodules, folders and what is not in the commit are left out.
         """
-        wanted = sorted({path for path in paths if path and "\0" not in path})
+        wanted = sorted({path for path in paths if _is_inside(path)})
         found: dict[str, Tracked] = {}
         for start in range(0, len(wanted), _PATHS_PER_CALL):
             listed = self.side.git(
@@ -114,7 +114,8 @@ class Repository:
         one: only running the filter could tell.
         """
         wanted = sorted(set(paths))
-        tracked, staged = self.tracked(wanted), self._staged(wanted)
+        tracked = self.tracked(wanted)
+        staged = self._staged(list(tracked))
         return tuple(
             path
             for path in wanted
@@ -199,5 +200,9 @@ def _check_path(path: str, tracked: Mapping[str, Tracked]) -> None:
 def _is_forbidden(path: str) -> bool:
     """Whether a path leads out of the repository, into git's own folder, or to the workflows of a forge."""
     parts = [part.casefold() for part in path.split("/")]
-    odd = {"", ".", "..", ".git"} & set(parts) or "\\" in path or "\0" in path
-    return bool(odd) or parts[0] == ".github"
+    return not _is_inside(path) or "\\" in path or ".git" in parts or parts[0] == ".github"
+
+
+def _is_inside(path: str) -> bool:
+    """Whether a path from the top is in its plainest form and stays below the top."""
+    return "\0" not in path and not {"", ".", ".."} & set(path.split("/"))
