@@ -148,7 +148,7 @@ class Repository:
         tree = self._tree(parent, files, tracked)
         identity = _identity(date or self.commit_date(parent))
         words = ("-c", "i18n.commitEncoding=UTF-8", "commit-tree", "--no-gpg-sign", "-p", _id(parent), "-F", "-", tree)
-        made = self.side.git(*words, given=message.encode("utf-8"), variables=identity)
+        made = self.side.git(*words, given=message.encode("utf-8", "replace"), variables=identity)
         return made.decode("ascii").strip()
 
     def _tree(self, parent: str, files: Mapping[str, bytes], tracked: Mapping[str, Tracked]) -> str:
