@@ -25,7 +25,8 @@ SECONDS = 300
 DEPTH = 50
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_SERVER = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]+)?")
+_PATH = re.compile(r"(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+")
 
 
 class Remote:
@@ -132,7 +133,8 @@ def check_url(url: str) -> str:
         raise UsageError("the address of the remote holds a user or a password; the token goes into the environment")
     if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
         raise UsageError("the address of the remote must begin with https://; the token is sent no other way")
-    if not host or parts.query or parts.fragment or not _PATH.fullmatch(parts.path) or not url.isprintable():
+    whole = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    if url != whole or not _SERVER.fullmatch(parts.netloc) or not _PATH.fullmatch(parts.path):
         raise UsageError("the address of the remote must be https://server/owner/name")
     return url
 

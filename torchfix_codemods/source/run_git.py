@@ -19,7 +19,8 @@ SECONDS = 120
 
 _NO_FOREIGN_PROGRAMS = (
     *("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.untrackedCache=false"),
-    *("-c", "core.askPass=", "-c", "credential.helper=", "-c", "gc.auto=0", "-c", "maintenance.auto=false"),
+    *("-c", "core.askPass=", "-c", "credential.helper=", "-c", "core.alternateRefsCommand=:"),
+    *("-c", "gc.auto=0", "-c", "maintenance.auto=false"),
 )
 #: Variables git may see. Among those left out are what would lead it elsewhere (GIT_DIR), what git or curl would write
 #: secrets to (GIT_TRACE_CURL), and the tokens of a workflow.
