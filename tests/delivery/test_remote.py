@@ -212,8 +212,8 @@ def test_a_branch_that_is_not_there_can_not_be_fetched(place: Place) -> None:
 
 
 REFUSING_HOOKS = {
-    "error: GH006: Protected branch update failed for refs/heads/torchfix/fixes.": "is protected.*exclude the pattern",
-    "error: GH013: Repository rule violations found for refs/heads/torchfix/fixes.": "ruleset",
+    "error: GH006: Protected branch update failed for refs/heads/torchfix/fixes.": "is protected .exclude branches",
+    "error: GH013: Repository rule violations found for refs/heads/torchfix/fixes.": "from the rule",
     "refusing to allow a GitHub App to create or update workflow `.github/workflows/ci.yml` without `workflows` "
     "permission": "workflow",
     "no, not today": r"refused the push to torchfix/fixes: .*no, not today",
