@@ -36,7 +36,6 @@ class Remote:
         """`url` is https (http on this machine only) without a user. Raises `UsageError` and `RemoteFailed`."""
         self.url = check_url(url)
         self._side = repository.side
-        self._tip = repository.head()
         self._token = check_token(token)
         self._variables = _variables(self.url, token)
         self._check_no_detour()
@@ -90,7 +89,7 @@ class Remote:
             raise UsageError(f"'{expected[:70]}' is not the id of a commit")
         quiet = ("--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no", "--no-progress")
         lease = f"--force-with-lease={ref}:{expected or ''}"
-        ran = self._ask("-c", "push.pushOption=", "push", "--porcelain", *quiet, lease, self.url, f"{sha}:{ref}")
+        ran = self._ask("push", "--porcelain", *quiet, lease, self.url, f"{sha}:{ref}")
         if ran.code != 0:
             raise push_failure(branch, *self._texts(ran))
 
@@ -145,6 +144,7 @@ def _variables(url: str, token: str) -> dict[str, str]:
     settings = [
         (f"url.{url}.insteadOf", url),
         (f"url.{url}.pushInsteadOf", url),
+        ("push.pushOption", ""),
         (f"http.{url}.followRedirects", "false"),
         # An empty value takes back every header set so far: a second Authorization is an error at the server.
         (f"http.{url}.extraHeader", ""),
