@@ -193,6 +193,14 @@ def test_nothing_of_the_clone_changes_and_the_temporary_folder_goes(clone: Path)
     assert not folder.exists()
 
 
+def test_a_template_for_new_repositories_is_none_for_ours(tmp_path: Path, clone: Path, home: Path) -> None:
+    write(tmp_path / "template", {"hooks/pre-push": b"#!/bin/sh\n", "config": b"[a]\n\tb = c\n"})
+    git(home, "config", "--global", "init.templateDir", str(tmp_path / "template"))
+    repository = Repository(clone)
+    assert repository.side.run("config", "a.b").code == 1
+    assert not (repository.side.folder / "hooks").exists()
+
+
 def test_origin(clone: Path) -> None:
     assert Repository(clone).origin() is None
     git(clone, "remote", "add", "origin", "gh:o/n")

@@ -85,8 +85,12 @@ def test_no_program_runs_beside_the_token(place: Place, tmp_path: Path, scope: t
     plant_programs(place.clone, traces, *scope)
     bend_commits(place.clone, *scope)
     git(place.clone, "config", *scope, f"credential.{place.server.url}.helper", "!" + traces.program("for-this-server"))
-    git(place.clone, "config", *scope, "init.templateDir", str(place.clone / ".git"))
+    # A server that can check signatures of pushes and takes options gets neither.
+    git(place.bare, "config", "receive.certNonceSeed", "seed")
+    git(place.bare, "config", "receive.advertisePushOptions", "true")
+    add_hook(place.bare, "pre-receive", f"echo $GIT_PUSH_OPTION_COUNT >> '{tmp_path}/options'")
     place.deliver()
+    assert (tmp_path / "options").read_text().split() == ["0", "0"]
     assert traces.ran == []
     with pytest.raises(PushRefused, match="does not accept the token"):
         Remote(Repository(place.clone), place.url, "wrong").push(Repository(place.clone).head(), BRANCH, None)
