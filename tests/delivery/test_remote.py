@@ -147,6 +147,19 @@ def test_a_shallow_clone(place: Place, tmp_path: Path) -> None:
     assert everything_in(shallow) == before
 
 
+def test_to_a_shallow_clone_comes_no_long_history(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "clone", "-q", "--depth=1", place.url, str(tmp_path / "shallow"))
+    for number in range(5):
+        write(place.clone, {"a.py": b"x = %d\n" % number})
+        commit_all(place.clone)
+    git(place.clone, "push", "-q", str(place.bare), "main")
+    monkeypatch.setattr("torchfix_codemods.delivery.remote.DEPTH", 2)
+    repository, remote = place.ours(tmp_path / "shallow")
+    assert repository.side.git("rev-list", "--count", remote.fetch("main")).strip() == b"2"
+
+
 def test_a_shallow_clone_whose_base_the_remote_has_left_behind(place: Place, tmp_path: Path) -> None:
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "-q", "--depth=1", place.url, str(shallow))
