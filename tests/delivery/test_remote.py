@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from git_clones import commit_all, everything_in, git, make_clone, write
-from git_place import BRANCH, TOKEN, Place, fix
+from git_place import BRANCH, TOKEN, Place, fix, open_place
 from git_server import add_hook
 
 from torchfix_codemods.delivery.errors import LeaseLost, RemoteFailed
@@ -16,6 +17,12 @@ from torchfix_codemods.delivery.repository import Repository
 from torchfix_codemods.source.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+def place(tmp_path: Path, home: Path) -> Iterator[Place]:
+    with open_place(tmp_path) as opened:
+        yield opened
 
 
 def test_where_the_branches_are(place: Place) -> None:
