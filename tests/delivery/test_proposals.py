@@ -292,6 +292,8 @@ def test_suggestions_stay_out_unless_they_are_asked_for(tmp_path: Path):
     assert details["toy-maybe"] == "needs --up-to suggestion" and "would not parse" in details["toy-breaking"]
     wide = replace(analysis, request=replace(analysis.request, up_to=Level.SUGGESTION))
     assert "a.py:toy-maybe" in made(proposal(wide))
+    narrow = replace(analysis, request=replace(analysis.request, up_to=Level.EQUIVALENT))
+    assert kept(proposal(narrow)) == {"a.py:toy-maybe": Reason.SUGGESTION, "a.py:toy-breaking": Reason.ABOVE_LEVEL}
 
 
 def test_only_plain_files_with_the_bytes_of_the_last_commit_are_changed(tmp_path: Path):

@@ -18,7 +18,7 @@ from torchfix_codemods.delivery.choice import (
 )
 from torchfix_codemods.delivery.model import Kept, Proposal, Reason
 from torchfix_codemods.delivery.verdicts import Told
-from torchfix_codemods.findings import Finding
+from torchfix_codemods.findings import Finding, Level
 from torchfix_codemods.pipeline import Analysis, make_plan, report_of
 from torchfix_codemods.report.outcome import Outcome, Status, outcomes
 from torchfix_codemods.rewrite.plan import Plan
@@ -91,7 +91,8 @@ class _Maker:
         """Why a fix that nothing speaks against is not in the plan."""
         finding = outcome.finding
         if finding.level > self.analysis.request.up_to:
-            return Reason.SUGGESTION, f"needs --up-to {finding.level.label}"
+            reason = Reason.SUGGESTION if finding.level is Level.SUGGESTION else Reason.ABOVE_LEVEL
+            return reason, f"needs --up-to {finding.level.label}"
         known = reasons.get(finding.id)
         if known is None or known.status in (Status.FIXED, Status.HELD_BACK):
             return Reason.NOT_PLANNED, "it depends on a fix that is not made"
