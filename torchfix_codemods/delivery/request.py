@@ -71,7 +71,7 @@ def _python(inputs: Inputs, settings: Settings, cwd: Path) -> str | None:
         return inputs.python if os.path.basename(inputs.python) == inputs.python else str(cwd / inputs.python)
     if settings.verify.python is not None or interpreter(None, settings.root or cwd) != sys.executable:
         return None
-    return shutil.which("python3")
+    return "python3" if shutil.which("python3") else None
 
 
 def _common_folder(cwd: Path, paths: tuple[str, ...]) -> Path:

@@ -19,7 +19,8 @@ from torchfix_codemods.verify.model import VerdictName
 
 def tell(runner: Runner, inputs: Inputs, report: Report, results: Sequence[Outcome]) -> None:
     """The findings in the log, at their lines and in the summary of the job, and the counts as outputs."""
-    from torchfix_codemods.report.github import job_summary, write_github
+    from torchfix_codemods.report.github import write_github
+    from torchfix_codemods.report.job_summary import job_summary
 
     say(line for outcome in results for line in finding_lines(outcome))
     say(line for line, _ in summary_lines(report, results, None))
