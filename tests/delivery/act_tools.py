@@ -39,7 +39,9 @@ _USES = re.compile(r"uses: ([\w.-]+/[\w.-]+)@([0-9a-f]{40})")
 
 def workflow(name: str) -> str:
     """The text of a workflow in the README, word for word."""
-    found = re.search(rf"<!-- workflow: {re.escape(name)} -->\n```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    found = re.search(
+        rf"<!-- workflow: {re.escape(name)} -->\n```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.S
+    )
     assert found is not None, name
     return found[1]
 
@@ -139,7 +141,9 @@ class Bench:
 
 def _copy_action(folder: Path) -> None:
     """What a release holds, as far as the Action needs it."""
-    shutil.copytree(ROOT / "torchfix_codemods", folder / "torchfix_codemods", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "torchfix_codemods", folder / "torchfix_codemods", ignore=shutil.ignore_patterns("__pycache__")
+    )
     shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("action.yml", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
@@ -162,7 +166,11 @@ def _prepare_environment(tools: Path, environ: Mapping[str, str]) -> None:
     """An environment under the key that the first step will ask for."""
     script = ROOT / "scripts" / "action_install.py"
     asked = subprocess.run(
-        [sys.executable, "-I", "-S", str(script), "--key"], env=dict(environ), capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-S", str(script), "--key"],
+        env=dict(environ),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     place = tools / "torchfix-codemods" / asked.stdout.strip()
     subprocess.run([sys.executable, "-I", "-m", "venv", "--without-pip", str(place)], check=True)

@@ -67,7 +67,7 @@ class Inputs:
 def read_inputs(environ: Mapping[str, str]) -> Inputs:
     """The inputs of a step from its variables. Raises `UsageError` for the first that makes no sense."""
     values: dict[str, Any] = {
-        name: _read(name, reader, environ.get(variable(name), "")) for name, reader in _READERS.items()
+        name: _read(name, reader, environ.get(variable(name))) for name, reader in _READERS.items()
     }
     inputs = Inputs(**{name: value for name, value in values.items() if value is not None})
     if inputs.mode == "pr" and not inputs.token:
@@ -82,8 +82,10 @@ def variable(name: str) -> str:
     return "TORCHFIX_" + name.replace("-", "_").upper()
 
 
-def _read(name: str, reader: Callable[[str], object], value: str) -> object | None:
-    """The value of one input; None where it is blank, and the default counts."""
+def _read(name: str, reader: Callable[[str], object], value: str | None) -> object | None:
+    """The value of one input; None where it is not there, or blank, and the default counts."""
+    if value is None:
+        return None
     if "\0" in value:
         raise UsageError(f"input {name.replace('_', '-')}: holds a NUL character")
     if not value.strip():
