@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from torchfix_codemods.delivery.github import Comment, Pull
-from torchfix_codemods.delivery.model import Chapter, Proposal
 from torchfix_codemods.delivery.ownership import History
 
 
@@ -26,8 +25,8 @@ class Remote(Protocol):
     def branches(self, prefix: str) -> Mapping[str, str]:
         """The commits of the branches whose names begin with `prefix`."""
 
-    def fetch(self, branch: str) -> str:
-        """Bring the commits of a branch to the repository; the last one."""
+    def fetch(self, branch: str, since: str = "") -> str:
+        """Bring the commits of a branch to the repository, from a date on where it is shallow; the last one."""
 
     def push(self, sha: str, branch: str, expected: str | None) -> None:
         """Set a branch, if it still is at `expected`. Raises `LeaseLost`."""
@@ -63,16 +62,3 @@ class Forge(Protocol):
 
     def comment(self, number: int, body: str) -> Comment:
         """Add a comment."""
-
-
-class Texts(Protocol):
-    """The words of a pull request; see `delivery.text`."""
-
-    def title(self, proposal: Proposal) -> str:
-        """The title of a pull request."""
-
-    def body(self, proposal: Proposal, marker: str) -> str:
-        """The body of a pull request, with `marker` as its last line."""
-
-    def message(self, chapter: Chapter) -> str:
-        """The message of a commit."""

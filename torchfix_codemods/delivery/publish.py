@@ -10,15 +10,15 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from torchfix_codemods.delivery import notes
+from torchfix_codemods.delivery import notes, text
 from torchfix_codemods.delivery.carry_out import carry_out
 from torchfix_codemods.delivery.decide import Decision, Draft, Seen, decide, decide_end, declined
 from torchfix_codemods.delivery.errors import LeaseLost
 from torchfix_codemods.delivery.github import Pull
 from torchfix_codemods.delivery.marker import Marker, read_marker
-from torchfix_codemods.delivery.model import Operation, Proposal
+from torchfix_codemods.delivery.model import Operation, Proposal, Reason
 from torchfix_codemods.delivery.ownership import is_ours
-from torchfix_codemods.delivery.parties import Forge, Remote, Repository, Texts
+from torchfix_codemods.delivery.parties import Forge, Remote, Repository
 from torchfix_codemods.delivery.refusals import AlreadyExists
 from torchfix_codemods.delivery.steps import line_of
 
@@ -27,8 +27,10 @@ MOST_OPEN = 5
 
 
 @dataclass(frozen=True)
-class Target:
-    """Where the proposals go. `base` is the branch that they are for, `base_sha` the commit on it that they stand on.
+class Terms:
+    """What holds for all pull requests of a run.
+
+    `base` is the branch that they are for, `base_sha` the commit on it that they stand on.
 
     `branch` is that of the pull request; with one for each rule (`by_rule`) it is the beginning of their names.
     """
@@ -62,26 +64,25 @@ class Result:
 class Publisher:
     """The parties of one run. All methods raise `ForgeFailed` and `GitFailed`, with cause and cure."""
 
-    target: Target
+    terms: Terms
     repository: Repository
     remote: Remote
     forge: Forge
-    texts: Texts
 
     def declined(self, codes: Collection[str]) -> frozenset[str]:
         """The ids of findings that somebody declined before; `codes` are those of all rules of the run."""
-        branches = (self.target.branch, *(branch_of_rule(self.target.branch, code) for code in sorted(codes)))
+        branches = (self.terms.branch, *(branch_of_rule(self.terms.branch, code) for code in sorted(codes)))
         return declined(pull for branch in branches for pull in self.forge.pulls(branch))
 
-    def publish(self, proposals: Sequence[Proposal], codes: Collection[str], declined: int = 0) -> list[Result]:
-        """Open, update or close pull requests until they are what `proposals` say.
+    def publish(self, proposals: Sequence[Proposal], codes: Collection[str]) -> list[Result]:
+        """Open, update or close pull requests until they are what `proposals` say; one without chapters says nothing.
 
         `codes` are those of the rules that looked for something: only their pull requests are closed where nothing is
-        left. `declined` is the number of fixes that were left out as declined. Raises `BranchTaken` too.
+        left. Raises `BranchTaken` too.
         """
         results = [self._carry_out(decision) for decision in self.decisions(proposals, codes)]
-        nothing = Operation.SKIPPED_DECLINED if declined else Operation.NONE
-        return results or [Result(nothing, self.target.branch)]
+        declined = any(kept.reason is Reason.DECLINED for proposal in proposals for kept in proposal.kept)
+        return results or [Result(Operation.SKIPPED_DECLINED if declined else Operation.NONE, self.terms.branch)]
 
     def planned(self, proposals: Sequence[Proposal], codes: Collection[str], repository: str) -> list[str]:
         """What `publish` would send, a line each; reads, and writes nothing. `repository` is `owner/name`."""
@@ -89,20 +90,20 @@ class Publisher:
 
     def decisions(self, proposals: Sequence[Proposal], codes: Collection[str]) -> list[Decision]:
         """What to do for each branch: what ends first, then the proposals in their order. Reads only."""
-        drafts = [draft_of(proposal, self.target, self.repository, self.texts) for proposal in proposals]
+        drafts = [draft_of(proposal, self.terms, self.repository) for proposal in proposals if proposal.chapters]
         ends = list(self._ends({draft.branch for draft in drafts}, codes))
         wanted = [decide(self._look(draft.branch, draft.sha), draft) for draft in drafts]
         staying = sum(decision.operation is Operation.SKIPPED_EDITED for decision in ends)
-        return [*ends, *(_capped(wanted, MOST_OPEN - staying) if self.target.by_rule else wanted)]
+        return [*ends, *(_capped(wanted, MOST_OPEN - staying) if self.terms.by_rule else wanted)]
 
     def _ends(self, wanted: Collection[str], codes: Collection[str]) -> Iterator[Decision]:
         """The open pull requests for which there is no proposal any more."""
-        rules = {branch_of_rule(self.target.branch, code) for code in codes}
+        rules = {branch_of_rule(self.terms.branch, code) for code in codes}
         reason = notes.ELSEWHERE if wanted else notes.NOTHING_LEFT
-        for branch in self.remote.branches(self.target.branch):
-            if branch in wanted or not (branch == self.target.branch or branch in rules):
+        for branch in self.remote.branches(self.terms.branch):
+            if branch in wanted or not (branch == self.terms.branch or branch in rules):
                 continue
-            same_kind = self.target.by_rule == (branch in rules)
+            same_kind = self.terms.by_rule == (branch in rules)
             decision = decide_end(self._look(branch, None), notes.NOTHING_LEFT if same_kind else reason)
             if decision.operation is not Operation.NONE:
                 yield decision
@@ -117,13 +118,16 @@ class Publisher:
         if opened is None and any(pull.merged and pull.head_sha == head for pull in pulls):
             return Seen(branch, head, pulls)  # squashed: its commits are nowhere else, and nobody needs them
         marker = read_marker(opened.body) if opened else None
-        return Seen(branch, head, pulls, is_ours(self.repository, head, self._bases(opened, marker), marker))
+        return Seen(branch, head, pulls, is_ours(self.repository, head, self._bases(opened, head), marker))
 
-    def _bases(self, pull: Pull | None, marker: Marker | None) -> list[str]:
+    def _bases(self, pull: Pull | None, head: str) -> list[str]:
         """Commits of the branches that a pull request is or was for, as they are on the remote now."""
-        names = dict.fromkeys((self.target.base, pull.base_ref if pull else self.target.base))
+        names = dict.fromkeys((self.terms.base, pull.base_ref if pull else self.terms.base))
         there = [name for name in names if self.remote.head_of(name) is not None]
-        return [self.target.base_sha, *(self.remote.fetch(name) for name in there)]
+        tip = self.repository.read(head)
+        below = self.repository.read(tip.parents[0]) if len(tip.parents) > 1 else tip
+        # Our commits bear the date of the commit that they stand on: a shallow clone must reach back to it.
+        return [self.terms.base_sha, *(self.remote.fetch(name, below.committer.date) for name in there)]
 
     def _carry_out(self, decision: Decision) -> Result:
         """Carry out; where somebody was faster, look again and try once more."""
@@ -147,23 +151,23 @@ def branch_of_rule(branch: str, code: str) -> str:
     return f"{branch}-{re.sub('[^a-z0-9]+', '-', code.lower())}"
 
 
-def draft_of(proposal: Proposal, target: Target, repository: Repository, texts: Texts) -> Draft:
-    """A proposal as commits on its base and as texts. Raises `WriteRefused` for a file that may not be changed."""
-    tip = target.base_sha
+def draft_of(proposal: Proposal, terms: Terms, repository: Repository) -> Draft:
+    """A proposal as commits on its base and as text. Raises `WriteRefused` for a file that may not be changed."""
+    tip = terms.base_sha
     for chapter in proposal.chapters:
-        tip = repository.commit(tip, chapter.files, texts.message(chapter))
+        tip = repository.commit(tip, chapter.files, text.message(chapter))
     # A mark of the final length, so that the body keeps to its limit.
-    blank = Marker(target.base_sha, tip, proposal.fingerprints, "0" * 64, "0" * 64, target.labels)
+    blank = Marker(terms.base_sha, tip, proposal.fingerprints, "0" * 64, "0" * 64, terms.labels)
     return Draft(
-        branch=branch_of_rule(target.branch, proposal.rule.code) if proposal.rule else target.branch,
+        branch=branch_of_rule(terms.branch, proposal.rule.code) if proposal.rule else terms.branch,
         sha=tip,
-        base=target.base,
-        base_sha=target.base_sha,
-        title=texts.title(proposal),
-        text=texts.body(proposal, str(blank)),
+        base=terms.base,
+        base_sha=terms.base_sha,
+        title=text.title(proposal),
+        text=text.body(proposal, str(blank)),
         fingerprints=proposal.fingerprints,
-        labels=target.labels,
-        draft=target.draft,
+        labels=terms.labels,
+        draft=terms.draft,
     )
 
 
