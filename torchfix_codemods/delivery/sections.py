@@ -28,6 +28,7 @@ _REASONS = {
     Reason.OVER_THE_CAP: "for a later pull request: this one is full",
     Reason.NOT_TRACKED: "git does not hold their files as they are here",
     Reason.SUGGESTION: "suggestions, for only the author knows what was meant: `torchfix apply -i .` goes through them",
+    Reason.ABOVE_LEVEL: "above the level that was asked for (`--up-to`)",
     Reason.NOT_PLANNED: "in the way of another fix, or of one another: they come back once that is merged",
 }
 
