@@ -13,7 +13,7 @@ import click
 
 from torchfix_codemods.cli.console import Terminal, open_missing_streams, tolerate_narrow_encodings
 from torchfix_codemods.cli.version import print_version
-from torchfix_codemods.source.errors import GitFailed, TorchfixError
+from torchfix_codemods.source.errors import OutsideFailed, TorchfixError
 
 #: Where each command stands: `module:attribute` below this package; a module is imported when its command is run.
 COMMANDS = {
@@ -25,7 +25,7 @@ COMMANDS = {
     "explain": "rules:explain",
 }
 FAILED = 2
-GIT_FAILED = 4
+OUTSIDE_FAILED = 4
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
@@ -59,7 +59,7 @@ def cli() -> None:
     """Find the well-known mistakes of PyTorch programs and rewrite them, with every comment kept.
 
     Exit codes: 0 done or nothing to do; 1 `check` or `--dry-run` found something; 2 usage, settings, a refusal or an
-    internal error; 3 a run showed that a fix makes something worse; 4 git failed; 130 interrupted.
+    internal error; 3 a run showed that a fix makes something worse; 4 git or the forge failed; 130 interrupted.
     """
 
 
@@ -80,7 +80,7 @@ def run(arguments: Sequence[str]) -> int:
         return FAILED
     except TorchfixError as error:
         terminal.complain(f"torchfix: {error}")
-        return GIT_FAILED if isinstance(error, GitFailed) else FAILED
+        return OUTSIDE_FAILED if isinstance(error, OutsideFailed) else FAILED
     except BrokenPipeError:
         # The reader has gone (`| head`); without this Python complains once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -24,14 +24,16 @@ _NOTICED = r"""
   | (?P<commit> (?<!\w)(?<!\d\.)[0-9a-f]{7,40}(?!\w|\.\d) )
   | (?P<apart> @ | \#(?=\d|$) | GH-(?=\d|$) | :(?=[\w+-]+:) )
 """
+_SPAN = r"(?P<span> (?<!`)(?P<ticks>`+)(?!`)(?P<inner>.+?)(?<!`)(?P=ticks)(?!`) )"
 _MARKUP = re.compile(
-    r"(?P<span> (?<!`)(?P<ticks>`+)(?!`)(?P<inner>.+?)(?<!`)(?P=ticks)(?!`) )"
-    rf"|{_NOTICED}"
+    rf"{_SPAN} |{_NOTICED}"
     r"| (?P<entity> [&<>`] ) | (?P<mark> (?<![^\W_])_ | _(?![^\W_]) | [\\*\[\]~$] )",
     re.VERBOSE | re.IGNORECASE,
 )
-_HTML = re.compile(rf"{_NOTICED} | (?P<entity> [&<>\"'] )", re.VERBOSE | re.IGNORECASE)
+_HTML = re.compile(rf"{_SPAN} | {_NOTICED} | (?P<entity> [&<>\"'] )", re.VERBOSE | re.IGNORECASE)
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "&#96;", '"': "&quot;", "'": "&#39;"}
+#: What starts something new in Markdown instead of going on with a paragraph.
+_BEGINS = re.compile(r"\s*(?:[-*+]\s|\d+[.)]\s|[|>#])")
 _END_OF_SENTENCE = ".,;:!?)]}'\""
 
 
@@ -76,8 +78,23 @@ def row(cells: Iterable[str]) -> str:
 
 
 def html(text: str) -> str:
-    """Text for the inside of a tag of ours, where Markdown is not read: entities instead of backslashes."""
+    """Text for the inside of a tag of ours, where Markdown is not read: entities and `<code>` instead of its marks."""
     return _HTML.sub(_harmless_in_html, printable(_SPACES.sub(" ", text).strip()))
+
+
+def unwrapped(markdown: str) -> str:
+    """Markdown of our own with each paragraph and item on one line: in a comment on GitHub every line end is shown."""
+    lines: list[str] = []
+    inside, joins = False, False
+    for line in markdown.split("\n"):
+        fenced = line.lstrip().startswith("```")
+        if joins and line.strip() and not fenced and not _BEGINS.match(line):
+            lines[-1] = f"{lines[-1].rstrip()} {line.strip()}"
+        else:
+            lines.append(line)
+        inside ^= fenced
+        joins = bool(line.strip()) and not fenced and not inside and not line.lstrip().startswith(("|", "#"))
+    return "\n".join(lines)
 
 
 def cut(text: str, limit: int) -> str:
@@ -124,10 +141,10 @@ def _harmless(match: re.Match[str]) -> str:
 def _harmless_in_html(match: re.Match[str]) -> str:
     found = match[0]
     match match.lastgroup:
-        case "url":
+        case "span":
+            return f"<code>{_escaped(match['inner'].strip())}</code>"
+        case "url" | "commit":
             return f"<code>{_escaped(found)}</code>"
-        case "commit":
-            return f"<code>{found}</code>"
         case "apart":
             return found + _APART
         case _:

@@ -30,8 +30,16 @@ class UndoRefused(TorchfixError):
     """Nothing was taken back, and why."""
 
 
-class GitFailed(TorchfixError):
-    """Git is there, but could not say which files are clean."""
+class OutsideFailed(TorchfixError):
+    """Git or the forge could not do its part: not a mistake of usage, and trying again may help."""
+
+
+class GitFailed(OutsideFailed):
+    """Git could not say or do what it was asked."""
+
+
+class GitNotInstalled(GitFailed):
+    """There is no program called git."""
 
 
 def printable(text: str) -> str:

@@ -1,27 +1,23 @@
 """What git knows of the files that would be written: asked once, before any question to the user.
 
-Nothing configured in the repository is run for it as far as git allows that (no hooks, monitors or pagers),
-and nothing is written (no index refresh).
+Nothing is written (no index refresh), and no program of the repository is run, see `run_git`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from torchfix_codemods.source.errors import GitFailed
+from torchfix_codemods.source.errors import GitFailed, GitNotInstalled
 from torchfix_codemods.source.ignore import git_root
+from torchfix_codemods.source.run_git import run_git
 
-_COMMAND = (
-    *("git", "--no-pager", "--literal-pathspecs", "-c", "core.fsmonitor=false"),
-    *("-c", f"core.hooksPath={os.devnull}", "-c", "core.untrackedCache=false", "status", "--porcelain=v1"),
-    *("-z", "--untracked-files=all", "--ignored=no", "--ignore-submodules=all", "--no-renames", "--"),
+_STATUS = (
+    *("status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignored=no"),
+    *("--ignore-submodules=all", "--no-renames", "--"),
 )
-# Set by git around hooks: they would point this call at another repository or at a half-made index.
-_MISLEADING = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"})
 _PATHS_PER_CALL = 200
-_SECONDS = 120
 
 
 def dirty_files(paths: Iterable[Path]) -> list[Path]:
@@ -66,31 +62,14 @@ def _by_repository(paths: Iterable[Path]) -> dict[str, list[str]]:
 
 def _status(root: str, names: Sequence[str]) -> Iterator[str]:
     """The paths, relative to `root`, that `git status` lists among `names`."""
-    import subprocess
-
+    # A folder with an invalid `.git` must not be taken for a part of the repository above it.
+    ceiling = {"GIT_CEILING_DIRECTORIES": os.path.dirname(root)}
     try:
-        done = subprocess.run(
-            [*_COMMAND, *names],
-            cwd=root,
-            env=_environment(os.environ, root),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-        )
-    except FileNotFoundError:
+        done = run_git(root, *_STATUS, *names, variables=ceiling)
+    except GitNotInstalled:
         return
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise GitFailed(f"git status in {root}: {error}") from error
-    if done.returncode != 0 and b"not a git repository" not in done.stderr:
-        said = os.fsdecode(done.stderr).strip().partition("\n")[0]
-        raise GitFailed(f"git status in {root}: {said or f'exit code {done.returncode}'}")
-    for record in done.stdout.split(b"\0"):
+    if done.code != 0 and b"not a git repository" not in done.err:
+        raise GitFailed(f"git status in {root}: {done.said}")
+    for record in done.out.split(b"\0"):
         if record:
             yield os.fsdecode(record[3:])
-
-
-def _environment(outer: Mapping[str, str], root: str) -> dict[str, str]:
-    kept = {name: value for name, value in outer.items() if name not in _MISLEADING}
-    ours = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    # A folder with an invalid `.git` must not be taken for a part of the repository above it.
-    return {**kept, **ours, "GIT_CEILING_DIRECTORIES": os.path.dirname(root)}
