@@ -15,10 +15,10 @@ from pathlib import Path
 from torchfix_codemods.delivery.inputs import read_inputs
 from torchfix_codemods.delivery.modes import Step, check, verify
 from torchfix_codemods.delivery.runner import Runner, command, mask
-from torchfix_codemods.source.errors import GitFailed, TorchfixError
+from torchfix_codemods.source.errors import OutsideFailed, TorchfixError
 
 FAILED = 2
-GIT_FAILED = 4
+OUTSIDE_FAILED = 4
 INTERRUPTED = 130
 TITLE = "torchfix"
 
@@ -33,7 +33,7 @@ def main(environ: Mapping[str, str]) -> int:
         return INTERRUPTED
     except TorchfixError as error:
         command("error", str(error), TITLE)
-        return GIT_FAILED if isinstance(error, GitFailed) else FAILED
+        return OUTSIDE_FAILED if isinstance(error, OutsideFailed) else FAILED
     except Exception as error:
         command("error", f"internal error: {error!r} (please report it)", TITLE)
         return FAILED

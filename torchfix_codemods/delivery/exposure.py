@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from torchfix_codemods.source.errors import UsageError
+from torchfix_codemods.source.errors import GitNotInstalled, UsageError
+from torchfix_codemods.source.run_git import run_git
 
 #: The user's own word that all is well.
 UNSAFE = "TORCHFIX_UNSAFE"
@@ -25,7 +25,6 @@ _OPEN_KEYS = frozenset(("CACHE", "PUBLIC", "PRIMARY", "SORT", "PARTITION"))
 _HARMLESS = frozenset(("GITHUB_SECRET_SOURCE", "ACTIONS_ID_TOKEN_REQUEST_URL"))
 _ALSO_SECRET = frozenset(("SSH_AUTH_SOCK", "GIT_ASKPASS"))
 _PASSWORD_IN_URL = re.compile(r"https?://(?:[^/@\s]*:[^/@\s]+|gh[a-z]_\w+|github_pat_\w+)@", re.IGNORECASE)
-_SECONDS = 60
 
 
 def refuse_secrets(environ: Mapping[str, str], folder: Path) -> None:
@@ -76,18 +75,15 @@ def stored_credentials(folder: Path) -> Iterator[str]:
 
 
 def _git_settings(folder: Path) -> Iterator[tuple[str, str]]:
-    """Names and values of git's settings here; none where git is not installed or there is no repository."""
-    command = ("git", "-c", "safe.directory=*", "config", "--list", "--includes", "-z")
-    outer = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    """Names and values of git's settings here; none where git is not installed or there is no repository.
+
+    The folder may belong to somebody else, as in containers: only its settings are read.
+    """
     try:
-        done = subprocess.run(
-            command, cwd=folder, env=outer, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS
-        )
-    except FileNotFoundError:
+        listed = run_git(folder, "-c", "safe.directory=*", "config", "--list", "--includes", "-z")
+    except GitNotInstalled:
         return
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(f"git config in {folder}: {error}") from error
-    for record in os.fsdecode(done.stdout).split("\0"):
+    for record in os.fsdecode(listed.out).split("\0"):
         name, _, value = record.partition("\n")
         if name:
             yield name, value
