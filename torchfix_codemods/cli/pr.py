@@ -22,6 +22,8 @@ from torchfix_codemods.pipeline import Request
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.source.git import repository_root
 
+FAILED = 2
+
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
@@ -29,7 +31,9 @@ from torchfix_codemods.source.git import repository_root
 @click.option("--up-to", type=click.Choice(list(LEVELS)), help="The highest level to propose  [default: behavior]")
 @click.option("--report", metavar="FILE", help="Take verdicts from this report (`torchfix verify --report FILE.json`).")
 @click.option("--require", type=click.Choice(REQUIRE), default="not-regressed", show_default=True, help="What goes in.")
-@click.option("--group-by", type=click.Choice(GROUP_BY), default="all", show_default=True, help="One for all, or each rule.")
+@click.option(
+    "--group-by", type=click.Choice(GROUP_BY), default="all", show_default=True, help="One for all, or each rule."
+)
 @click.option("--base", default="", metavar="BRANCH", help="Where it is to be merged  [default: the default branch]")
 @click.option("--branch", default=Wish.branch, show_default=True, help="The branch of the pull request.")
 @click.option("--labels", default=",".join(Wish.labels), show_default=True, help="With commas; none if empty.")
@@ -61,7 +65,8 @@ def pr(
 
     Nothing is executed, and neither files nor branches of this clone change: the commits go from a temporary repository
     to the branch of the pull request. A fix in a pull request that was closed without merging is not proposed again; a
-    branch that somebody else has pushed to is left alone. The token comes from TORCHFIX_TOKEN, GITHUB_TOKEN or GH_TOKEN.
+    branch that somebody else has pushed to is left alone. The token comes from the environment: TORCHFIX_TOKEN,
+    GITHUB_TOKEN or GH_TOKEN.
     """
     terminal = Terminal(color, quiet, verbose)
     top = _top(paths or (".",))
@@ -82,10 +87,10 @@ def pr(
     for note in delivery.notes:
         terminal.say(f"note: {note}", "yellow")
     if dry_run:
-        write_bytes(preview(delivery))
+        write_bytes(preview(delivery.proposals, delivery.planned))
     else:
         _tell(terminal, delivery)
-    return 0
+    return FAILED if delivery.analysis.problems else 0
 
 
 def _top(paths: Iterable[str]) -> Path:
@@ -109,4 +114,6 @@ def _from_top(request: Request, top: Path) -> Request:
 def _tell(terminal: Terminal, delivery: Delivery) -> None:
     """What became of each pull request, one line each on standard output."""
     for result in delivery.results:
-        terminal.out(" ".join(filter(None, (result.operation.value, result.url, result.detail))))
+        terminal.out(" ".join(filter(None, (result.operation.value, result.branch, result.url))))
+        for line in filter(None, (result.detail, *result.warnings)):
+            terminal.say(f"    {line}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from torchfix_codemods.delivery.choice import Options, verdicts_for
 from torchfix_codemods.delivery.decide import Seen, decide
 from torchfix_codemods.delivery.github import GitHub
-from torchfix_codemods.delivery.held import committable_in, refuse_dirty
+from torchfix_codemods.delivery.held import refuse_dirty
 from torchfix_codemods.delivery.model import Proposal
 from torchfix_codemods.delivery.names import check_branch
 from torchfix_codemods.delivery.proposals import proposals
@@ -75,9 +75,8 @@ def open_pull_requests(
     codes = {rule.code for rule in request.rules}
     declined = publisher.declined(codes) if publisher else frozenset[str]()
     analysis = analyse(request, progress)
-    committable = committable_in(clone, analysis.sources)
-    found = tuple(proposals(analysis, told, wish.options, committable, declined))
     refuse_dirty(clone, _paths(analysis))
+    found = tuple(proposals(analysis, told, wish.options, clone.committable, declined))
     notes = tuple(_notes(analysis, told))
     if publisher is None:
         return Delivery(analysis, found, planned=_offline(found, wish, clone, target), notes=notes)
