@@ -136,7 +136,7 @@ class Forge:
 def _repository(forge: Forge, match: re.Match[str], query: dict[str, str], body: dict) -> Answer:
     shown = contract.example("full-repository-default-response")
     shown.update(full_name=forge.repository, name=forge.repository.partition("/")[2], has_discussions=False)
-    shown["template_repository"] = None
+    shown["language"] = "Python"
     for above in ("parent", "source"):  # not a fork; and GitHub's examples of these lack what its schema demands
         shown.pop(above, None)
     return Answer(200, shown)

@@ -352,7 +352,7 @@ def test_names_that_are_no_repository(name: str) -> None:
         GitHub("https://api.github.com", name, TOKEN)
 
 
-@pytest.mark.parametrize("token", ["", "a b", "secret\r\nHost: x", "sécret"])
+@pytest.mark.parametrize("token", ["", "gh_a gh_b", "secret\r\nHost: x", "sécret"])
 def test_tokens_that_cannot_be_sent_are_not_told(token: str) -> None:
     with pytest.raises(UsageError) as caught:
         GitHub("https://api.github.com", REPOSITORY, token)

@@ -5,17 +5,15 @@ Standard library only; the tests hold each request against GitHub's own descript
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from torchfix_codemods.delivery.errors import ForgeFailed
+from torchfix_codemods.delivery.names import check_repository
 from torchfix_codemods.delivery.rest import TRIES, Rest, Unsure
-from torchfix_codemods.source.errors import UsageError
 
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 T = TypeVar("T")
 
 
@@ -54,13 +52,12 @@ class Comment:
 class GitHub:
     """The pull requests of one repository. `api_url` is `https://api.github.com` or that of an own server.
 
-    `repository` is `owner/name`, `sleep` takes seconds. Every method raises `ForgeFailed` with cause and cure.
+    `repository` is `owner/name`, `sleep` takes seconds. Raises `UsageError` for what can't be one of these; every
+    method raises `ForgeFailed` with cause and cure.
     """
 
     def __init__(self, api_url: str, repository: str, token: str, sleep: Callable[[float], None] = time.sleep) -> None:
-        if _REPOSITORY.fullmatch(repository) is None:
-            raise UsageError(f"{repository} is no repository: give owner/name")
-        self.repository = repository
+        self.repository = check_repository(repository)
         self._rest = Rest(api_url, token, sleep)
         self._path = f"/repos/{repository}"
 

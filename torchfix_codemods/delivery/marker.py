@@ -70,6 +70,12 @@ def with_marker(body: str, marker: Marker) -> str:
     return body[: marks[-1].start()] + str(marker) + body[marks[-1].end() :]
 
 
+def without_marker(body: str) -> str:
+    """`body` without its last mark and the blanks around it."""
+    marks = list(_MARK.finditer(body))
+    return (body[: marks[-1].start()].rstrip() + body[marks[-1].end() :]).rstrip() if marks else body.rstrip()
+
+
 def _checked(told: dict[str, object]) -> Marker | None:
     base, head = _match(told, "base", _SHA), _match(told, "head", _SHA)
     title, body = _match(told, "title", _HASH), _match(told, "body", _HASH)

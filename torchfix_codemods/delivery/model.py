@@ -20,6 +20,7 @@ class Operation(str, Enum):
     CLOSED = "closed"  # nothing was left to propose
     SKIPPED_EDITED = "skipped-edited"  # somebody has pushed to its branch
     SKIPPED_DECLINED = "skipped-declined"  # all that is left was in a pull request which somebody closed
+    SKIPPED_CAP = "skipped-cap"  # enough pull requests are open already
     NONE = "none"  # nothing to propose, and nothing open
 
 

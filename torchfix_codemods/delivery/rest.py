@@ -18,6 +18,8 @@ from typing import IO
 
 from torchfix_codemods import __version__
 from torchfix_codemods.delivery.errors import ForgeFailed
+from torchfix_codemods.delivery.masks import masked
+from torchfix_codemods.delivery.names import check_token
 from torchfix_codemods.delivery.refusals import refusal, unreachable
 from torchfix_codemods.source.errors import UsageError
 
@@ -75,10 +77,10 @@ class Rest:
     """
 
     def __init__(self, api_url: str, token: str, sleep: Callable[[float], None] = time.sleep) -> None:
-        if not (token.isascii() and token.isprintable() and token and " " not in token):
-            raise UsageError("the token is empty, or holds characters that no token has")
+        if not token:
+            raise UsageError("there is no token; without one GitHub takes no pull request")
         self._base = _checked(api_url)
-        self._token = token
+        self._token = check_token(token)
         self._sleep = sleep
         local = urllib.parse.urlsplit(self._base).hostname in _LOOPBACK
         proxies = [urllib.request.ProxyHandler({})] if local else []
@@ -138,7 +140,7 @@ class Rest:
         if answer.status >= 500 and not sure:
             raise Unsure(f"{method} {_path(url)}: GitHub answered {answer.status}")
         if wait is None or tried == TRIES - 1 or waited + wait > SECONDS_OF_WAITING:
-            raise refusal(method, _path(url), answer.status, answer.said.replace(self._token, "***"), wait)
+            raise refusal(method, _path(url), answer.status, masked(answer.said, self._token), wait)
         return wait
 
     def _ask(self, method: str, url: str, fields: Mapping[str, object] | None, again: bool) -> Answer | None:
@@ -151,7 +153,7 @@ class Rest:
         except (OSError, HTTPException, ValueError) as error:
             if again:
                 return None
-            raise Unsure(unreachable(self._base, error).replace(self._token, "***")) from error
+            raise Unsure(masked(unreachable(self._base, error), self._token)) from error
 
     @staticmethod
     def _headers(has_body: bool) -> dict[str, str]:

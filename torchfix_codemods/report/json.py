@@ -76,7 +76,7 @@ def _cell(location: Location, report: Report) -> dict[str, int]:
 
 def _fix(fix: Fix, finding: Finding, report: Report) -> dict[str, Any]:
     verdict = report.verdict(finding)
-    told = {} if verdict is None else {"verdict": _verdict(verdict)}
+    told = {} if verdict is None else {"verdict": verdict_object(verdict)}
     edits = [_edit(edit, report) for edit in fix.edits]
     return {"title": fix.title, "default": finding.level is not Level.SUGGESTION, "edits": edits, **told}
 
@@ -90,7 +90,8 @@ def _edit(edit: Edit, report: Report) -> dict[str, Any]:
     return {"path": edit.path, **where, "start": edit.start, "end": edit.end, "replacement": edit.new}
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def verdict_object(verdict: Verdict) -> dict[str, Any]:
+    """What runs showed about a fix, as what `json.dumps` takes; `seconds` of wall time."""
     return {
         "name": verdict.name.value,
         "verified": verdict.verified,
