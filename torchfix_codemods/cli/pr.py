@@ -29,7 +29,9 @@ from torchfix_codemods.source.git import repository_root
 @click.option("--up-to", type=click.Choice(list(LEVELS)), help="The highest level to propose  [default: behavior]")
 @click.option("--report", metavar="FILE", help="Take verdicts from this report (`torchfix verify --report FILE.json`).")
 @click.option("--require", type=click.Choice(REQUIRE), default="not-regressed", show_default=True, help="What goes in.")
-@click.option("--group-by", type=click.Choice(GROUP_BY), default="all", show_default=True, help="One for all, or each rule.")
+@click.option(
+    "--group-by", type=click.Choice(GROUP_BY), default="all", show_default=True, help="One for all, or each rule."
+)
 @click.option("--base", default="", metavar="BRANCH", help="Where it is to be merged  [default: the default branch]")
 @click.option("--branch", default=Wish.branch, show_default=True, help="The branch of the pull request.")
 @click.option("--labels", default=",".join(Wish.labels), show_default=True, help="With commas; none if empty.")
