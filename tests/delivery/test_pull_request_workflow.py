@@ -162,6 +162,19 @@ def test_a_forged_report_changes_no_commit(stage: Stage, honest: dict):
         assert "@everyone" not in pull.body.replace("`", "") or kind != "markup", pull.body
 
 
+def test_what_else_the_artifact_holds_reaches_no_checkout(stage: Stage, honest: dict):
+    report(stage, honest)
+    assert operation(stage.run(SECOND_JOB)) == "created"
+    expected = stage.head()
+    folder = report(stage, honest).parent
+    (folder / ".git" / "hooks").mkdir(parents=True)
+    (folder / ".git" / "config").write_text('[url "http://127.0.0.1:9/"]\n\tinsteadOf = http://\n')
+    (folder / "model.py").write_text(MODEL + "# more\n")
+    (folder / "pyproject.toml").write_text('[tool.torchfix]\nignore = ["TFC101"]\n')
+    assert operation(stage.run(SECOND_JOB)) == "unchanged"
+    assert stage.head() == expected
+
+
 @pytest.mark.parametrize("kind", ["100 MB", "100,000 brackets", "a link", "no JSON"])
 def test_a_report_that_is_none_stops_the_job(stage: Stage, kind: str):
     file = report(stage, {"100,000 brackets": "[" * 100_000, "no JSON": "\0"}.get(kind, "{}"))

@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from torchfix_codemods.delivery.inputs import read_inputs
-from torchfix_codemods.delivery.modes import Step, check, verify
+from torchfix_codemods.delivery.modes import check, verify
+from torchfix_codemods.delivery.propose import propose
 from torchfix_codemods.delivery.runner import Runner, command, mask
+from torchfix_codemods.delivery.step import Step
 from torchfix_codemods.source.errors import OutsideFailed, TorchfixError
 
 FAILED = 2
@@ -48,7 +50,7 @@ def _run(environ: Mapping[str, str]) -> int:
         # Other people's code is parsed here; its invalid escapes are not this run's business.
         warnings.simplefilter("ignore", SyntaxWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
-        return {"check": check, "verify": verify}[inputs.mode](step)
+        return {"check": check, "verify": verify, "pr": propose}[inputs.mode](step)
 
 
 def _tolerate_any_text() -> None:

@@ -1,32 +1,16 @@
-"""What the three modes of the Action do: `check` reads, `verify` runs, `pr` proposes and never runs."""
+"""Two modes of the Action: `check` reads, `verify` runs the programs too (the third, `pr`, is in propose.py)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from torchfix_codemods.delivery.exposure import refuse_secrets
-from torchfix_codemods.delivery.inputs import Inputs
 from torchfix_codemods.delivery.request import overrides_of, request_of
 from torchfix_codemods.delivery.results import check_places, counts, tell, write_reports
 from torchfix_codemods.delivery.runner import Runner, plain
+from torchfix_codemods.delivery.step import Step, exit_code
 from torchfix_codemods.pipeline import analyse, make_plan, patch, report_of, verification, withhold
 from torchfix_codemods.report.outcome import outcomes, unwritten
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.verify.interrupts import interruptible
-
-FOUND = 1
-FAILED = 2
-REGRESSED = 3
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a job: its inputs, the runner, and the folder in which paths count."""
-
-    inputs: Inputs
-    runner: Runner
-    cwd: Path
 
 
 def check(step: Step) -> int:
@@ -38,7 +22,7 @@ def check(step: Step) -> int:
     results = outcomes(report)
     write_reports(step.runner, step.inputs, step.cwd, report, results, patch(analysis, plan))
     tell(step.runner, step.inputs, report, results)
-    return FAILED if analysis.problems else _code(step.inputs.fail_on, counts(report, results))
+    return exit_code(step.inputs.fail_on, counts(report, results), analysis.problems)
 
 
 def verify(step: Step) -> int:
@@ -58,7 +42,7 @@ def verify(step: Step) -> int:
     made = withhold(analysis, plan, shown, require_verified=False)
     write_reports(step.runner, inputs, step.cwd, report, results, patch(analysis, made))
     tell(step.runner, inputs, report, results)
-    return FAILED if analysis.problems else _code(inputs.fail_on, counts(report, results))
+    return exit_code(inputs.fail_on, counts(report, results), analysis.problems)
 
 
 def _refuse_strangers(runner: Runner) -> None:
@@ -68,12 +52,3 @@ def _refuse_strangers(runner: Runner) -> None:
             "mode verify runs code, and pull_request_target brings strangers' code together with your secrets: "
             "use the event pull_request"
         )
-
-
-def _code(fail_on: str, counted: dict[str, int]) -> int:
-    """The exit code that `fail-on` asks for."""
-    if fail_on != "none" and counted["regressed"]:
-        return REGRESSED
-    if fail_on in ("findings", "fixes") and counted[fail_on]:
-        return FOUND
-    return 0

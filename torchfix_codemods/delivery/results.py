@@ -27,6 +27,11 @@ def tell(runner: Runner, inputs: Inputs, report: Report, results: Sequence[Outco
     if inputs.annotations:
         print(write_github(report, results), end="", flush=True)
     runner.summary(job_summary(report, results))
+    tell_counts(runner, report, results)
+
+
+def tell_counts(runner: Runner, report: Report, results: Sequence[Outcome]) -> None:
+    """The counts as outputs."""
     for name, number in counts(report, results).items():
         runner.output(name, str(number))
 
