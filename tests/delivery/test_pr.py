@@ -274,6 +274,7 @@ def test_reports_that_are_none(place: Place, tmp_path: Path):
     refused(place, 2, "larger than", "--report", str(tmp_path / "big.json"))
     refused(place, 2, "odd.json", "--report", str(tmp_path / "odd.json"))
     refused(place, 2, "No such file", "--report", str(tmp_path / "none.json"))
+    refused(place, 2, "no report of runs is given", "--require", "verified")
 
 
 def test_no_token(place: Place, monkeypatch: pytest.MonkeyPatch):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -18,9 +16,7 @@ from torchfix_codemods.delivery.open import Delivery, Wish, open_pull_requests
 from torchfix_codemods.delivery.preview import preview
 from torchfix_codemods.delivery.repository import Repository
 from torchfix_codemods.delivery.target import target_of
-from torchfix_codemods.pipeline import Request
-from torchfix_codemods.source.errors import UsageError
-from torchfix_codemods.source.git import repository_root
+from torchfix_codemods.delivery.top import from_top, top_of
 
 FAILED = 2
 
@@ -69,7 +65,8 @@ def pr(
     GITHUB_TOKEN or GH_TOKEN.
     """
     terminal = Terminal(color, quiet, verbose)
-    top = _top(paths or (".",))
+    paths = paths or (".",)
+    top = top_of(working_folder(), paths)
     clone = Repository(top)
     target = target_of(os.environ, repository, remote, clone.origin())
     wish = Wish(
@@ -81,7 +78,7 @@ def pr(
         draft=draft,
         dry_run=dry_run,
     )
-    request = _from_top(request_of(paths or (".",), select, ignore, exclude, None, up_to), top)
+    request = from_top(request_of(paths, select, ignore, exclude, None, up_to), top)
     with shown_progress(terminal) as progress:
         delivery = open_pull_requests(request, wish, clone, target, os.environ, progress)
     for note in delivery.notes:
@@ -91,24 +88,6 @@ def pr(
     else:
         _tell(terminal, delivery)
     return FAILED if delivery.analysis.problems else 0
-
-
-def _top(paths: Iterable[str]) -> Path:
-    """The top of the one repository that holds all paths. Raises `UsageError`."""
-    cwd = working_folder()
-    places = [os.path.realpath(cwd / path) for path in paths]
-    tops = {repository_root(Path(place if os.path.isdir(place) else os.path.dirname(place))) for place in places}
-    if len(tops) != 1 or None in tops:
-        raise UsageError("pull requests are made of the files of one git repository: PATHS must lie in one")
-    (top,) = tops
-    assert top is not None, "this was just asked"
-    return top
-
-
-def _from_top(request: Request, top: Path) -> Request:
-    """The same request made at the top of the repository, so that paths and ids are those of the repository."""
-    paths = [os.path.relpath(os.path.realpath(request.cwd / path), top) for path in request.paths]
-    return replace(request, cwd=top, paths=tuple(Path(path).as_posix() for path in paths))
 
 
 def _tell(terminal: Terminal, delivery: Delivery) -> None:

@@ -69,6 +69,8 @@ def open_pull_requests(
     `request` must be made at the top of `clone`. Raises `UsageError` and `WriteRefused` where something is not as it
     must be (nothing was sent then), `GitFailed` and `ForgeFailed` where git or the forge failed.
     """
+    if wish.options.require == "verified" and wish.report is None:
+        raise UsageError("only verified fixes are asked for, and no report of runs is given that says which are")
     online = bool(target.token) or not wish.dry_run
     told = read_verdicts(wish.report) if wish.report else Told()
     publisher = _publisher(wish, clone, target, environ) if online else None
