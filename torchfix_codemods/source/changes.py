@@ -51,7 +51,7 @@ class Changes:
         return git_root(str(real.parent)) in (None, str(self.root))
 
 
-def changed_lines(folder: Path, rev: str, also: Iterable[str] = ()) -> Changes:
+def changed_lines(folder: Path, rev: str, also: Iterable[Path] = ()) -> Changes:
     """What has changed since `rev` in the repository that holds `folder`, in Python files and notebooks.
 
     `also` are further real paths to be looked at, whatever their names. Raises `UsageError` where there is no
