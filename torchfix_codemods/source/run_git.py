@@ -67,15 +67,17 @@ def run_git(
     given: bytes = b"",
     variables: Mapping[str, str] | None = None,
     seconds: float = SECONDS,
+    literal: bool = True,
 ) -> GitRun:
     """Run `git words...` in `folder` with `given` on its standard input, whatever its exit code.
 
-    `variables` are added to the environment. Raises `GitNotInstalled`, and `GitFailed` where git can't be started
-    or takes longer than `seconds`.
+    `variables` are added to the environment; with `literal` no path is a pattern. Raises `GitNotInstalled`, and
+    `GitFailed` where git can't be started or takes longer than `seconds`.
     """
     import subprocess
 
-    command = ["git", "--no-pager", "--literal-pathspecs", *_NO_FOREIGN_PROGRAMS, *words]
+    paths = ["--literal-pathspecs"] if literal else []
+    command = ["git", "--no-pager", *paths, *_NO_FOREIGN_PROGRAMS, *words]
     env = {**git_environment(os.environ), **(variables or {})}
     try:
         done = subprocess.run(command, cwd=folder, env=env, input=given, capture_output=True, timeout=seconds)
