@@ -51,9 +51,8 @@ def revision(asked: str, runner: Runner, cwd: Path) -> str | None:
         return asked or None
     if not runner.on_pull_request:
         return None
-    first = _parent(runner, cwd)
-    base = first or runner.base_of_pull_request()
-    if not base or not (first or _is_here(cwd, base)):
+    base = _parent(runner, cwd) or runner.base_of_pull_request()
+    if not base or not _commit(cwd, base):
         raise UsageError("changed-since auto: the clone ends before the pull request; give checkout `fetch-depth: 2`")
     return base
 
@@ -63,10 +62,6 @@ def _parent(runner: Runner, cwd: Path) -> str:
     environ = runner.environ
     is_merge = environ.get("GITHUB_REF", "").endswith("/merge") and _commit(cwd, "HEAD") == environ.get("GITHUB_SHA")
     return "HEAD^1" if is_merge and _commit(cwd, "HEAD^2") else ""
-
-
-def _is_here(cwd: Path, commit: str) -> bool:
-    return bool(_commit(cwd, commit))
 
 
 def _commit(cwd: Path, name: str) -> str:
