@@ -102,6 +102,18 @@ def test_what_github_refuses_ends_with_its_reason_and_keeps_the_patch(stage: Sta
     assert operation(stage.run(SECOND_JOB)) == "created", "the next run goes on from the branch that was pushed"
 
 
+def test_one_pull_request_for_each_rule(stage: Stage, honest: dict):
+    report(stage, honest)
+    ran = stage.run(SECOND_JOB + "          group-by: rule\n          labels: bot\n          draft: true\n")
+    assert operation(ran).split("\n") == ["created", "created"]
+    assert ran.output("pull-request-number").split("\n") == ["1", "2"]
+    pulls = stage.forge.pulls.values()
+    assert [(pull.head, pull.labels, pull.draft) for pull in pulls] == [
+        ("torchfix/fixes-tfc101", ["bot"], True),
+        ("torchfix/fixes-tfc203", ["bot"], True),
+    ]
+
+
 def test_nothing_is_proposed_on_a_pull_request_of_a_fork(stage: Stage):
     text = SECOND_JOB.replace("  workflow_dispatch:", "  pull_request:")
     payload = {"pull_request": {"head": {"repo": {"full_name": "stranger/repo"}, "ref": "x"}, "base": {"ref": "main"}}}
