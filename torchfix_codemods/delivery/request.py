@@ -14,6 +14,7 @@ from torchfix_codemods.rules.pool import available_jobs
 from torchfix_codemods.rules.registry import all_rules, chosen_rules, pairs
 from torchfix_codemods.source.around import holding_folder
 from torchfix_codemods.source.errors import UsageError
+from torchfix_codemods.source.git import repository_root
 from torchfix_codemods.source.run_git import run_git
 from torchfix_codemods.source.selection import check_selectors, split_selectors
 from torchfix_codemods.source.settings import Settings, load_settings, settings_of
@@ -66,7 +67,8 @@ def _parent(runner: Runner, cwd: Path) -> str:
 
 def _commit(cwd: Path, name: str) -> str:
     """The commit of this name; empty where there is none."""
-    found = run_git(cwd, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    top = repository_root(cwd) or cwd
+    found = run_git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     return os.fsdecode(found.out).strip() if found.code == 0 else ""
 
 

@@ -113,9 +113,7 @@ def _asked(root: str, words: list[str], config: Mapping[str, str] | None = None)
 
 def _run(root: str, *words: str, settings: Mapping[str, str] | None = None) -> GitRun:
     """One call of git, in which paths may be patterns and `settings` go over what is configured."""
-    # A folder with an invalid `.git` must not be taken for a part of the repository above it.
-    variables = {"GIT_CEILING_DIRECTORIES": os.path.dirname(root)}
-    variables |= with_settings(os.environ, *settings.items()) if settings else {}
+    variables = with_settings(os.environ, *settings.items()) if settings else {}
     return run_git(root, *words, variables=variables, literal=False)
 
 
