@@ -17,9 +17,10 @@ from torchfix_codemods.source.errors import GitFailed, GitNotInstalled
 
 SECONDS = 120
 
-_NO_FOREIGN_PROGRAMS = (
+_FIXED_SETTINGS = (
     *("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.untrackedCache=false"),
-    *("-c", "core.askPass=", "-c", "credential.helper=", "-c", "gc.auto=0", "-c", "maintenance.auto=false"),
+    *("-c", "core.askPass=", "-c", "credential.helper=", "-c", "core.alternateRefsCommand=:"),
+    *("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "i18n.commitEncoding=UTF-8"),
 )
 #: Variables git may see. Among those left out are what would lead it elsewhere (GIT_DIR), what git or curl would write
 #: secrets to (GIT_TRACE_CURL), and the tokens of a workflow.
@@ -75,7 +76,7 @@ def run_git(
     """
     import subprocess
 
-    command = ["git", "--no-pager", "--literal-pathspecs", *_NO_FOREIGN_PROGRAMS, *words]
+    command = ["git", "--no-pager", "--literal-pathspecs", *_FIXED_SETTINGS, *words]
     env = {**git_environment(os.environ), **(variables or {})}
     try:
         done = subprocess.run(command, cwd=folder, env=env, input=given, capture_output=True, timeout=seconds)
