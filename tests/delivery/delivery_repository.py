@@ -55,17 +55,6 @@ def analysed(folder: Path, rules: tuple[Rule, ...] = RULES, **more: object) -> A
     return analyse(Request((".",), folder, rules, settings=load_settings(folder), **more))  # type: ignore[arg-type]
 
 
-def of_head(folder: Path):  # type: ignore[no-untyped-def]
-    """What may be committed: files whose bytes are those that git holds."""
-
-    def committable(path: str, raw: bytes, new: bytes) -> bytes | None:
-        listed = git(folder, "--literal-pathspecs", "ls-tree", "-z", "HEAD", "--", path)
-        plain = listed.startswith((b"100644 blob", b"100755 blob"))
-        return new if plain and git(folder, "cat-file", "blob", f"HEAD:{path}") == raw else None
-
-    return committable
-
-
 def apply_patches(folder: Path, chapters: Iterable[Chapter]) -> list[dict[str, bytes]]:
     """The files of each chapter after `git apply` of its patch on top of the chapters before."""
     states = []

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import toy_rules
-from delivery_repository import analysed, apply_patches, git, of_head, programs, repository, write
+from delivery_repository import analysed, apply_patches, git, programs, repository, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from notebooks import notebook, sources
@@ -19,6 +19,7 @@ from notebooks import notebook, sources
 from torchfix_codemods.delivery.choice import Options, for_units
 from torchfix_codemods.delivery.model import Proposal, Reason
 from torchfix_codemods.delivery.proposals import proposals
+from torchfix_codemods.delivery.repository import Repository
 from torchfix_codemods.delivery.verdicts import Told, read_verdicts
 from torchfix_codemods.findings import Finding, Level, Location
 from torchfix_codemods.pipeline import Analysis, analyse, file_changes, make_plan, report_of
@@ -51,7 +52,7 @@ def whole(analysis: Analysis) -> Proposal:
 
 
 def proposal(analysis: Analysis, told: Told = NOTHING, options: Options = DEFAULTS, **more: Any) -> Proposal:
-    (only,) = proposals(analysis, told, options, of_head(analysis.request.cwd), **more)
+    (only,) = proposals(analysis, told, options, Repository(analysis.request.cwd).committable, **more)
     return only
 
 
@@ -171,11 +172,7 @@ def test_a_file_that_git_holds_with_other_line_ends_is_committed_as_git_holds_it
     analysis = toys(tmp_path / "r", {"a.py": b"old_word\nx\n"})
     (analysis.request.cwd / "a.py").write_bytes(b"old_word\r\nx\r\n")
     analysis = analysed(analysis.request.cwd, toy_rules.TOYS)
-
-    def committable(path: str, raw: bytes, new: bytes) -> bytes | None:
-        return new.replace(b"\r\n", b"\n")
-
-    (found,) = proposals(analysis, Told(), Options(), committable)
+    found = proposal(analysis)
     assert found.chapters[0].files == {"a.py": b"new_word\nx\n"}
     git(analysis.request.cwd, "apply", "--cached", "-", stdin=found.chapters[0].patch)
     assert git(analysis.request.cwd, "show", ":a.py") == b"new_word\nx\n"
@@ -357,7 +354,7 @@ def test_the_caps_of_a_pull_request_are_fifty_fixes_in_thirty_files(tmp_path: Pa
 def test_a_rule_has_a_proposal_of_its_own_on_the_unchanged_files(tmp_path: Path):
     folder = repository(tmp_path / "r", programs(("cnn_crlf", "fcn_trainer", "resnet_2017")))
     analysis = analysed(folder)
-    found = proposals(analysis, NOTHING, Options(group_by="rule"), of_head(folder))
+    found = proposals(analysis, NOTHING, Options(group_by="rule"), Repository(folder).committable)
     assert len([each for each in found if each.chapters]) == 5
     for each in found:
         assert all(each.rule and k.outcome.finding.rule == each.rule.name for k in each.kept)
@@ -371,7 +368,7 @@ def test_a_rule_has_a_proposal_of_its_own_on_the_unchanged_files(tmp_path: Path)
 
 def test_a_rule_with_nothing_to_propose_says_what_it_keeps(tmp_path: Path):
     analysis = toys(tmp_path / "r", {"a.py": "old_word\nmaybe_word\n"})
-    found = proposals(analysis, Told(), Options(group_by="rule"), of_head(tmp_path / "r"))
+    found = proposals(analysis, Told(), Options(group_by="rule"), Repository(tmp_path / "r").committable)
     assert [(each.rule and each.rule.name, made(each), kept(each)) for each in found] == [
         ("toy-old-word", ["a.py:toy-old-word"], {}),
         ("toy-maybe", [], {"a.py:toy-maybe": Reason.SUGGESTION}),

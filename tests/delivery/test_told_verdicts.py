@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from torchfix_codemods import __version__
 from torchfix_codemods.delivery.untrusted import MAX_BYTES
 from torchfix_codemods.delivery.verdicts import Told, ToldVerdict, read_verdicts
+from torchfix_codemods.report.json import verdict_object
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.verify.model import Evidence, ScriptRun, Series, Verdict, VerdictName
 
@@ -92,6 +93,22 @@ def test_a_verdict_comes_back_as_it_was_written(tmp_path: Path):
     )
 
 
+def test_what_our_own_reports_say_of_verdicts_is_understood(tmp_path: Path):
+    points = tuple(number / 4 for number in range(256))
+    verdict = Verdict(
+        ID,
+        VerdictName.EQUIVALENT,
+        "the same",
+        (Evidence("loss", "1", "1"),),
+        series=(
+            Series("loss", "", "backward pass", (1.0, None), (1.0, None)),
+            Series("saved for backward", "bytes", "evaluation", points, (), 1000),
+        ),
+    )
+    told = read(tmp_path, report(finding(verdict=verdict_object(verdict))))
+    assert told.notes == () and told.verdicts[ID].verdict == verdict
+
+
 def test_what_the_name_says_counts_and_not_what_the_report_says_of_it(tmp_path: Path):
     told = read(tmp_path, report(finding(verdict={"name": "REGRESSED", "verified": True, "withheld": False})))
     assert told.verdicts[ID].verdict.withheld and not told.verdicts[ID].verdict.verified
@@ -117,7 +134,7 @@ def test_findings_without_a_verdict_are_none_and_unknown_keys_do_not_matter(tmp_
         ({"seconds": True}, "a number is not finite, or too large"),
         ({"seconds": -1}, "seconds is less than 0"),
         ({"seconds": 1e300}, "a number is not finite, or too large"),
-        ({"series": [{"before": [0.0] * 4097}]}, "before is not a list of at most 4,096 items"),
+        ({"series": [{"before": [0.0] * 1025}]}, "before is not a list of at most 1,024 items"),
         ({"series": [{"before": ["1"]}]}, "a number is not finite, or too large"),
     ],
 )

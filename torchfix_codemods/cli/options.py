@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,15 +23,21 @@ from torchfix_codemods.source.settings import load_settings
 LEVELS = {level.label: level for level in Level}
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_SHARED = (
-    click.argument("paths", nargs=-1, required=True, metavar="PATHS..."),
+_CHOICE = (
     click.option("--select", multiple=True, metavar="RULES", help="Only these: names, codes or code prefixes."),
     click.option("--ignore", multiple=True, metavar="RULES", help="All but these."),
     click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out paths, as in .gitignore."),
-    click.option("--stdin-filename", metavar="NAME", help="With PATHS `-`: the name of what standard input holds."),
+)
+_TERMINAL = (
     click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True),
     click.option("-v", "--verbose", is_flag=True, help="More on standard error: timings, tracebacks."),
     click.option("-q", "--quiet", is_flag=True, help="No report and no summary; errors only."),
+)
+_SHARED = (
+    click.argument("paths", nargs=-1, required=True, metavar="PATHS..."),
+    *_CHOICE,
+    click.option("--stdin-filename", metavar="NAME", help="With PATHS `-`: the name of what standard input holds."),
+    *_TERMINAL,
 )
 
 
@@ -43,7 +49,16 @@ def report_option(command: _Command) -> _Command:
 
 def shared(command: _Command) -> _Command:
     """Add the options that every command over files has."""
-    for option in reversed(_SHARED):
+    return _with(command, _SHARED)
+
+
+def choosing(command: _Command) -> _Command:
+    """Add the options that say which rules and files, and those of the terminal."""
+    return _with(command, (*_CHOICE, *_TERMINAL))
+
+
+def _with(command: _Command, options: Sequence[Callable[[_Command], _Command]]) -> _Command:
+    for option in reversed(options):
         command = option(command)
     return command
 

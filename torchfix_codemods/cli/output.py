@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Outcome
 from torchfix_codemods.report.text import finding_lines, summary_lines
 from torchfix_codemods.source.errors import UsageError
+
+_LEAST_ROOM = 1000  # bytes
 
 
 def print_findings(terminal: Terminal, report: Report, results: Sequence[Outcome]) -> None:
@@ -49,6 +52,26 @@ def print_report(terminal: Terminal, name: str, report: Report, results: Sequenc
         print_findings(terminal, report, results)
     else:
         write_bytes(encoded(writer(name)(report, results)))
+    if name == "github":
+        _append_job_summary(terminal, report, results)
+
+
+def _append_job_summary(terminal: Terminal, report: Report, results: Sequence[Outcome]) -> None:
+    """The summary for the page of the job, where GitHub's runner says into which file; a failure is only a warning."""
+    from torchfix_codemods.report.job_summary import LIMIT, job_summary
+
+    name = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not name:
+        return
+    try:
+        with open(name, "ab") as file:
+            room = LIMIT - file.tell()  # what earlier commands of the step wrote counts too
+            if room < _LEAST_ROOM:
+                terminal.complain("warning: the job summary is full: nothing was added")
+                return
+            file.write(encoded(job_summary(report, results, room)))
+    except OSError as error:
+        terminal.complain(f"warning: the job summary was not written: {error.strerror or error}")
 
 
 def check_report_files(names: Iterable[str]) -> tuple[Path, ...]:

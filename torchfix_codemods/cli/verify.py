@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -15,7 +14,7 @@ from torchfix_codemods.cli.progress import shown_progress
 from torchfix_codemods.cli.runs import WithProgramArguments, run_options, verified
 from torchfix_codemods.pipeline import Analysis, analyse, make_plan, report_of
 from torchfix_codemods.report.formats import PRINTED
-from torchfix_codemods.report.outcome import Outcome, Status, because, outcomes
+from torchfix_codemods.report.outcome import outcomes, unwritten
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.source.notebooks import SUFFIX
 
@@ -62,7 +61,7 @@ def verify(
     verification = verified(terminal, analysis, plan, script or programs, options)
     code = FAILED if analysis.problems else REGRESSED if verification.regressed else 0
     result = report_of(analysis, plan, code, verification)
-    results = [_unwritten(outcome) for outcome in outcomes(result)]
+    results = unwritten(outcomes(result))
     print_report(terminal, output_format, result, results)
     print_summary(terminal, result, results)
     if programs and not verification.verdicts:
@@ -71,15 +70,6 @@ def verify(
         )
     write_reports(report_files, result, results)
     return code
-
-
-def _unwritten(outcome: Outcome) -> Outcome:
-    """What `apply --verify` would do with a fix that is planned."""
-    if outcome.status is not Status.FIXED:
-        return outcome
-    if outcome.shown is not None and outcome.shown.withheld:
-        return replace(outcome, status=Status.WITHHELD, why=because(outcome.shown))
-    return replace(outcome, status=Status.FIXABLE)
 
 
 def _programs(analysis: Analysis) -> tuple[str, ...]:

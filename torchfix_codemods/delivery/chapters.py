@@ -82,5 +82,7 @@ def _changes(
         files[path] = new
         patch = file_patch(path, splice(raw, before), edits)
         # Where git holds the file with other line ends than the work tree, the patch is for what git holds.
-        patches.append(patch if committable(path, raw, raw) == raw else patch.replace(b"\r\n", b"\n"))
+        if b"\r\n" in patch and committable(path, raw, raw) != raw:
+            patch = patch.replace(b"\r\n", b"\n")
+        patches.append(patch)
     return files, b"".join(patches)

@@ -32,6 +32,8 @@ from torchfix_codemods.verify.model import Evidence, ScriptRun, Series, Verdict,
 
 #: Findings of a report that are looked at, at most.
 MAX_FINDINGS = 50_000
+#: Points of one side of a series, at most; our own have 256.
+MAX_POINTS = 1024
 _ID = re.compile(r"[0-9a-f]{16}")
 _SECONDS = 1e7
 
@@ -165,8 +167,9 @@ def _seconds(found: Mapping[str, Any]) -> float:
 def _series(value: object) -> Series:
     found = mapping(value)
     what, unit, over = (text(found, key, 80) for key in ("what", "unit", "over"))
-    before, after = (items(found, key, 4096, _point) for key in ("before", "after"))
-    return Series(what, unit, over, before, after)
+    before = items(found, "before", MAX_POINTS, _point)
+    after = items(found, "after", MAX_POINTS, _point) if "after" in found else before
+    return Series(what, unit, over, before, after, count(found, "count") if "count" in found else 0)
 
 
 def _point(value: object) -> float | None:

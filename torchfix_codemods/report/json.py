@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -11,9 +12,13 @@ from torchfix_codemods.findings import Edit, Finding, Fix, Level, Location
 from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Outcome
 from torchfix_codemods.rewrite.notebook_edits import cell_edit
-from torchfix_codemods.verify.model import Verdict
+from torchfix_codemods.verify.model import Series, Verdict
 
 SCHEMA = 1
+#: A list of numbers as `json.dumps` indents it; no text of JSON holds a line feed.
+_NUMBERS = re.compile(r"\[\n[-+.,\w\s]+\]")
+#: Significant digits of a point of a series: those of a 32-bit float.
+_DIGITS = 7
 
 
 def write_json(report: Report, _: Sequence[Outcome]) -> str:
@@ -23,7 +28,8 @@ def write_json(report: Report, _: Sequence[Outcome]) -> str:
 
 def to_json(report: Report) -> str:
     """The report as JSON text in ASCII, with a final newline: any terminal and any pipe takes it."""
-    return json.dumps(to_object(report), indent=1) + "\n"
+    text = json.dumps(to_object(report), indent=1)
+    return _NUMBERS.sub(lambda match: " ".join(match[0].split()), text) + "\n"
 
 
 def to_object(report: Report) -> dict[str, Any]:
@@ -76,7 +82,7 @@ def _cell(location: Location, report: Report) -> dict[str, int]:
 
 def _fix(fix: Fix, finding: Finding, report: Report) -> dict[str, Any]:
     verdict = report.verdict(finding)
-    told = {} if verdict is None else {"verdict": _verdict(verdict)}
+    told = {} if verdict is None else {"verdict": verdict_object(verdict)}
     edits = [_edit(edit, report) for edit in fix.edits]
     return {"title": fix.title, "default": finding.level is not Level.SUGGESTION, "edits": edits, **told}
 
@@ -90,7 +96,8 @@ def _edit(edit: Edit, report: Report) -> dict[str, Any]:
     return {"path": edit.path, **where, "start": edit.start, "end": edit.end, "replacement": edit.new}
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def verdict_object(verdict: Verdict) -> dict[str, Any]:
+    """What runs showed about a fix, as what `json.dumps` takes; `seconds` of wall time."""
     return {
         "name": verdict.name.value,
         "verified": verdict.verified,
@@ -103,4 +110,21 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "sandbox": verdict.sandbox,
         "seconds": round(verdict.seconds, 3),
         "repeat": verdict.repeat,
+        **({"series": [_series(series) for series in verdict.series]} if verdict.series else {}),
     }
+
+
+def _series(series: Series) -> dict[str, Any]:
+    """A series without what would say nothing new: the second side where it is the first, a count that is plain."""
+    return {
+        "what": series.what,
+        "unit": series.unit,
+        "over": series.over,
+        "before": list(map(_rounded, series.before)),
+        **({} if series.same else {"after": list(map(_rounded, series.after))}),
+        **({"count": series.count} if series.count > series.points else {}),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.{_DIGITS}g}")

@@ -82,6 +82,29 @@ def _above_border(cell: Cell, start: int, new: str, newline: str) -> tuple[int, 
     raise ValueError(f"an edit reaches over the border of cell {cell.number}")
 
 
+def json_range(notebook: Notebook, start: int, end: int) -> tuple[int, int]:
+    """Where characters `[start, end)` of the text stand in the JSON text: within the quotes of the strings.
+
+    Both offsets are of the cell that `start` lies in; what is between two strings belongs to neither of them.
+    """
+    cell = notebook.cell_at(start)
+    first, last = cell.source_offset(start - cell.start), cell.source_offset(end - cell.start)
+    begin = _written_at(notebook.json, cell.place, first)
+    # The end belongs to the last character: what follows it may stand on another line of the file.
+    return begin, begin if last <= first else _written_at(notebook.json, cell.place, last - 1, behind=1)
+
+
+def _written_at(text: str, source: SourcePlace, offset: int, behind: int = 0) -> int:
+    """Where the character at this offset of a source is written, or what is `behind` it."""
+    if not source.literals:
+        return source.start + 1
+    starts = [0, *accumulate(len(literal.value) for literal in source.literals)][:-1]
+    index = bisect_right(starts, offset) - 1
+    literal = source.literals[index]
+    before = _units(text, literal)[: offset - starts[index] + behind]
+    return literal.start + 1 + sum(len(written) for _, written in before)
+
+
 def json_edits(notebook: Notebook, edits: Iterable[PlannedEdit]) -> Iterator[JsonEdit]:
     """The same edits of the JSON text, by place."""
     moved = [(*cell_edit(notebook, item.edit), item.fixes) for item in sorted(edits, key=lambda i: place(i.edit))]

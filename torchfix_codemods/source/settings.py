@@ -58,6 +58,14 @@ def load_settings(start: Path) -> Settings:
     return Settings()
 
 
+def settings_of(file: Path) -> Settings:
+    """The settings that this pyproject.toml holds. Raises `SettingsError`, also where it has no `[tool.torchfix]`."""
+    table = _table_of(file)
+    if table is None:
+        raise SettingsError(f"{file}: there is no [tool.torchfix]")
+    return _checked(Path(os.path.realpath(file)), table)
+
+
 def _table_of(file: Path) -> dict[str, Any] | None:
     """The table of `file`, None if there is none. A file that doesn't name us is not even parsed."""
     try:
