@@ -59,6 +59,12 @@ MISTAKES = {
 }
 
 
+def only(results: list[Result]) -> Result:
+    """The one result of a run with one branch."""
+    (result,) = results
+    return result
+
+
 class World:
     """One repository, `main` of which holds `train.py` with a softmax before the loss."""
 

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from forge_pulls import PullState
 from forge_tools import REPOSITORY, git
-from forge_world import FIXES, PROGRAM, RETAIN, SOFTMAX, World
+from forge_world import FIXES, PROGRAM, RETAIN, SOFTMAX, World, only
 
 from torchfix_codemods.delivery.decide import AUTOCLOSED
 from torchfix_codemods.delivery.marker import Marker, read_marker, with_marker
 from torchfix_codemods.delivery.model import Operation
-from torchfix_codemods.delivery.publish import Result
 from torchfix_codemods.delivery.repository import BOT, BOT_MAIL
 
 BOTH = {"train.py": SOFTMAX, "gan.py": RETAIN}
 US = (BOT, BOT_MAIL)
 PULLS = f"/repos/{REPOSITORY}/pulls"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with World(tmp_path) as made:
-        yield made
-        assert made.forge.violations == []
-
-
-def only(results: list[Result]) -> Result:
-    (result,) = results
-    return result
 
 
 def marker_of(pull: PullState) -> Marker:

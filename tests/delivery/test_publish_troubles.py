@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from forge_server import Failure
 from forge_tools import REPOSITORY, TOKEN, git
-from forge_world import CODES, FIXES, PROGRAM, RETAIN, World
+from forge_world import CODES, FIXES, PROGRAM, RETAIN, World, only
 from git_server import add_hook
 
-from torchfix_codemods.delivery.decide import BranchTaken
 from torchfix_codemods.delivery.errors import ForgeFailed, LeaseLost, PushRefused
-from torchfix_codemods.delivery.marker import read_marker, with_marker
 from torchfix_codemods.delivery.model import Operation
 from torchfix_codemods.delivery.publish import Publisher, Result
 from torchfix_codemods.delivery.refusals import MayNotWrite
 from torchfix_codemods.delivery.remote import Remote
 
 PULLS = f"/repos/{REPOSITORY}/pulls"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with World(tmp_path) as made:
-        yield made
-        assert made.forge.violations == []
-
-
-def only(results: list[Result]) -> Result:
-    (result,) = results
-    return result
 
 
 class Racing(Remote):
@@ -212,62 +197,6 @@ def test_labels_that_somebody_took_off_stay_off(world: World) -> None:
     assert world.pull.labels == ["mine", "pytorch"]
     world.pull.labels = []
     assert only(world.run(labels=("torchfix", "mine", "pytorch"))).operation is Operation.UNCHANGED
-
-
-def test_somebody_elses_branch_of_our_name_is_refused(world: World) -> None:
-    git(world.work, "push", "-q", str(world.bare), f"main:refs/heads/{FIXES}")
-    theirs = world.push(FIXES, {"mine.txt": "mine\n"})
-    with pytest.raises(BranchTaken, match=f"the branch {FIXES} holds commits that torchfix did not make"):
-        world.run()
-    assert world.head() == theirs and world.forge.written() == []
-
-
-def test_a_branch_with_nothing_of_its_own_may_be_used(world: World) -> None:
-    git(world.work, "push", "-q", str(world.bare), f"main~1:refs/heads/{FIXES}")
-    assert only(world.run()).operation is Operation.CREATED
-
-
-def test_a_forged_mark_does_not_make_us_overwrite(world: World) -> None:
-    """The mark says that the head is ours; the commits say that it is not."""
-    world.run()
-    theirs = world.push(FIXES, {"note.txt": "mine\n"})
-    marker = read_marker(world.pull.body or "")
-    assert marker is not None
-    for number, base in enumerate((marker.base, theirs, "f" * 40)):
-        world.pull.body = with_marker(world.pull.body or "", replace(marker, head=theirs, base=base))
-        world.commit({f"x{number}.py": RETAIN})
-        assert only(world.run()).operation is Operation.SKIPPED_EDITED
-        assert world.head() == theirs
-
-
-@pytest.mark.parametrize(
-    "mark",
-    ["=" * 31_999, "A" * 40_000, base64.b64encode(b"[" * 20_000).decode(), base64.b64encode(b"{}").decode(), "A", ""],
-    ids=["padding", "huge", "nested", "empty", "invalid", "none"],
-)
-def test_a_spoilt_mark_is_no_mark(world: World, mark: str) -> None:
-    world.run()
-    world.pull.body = f"Mine.\n<!-- torchfix:v1 {mark} -->"
-    world.commit({"gan.py": RETAIN})
-    assert only(world.run()).operation is Operation.UPDATED
-    assert read_marker(world.pull.body or "") is not None
-
-
-def test_marks_of_closed_pull_requests_decline_only_what_they_name(world: World) -> None:
-    world.run()
-    marker = read_marker(world.pull.body or "")
-    assert marker is not None
-    world.pull.state = "closed"
-    world.pull.body = with_marker("", replace(marker, fingerprints=("0" * 16,)))
-    assert only(world.run()).operation is Operation.CREATED
-
-
-def test_titles_and_bodies_of_strangers_do_no_harm(world: World) -> None:
-    world.run()
-    world.pull.title = "x\n::error::\x1b[31m " + "y" * 300
-    world.pull.body = "\ud800 <!-- torchfix:v1 -->\x00" + (world.pull.body or "")
-    world.commit({"gan.py": RETAIN})
-    assert only(world.run()).operation is Operation.UPDATED
 
 
 def test_a_dry_run_tells_what_would_be_sent_and_sends_nothing(world: World) -> None:
