@@ -34,7 +34,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def place(tmp_path: Path, home: Path) -> Iterator[git_place.Place]:
     """A clone of the repository `o/n` on a server that is up."""
-    with GitServer(tmp_path / "server", git_place.TOKEN) as server, GitServer(tmp_path / "evil", git_place.TOKEN) as evil:
+    token = git_place.TOKEN
+    with GitServer(tmp_path / "server", token) as server, GitServer(tmp_path / "evil", token) as evil:
         clone = git_clones.make_clone(tmp_path / "clone")
         for one in (server, evil):
             git_clones.git(clone, "push", "-q", str(one.bare("o/n")), "main")
