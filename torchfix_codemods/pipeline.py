@@ -202,7 +202,7 @@ def make_plan(analysis: Analysis, accepts: Callable[[Finding], bool] | None = No
             texts=analysis.text,
             refind=lambda texts: _refind(analysis, texts),
             accepts=accepts or wished,
-            parses=lambda path, text: _is_sound(analysis.sources[path], text),
+            parses=lambda path, text: is_sound(analysis.sources[path], text),
             admits=analysis.sorted_out.admits if analysis.sorted_out.narrowed else None,
         )
 
@@ -256,7 +256,7 @@ def with_comments(analysis: Analysis, plan: Plan, comments: Sequence[Edit]) -> t
         path: (analysis.text(path), apply_edits(analysis.text(path), [item.edit for item in items]))
         for path, items in planned_by_path(edits).items()
     }
-    sound = all(_is_sound(analysis.sources[path], after) for path, (_, after) in texts.items())
+    sound = all(is_sound(analysis.sources[path], after) for path, (_, after) in texts.items())
     if not sound:
         return plan, list(comments)
     return replace(plan, texts=texts, edits=tuple(edits)), [edit for edit in comments if edit not in fits]
@@ -293,6 +293,17 @@ def rewritten(analysis: Analysis, plan: Plan, path: str) -> bytes | None:
     if source is None:
         return None
     return splice(source.raw, byte_edits(source, planned_by_path(plan.edits).get(path, [])))
+
+
+def is_sound(source: Source, text: str) -> bool:
+    """Whether a file may get this text: it parses, its encoding holds it, a notebook keeps its cells."""
+    if source.notebook is not None:
+        return source.notebook.holds(text) and planning.parses_as_python(source.path, readable(text))
+    try:
+        source.encode(text)
+    except UnicodeEncodeError:
+        return False
+    return planning.parses_as_python(source.path, readable(text))
 
 
 def report_of(
@@ -388,16 +399,6 @@ def _refind(analysis: Analysis, texts: Mapping[str, str]) -> list[Finding]:
 
 def _edited(finding: Finding) -> set[str]:
     return {edit.path for edit in finding.fix.edits} if finding.fix else set()
-
-
-def _is_sound(source: Source, text: str) -> bool:
-    if source.notebook is not None:
-        return source.notebook.holds(text) and planning.parses_as_python(source.path, readable(text))
-    try:
-        source.encode(text)
-    except UnicodeEncodeError:
-        return False
-    return planning.parses_as_python(source.path, readable(text))
 
 
 @contextmanager

@@ -81,7 +81,9 @@ def _git_settings(folder: Path) -> Iterator[tuple[str, str]]:
     The folder may belong to somebody else, as in containers: only its settings are read.
     """
     try:
-        listed = run_git(repository_root(folder) or folder, "-c", "safe.directory=*", "config", "--list", "--includes", "-z")
+        listed = run_git(
+            repository_root(folder) or folder, "-c", "safe.directory=*", "config", "--list", "--includes", "-z"
+        )
     except GitNotInstalled:
         return
     for record in os.fsdecode(listed.out).split("\0"):
