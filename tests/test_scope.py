@@ -284,6 +284,18 @@ def test_from_a_folder_inside_of_the_project(tmp_path: Path) -> None:
     assert set(after(analysis)) == {"model.py"}
 
 
+def test_through_links(tmp_path: Path) -> None:
+    texts = {"package/nets/model.py": MODEL, "package/nets/__init__.py": "", "package/train.py": PACKAGED}
+    committed(tmp_path / "real", texts)
+    (tmp_path / "linked").symlink_to("real")
+    (tmp_path / "real/nets").symlink_to("package/nets")
+    (tmp_path / "real/link.py").symlink_to("package/nets/model.py")
+    for cwd, path in (("linked", "package/nets/model.py"), ("real", "nets/model.py"), ("real", "link.py")):
+        analysis = run(tmp_path / cwd, path, rules=RULES, project=True)
+        assert places(analysis) == [(path, "softmax-before-cross-entropy")]
+        assert len(analysis.findings[0].steps) == 3 and set(after(analysis)) == {path}
+
+
 def test_where_there_is_no_repository(tmp_path: Path) -> None:
     write(tmp_path, {"p/sub/model.py": MODEL, "p/train.py": TRAIN.replace("from model", "from sub.model")})
     below = {"rules": RULES, "project": True}

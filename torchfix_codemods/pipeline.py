@@ -227,7 +227,8 @@ def verification(
         encode=lambda path, text: analysis.sources[path].encode(text),
         real=lambda path: Path(os.path.realpath(analysis.reader.files[path].real)),
     )
-    wish = Wish(analysis.request.settings, analysis.request.cwd, analysis.request.paths, scripts, args, overrides)
+    asked = analysis.request
+    wish = Wish(asked.settings, asked.cwd, asked.paths, scripts, args, overrides, asked.project)
     findings = {item.finding.id: item.finding for item in plan.accepted}
     with _timed(analysis.timings, "verify"):
         return verify(findings.values(), plan.edits, files, wish, told)

@@ -73,7 +73,9 @@ def count(number: int, noun: str) -> str:
 def _headline(report: Report, counted: Counter[Status], written: int | None) -> str:
     total = sum(counted.values())
     if not total:
-        nothing = "nothing found" if report.analysed else "nothing was analysed"
+        narrowing = report.narrowing
+        found = "nothing new" if narrowing and (narrowing.outside or narrowing.known) else "nothing found"
+        nothing = found if report.analysed else "nothing was analysed"
         return nothing if written is None else f"{nothing}: no files were modified"
     if written is None:
         return f"{count(total, 'finding')}, {counted[Status.FIXABLE] + counted[Status.FIXED]} fixable by `apply`"

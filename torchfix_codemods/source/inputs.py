@@ -67,7 +67,7 @@ def files_of(place: Place, paths: Sequence[str], *, project: bool = False) -> In
     context = [file for file in place.found([str(root)]).files if file.real not in real]
     given = tuple(sorted(file.path for file in found.files))
     reader = Reader([*context, *found.files])
-    return Inputs(reader, given, found.skipped, _seen_as(reader.paths, place.cwd, root))
+    return Inputs(reader, given, found.skipped, _seen_as(reader.paths, given, place.cwd, root))
 
 
 def text_of(place: Place, name: str, raw: bytes, *, project: bool = False) -> Inputs:
@@ -80,7 +80,7 @@ def text_of(place: Place, name: str, raw: bytes, *, project: bool = False) -> In
     root = _root(place, [name])
     own = os.path.realpath(place.cwd / name)
     reader = Reader([file for file in place.found([str(root)]).files if str(file.real) != own], [source])
-    return Inputs(reader, (name,), (), _seen_as(reader.paths, place.cwd, root))
+    return Inputs(reader, (name,), (), _seen_as(reader.paths, (name,), place.cwd, root))
 
 
 def _root(place: Place, paths: Sequence[str]) -> Path:
@@ -91,15 +91,21 @@ def _root(place: Place, paths: Sequence[str]) -> Path:
     return root
 
 
-def _seen_as(paths: Sequence[str], cwd: Path, root: Path) -> dict[str, str] | None:
-    """Paths relative to the top of the project; None where these are the shown ones."""
-    here = os.path.realpath(cwd)
-    seen = {path: _below(os.path.normpath(os.path.join(here, path)), str(root), path) for path in paths}
+def _seen_as(paths: Sequence[str], given: Sequence[str], cwd: Path, root: Path) -> dict[str, str] | None:
+    """Paths relative to the top of the project; None where these are the shown ones.
+
+    A given link is seen by the name of what it leads to, as a run over all of the project sees that.
+    """
+    here, own = os.path.realpath(cwd), frozenset(given)
+    places = {path: os.path.normpath(os.path.join(here, path)) for path in paths}
+    seen = {path: _below(str(root), path, place, path in own) for path, place in places.items()}
     return None if all(path == other for path, other in seen.items()) else seen
 
 
-def _below(place: str, root: str, path: str) -> str:
-    for candidate in (place, os.path.realpath(place)):
+def _below(root: str, path: str, place: str, is_given: bool) -> str:
+    if not is_given and place.startswith(os.path.join(root, "")):
+        return Path(os.path.relpath(place, root)).as_posix()  # spares thousands of looks at the disk
+    for candidate in (os.path.realpath(place), place):
         if candidate.startswith(os.path.join(root, "")):
             return Path(os.path.relpath(candidate, root)).as_posix()
     return path
