@@ -245,9 +245,9 @@ def test_what_a_program_prints_is_obeyed_by_nobody(stage: Stage):
 
 def test_the_same_lines_of_a_step_would_be_obeyed(stage: Stage):
     """The check before can fail."""
-    step = "      - run: python3 train.py\n"
+    step = "      - run: python3 loud.py\n"
     text = WORKFLOW.partition("      - uses: torchfix/")[0] + step
-    stage.publish(train=TRAIN + LOUD)
+    stage.publish(loud=LOUD)
     names = {name for name, _, _ in stage.run(text).commands(*OBEYED)}
     assert "error" in names
 

@@ -49,7 +49,7 @@ def counts(report: Report, results: Sequence[Outcome]) -> dict[str, int]:
 
 def check_places(runner: Runner, inputs: Inputs, cwd: Path) -> None:
     """Raise `UsageError`, before any work, for a file that could not be written where an input says."""
-    for name in ("report", "sarif", "html", "patch"):
+    for name in ("sarif", "html", "patch", *(() if inputs.mode == "pr" else ("report",))):
         if value := getattr(inputs, name):
             _place(runner, name, value, cwd)
 
