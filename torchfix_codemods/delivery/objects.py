@@ -82,5 +82,6 @@ def _person(text: str) -> Person:
     found = _PERSON.fullmatch(text)
     if found is None:
         raise ValueError(f"not a person and a date: {text}")
-    zone = found["zone"] if _ZONE.fullmatch(found["zone"]) else "+0000"
+    # What git itself would make of an odd one in a new commit.
+    zone = found["zone"] if _ZONE.fullmatch(found["zone"]) and found["zone"] != "-0000" else "+0000"
     return Person(found["name"], found["mail"], f"{found['seconds']} {zone}")

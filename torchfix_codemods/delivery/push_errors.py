@@ -14,17 +14,19 @@ _LATE = (
     *("incorrect old value", "failed to lock"),
 )
 #: What the server says, in lower case; what it means; what helps. The first that fits counts.
+_UNPROTECT = "exclude branches of this name from the protection"
+_NOT_IN_RULE = "exclude branches of this name from the rule"
 _REFUSALS = (
-    ("gh006", "the branch is protected", "exclude the pattern torchfix/* from branch protection"),
-    ("protected branch", "the branch is protected", "exclude the pattern torchfix/* from branch protection"),
-    ("gh013", "a rule of the repository forbids it", "exclude the pattern torchfix/* from the ruleset"),
-    ("rule violations", "a rule of the repository forbids it", "exclude the pattern torchfix/* from the ruleset"),
+    ("cannot contain secrets", "it takes something in the files for a secret", "see what it says, on the forge"),
+    ("verified signatures", "it wants signed commits", _NOT_IN_RULE),
+    ("protected branch", "the branch is protected", _UNPROTECT),
+    ("rule violations", "a rule of the repository forbids it", _NOT_IN_RULE),
     (
         "refusing to allow",
-        "the token may not push commits that hold other workflow files than the server knows",
-        "bring the checkout up to date with its branch, or give the token the scope `workflow`",
+        "the token may not push commits with other workflow files than those of the branch",
+        "bring the checkout up to date, or give the token the scope `workflow`",
     ),
-    ("non-fast-forward", "the server takes no rewritten branches", "allow force pushes to torchfix/*"),
+    ("non-fast-forward", "the server takes no rewritten branches", "allow force pushes to branches of this name"),
     ("deletion prohibited", "the server deletes no branches by push", "delete the branch by hand"),
     ("archived", "the repository is archived", "nothing can be pushed to it"),
 )

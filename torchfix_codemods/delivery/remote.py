@@ -25,7 +25,8 @@ SECONDS = 300
 DEPTH = 50
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_SERVER = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]+)?")
+_PATH = re.compile(r"(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+")
 
 
 class Remote:
@@ -35,7 +36,6 @@ class Remote:
         """`url` is https (http on this machine only) without a user. Raises `UsageError` and `RemoteFailed`."""
         self.url = check_url(url)
         self._side = repository.side
-        self._tip = repository.head()
         self._token = check_token(token)
         self._variables = _variables(self.url, token)
         self._check_no_detour()
@@ -90,7 +90,7 @@ class Remote:
             raise UsageError(f"'{expected[:70]}' is not the id of a commit")
         quiet = ("--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no", "--no-progress")
         lease = f"--force-with-lease={ref}:{expected or ''}"
-        ran = self._ask("-c", "push.pushOption=", "push", "--porcelain", *quiet, lease, self.url, f"{sha}:{ref}")
+        ran = self._ask("push", "--porcelain", *quiet, lease, self.url, f"{sha}:{ref}")
         if ran.code != 0:
             raise push_failure(branch, *self._texts(ran))
 
@@ -133,7 +133,8 @@ def check_url(url: str) -> str:
         raise UsageError("the address of the remote holds a user or a password; the token goes into the environment")
     if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
         raise UsageError("the address of the remote must begin with https://; the token is sent no other way")
-    if not host or parts.query or parts.fragment or not _PATH.fullmatch(parts.path) or not url.isprintable():
+    whole = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    if url != whole or not _SERVER.fullmatch(parts.netloc) or not _PATH.fullmatch(parts.path):
         raise UsageError("the address of the remote must be https://server/owner/name")
     return url
 
@@ -144,6 +145,7 @@ def _variables(url: str, token: str) -> dict[str, str]:
     settings = [
         (f"url.{url}.insteadOf", url),
         (f"url.{url}.pushInsteadOf", url),
+        ("push.pushOption", ""),
         (f"http.{url}.followRedirects", "false"),
         # An empty value takes back every header set so far: a second Authorization is an error at the server.
         (f"http.{url}.extraHeader", ""),

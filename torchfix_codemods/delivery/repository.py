@@ -69,7 +69,10 @@ class Repository:
         return tuple(self.read(sha) for sha in listed.decode("ascii").split())
 
     def merged_tree(self, first: str, second: str) -> str | None:
-        """The tree that a merge of two commits gives without conflicts, as git makes it; None where it can't."""
+        """The tree that a merge of two commits gives without conflicts, as git makes it; None where it can't.
+
+        Git before 2.38 never can.
+        """
         ran = self.side.run("merge-tree", "--write-tree", "--no-messages", _id(first), _id(second))
         return ran.out.decode("ascii").strip() if ran.code == 0 else None
 
@@ -78,18 +81,11 @@ class Repository:
 
         Links, submodules, folders and what is not in the commit are left out.
         """
-        wanted = sorted({path for path in paths if path and "\0" not in path})
+        words = ("ls-tree", "-z", "--full-tree", _id(commit or self._head), "--")
+        wanted = sorted({path for path in paths if _is_inside(path)})
         found: dict[str, Tracked] = {}
-        for start in range(0, len(wanted), _PATHS_PER_CALL):
-            listed = self.side.git(
-                "ls-tree",
-                "-z",
-                "--full-tree",
-                _id(commit or self._head),
-                "--",
-                *wanted[start : start + _PATHS_PER_CALL],
-            )
-            entries = tree_entries(listed)
+        for some in _in_portions(wanted):
+            entries = tree_entries(self.side.git(*words, *some))
             found |= {path: Tracked(mode, sha) for path, mode, sha in entries if mode in PLAIN_MODES}
         return {path: found[path] for path in wanted if path in found}
 
@@ -114,7 +110,8 @@ class Repository:
         one: only running the filter could tell.
         """
         wanted = sorted(set(paths))
-        tracked, staged = self.tracked(wanted), self._staged(wanted)
+        tracked = self.tracked(wanted)
+        staged = self._staged(list(tracked))
         return tuple(
             path
             for path in wanted
@@ -146,8 +143,8 @@ class Repository:
             _check_path(path, tracked)
         tree = self._tree(parent, files, tracked)
         identity = _identity(date or self.commit_date(parent))
-        words = ("-c", "i18n.commitEncoding=UTF-8", "commit-tree", "--no-gpg-sign", "-p", _id(parent), "-F", "-", tree)
-        made = self.side.git(*words, given=message.encode("utf-8"), variables=identity)
+        words = ("commit-tree", "--no-gpg-sign", "-p", _id(parent), "-F", "-", tree)
+        made = self.side.git(*words, given=message.encode("utf-8", "replace"), variables=identity)
         return made.decode("ascii").strip()
 
     def _tree(self, parent: str, files: Mapping[str, bytes], tracked: Mapping[str, Tracked]) -> str:
@@ -199,5 +196,9 @@ def _check_path(path: str, tracked: Mapping[str, Tracked]) -> None:
 def _is_forbidden(path: str) -> bool:
     """Whether a path leads out of the repository, into git's own folder, or to the workflows of a forge."""
     parts = [part.casefold() for part in path.split("/")]
-    odd = {"", ".", "..", ".git"} & set(parts) or "\\" in path or "\0" in path
-    return bool(odd) or parts[0] == ".github"
+    return not _is_inside(path) or "\\" in path or ".git" in parts or parts[0] == ".github"
+
+
+def _is_inside(path: str) -> bool:
+    """Whether a path from the top is in its plainest form and stays below the top."""
+    return "\0" not in path and not {"", ".", ".."} & set(path.split("/"))

@@ -56,12 +56,13 @@ class SideRepository:
 
 def ask_clone(clone: Path, *words: str) -> bytes:
     """The output of a reading `git words...` in the person's work tree `clone`. Raises `GitFailed`."""
-    ceiling = {"GIT_CEILING_DIRECTORIES": os.path.dirname(clone)}
-    ran = run_git(clone, *words, variables=ceiling)
+    ran = run_git(clone, *words)
     if ran.code != 0 and b"dubious ownership" in ran.err:
         raise GitFailed(
             f"git takes {clone} for somebody else's; if you trust it: git config --global --add safe.directory {clone}"
         )
+    if ran.code != 0 and b"not a git repository" in ran.err:
+        raise GitFailed(f"{clone} is not the top of a work tree")
     return _output(ran, words[0])
 
 

@@ -39,5 +39,8 @@ def plain_bytes(path: Path) -> bytes | None:
         file = os.open(path, os.O_RDONLY | flags)
     except OSError:
         return None
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        return None
     with os.fdopen(file, "rb") as opened:
-        return opened.read() if stat.S_ISREG(os.fstat(file).st_mode) else None
+        return opened.read()

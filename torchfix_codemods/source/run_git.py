@@ -17,9 +17,10 @@ from torchfix_codemods.source.errors import GitFailed, GitNotInstalled
 
 SECONDS = 120
 
-_NO_FOREIGN_PROGRAMS = (
+_FIXED_SETTINGS = (
     *("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.untrackedCache=false"),
-    *("-c", "core.askPass=", "-c", "credential.helper=", "-c", "gc.auto=0", "-c", "maintenance.auto=false"),
+    *("-c", "core.askPass=", "-c", "credential.helper=", "-c", "core.alternateRefsCommand=:"),
+    *("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "i18n.commitEncoding=UTF-8"),
 )
 #: Variables git may see. Among those left out are what would lead it elsewhere (GIT_DIR), what git or curl would write
 #: secrets to (GIT_TRACE_CURL), and the tokens of a workflow.
@@ -68,15 +69,17 @@ def run_git(
     variables: Mapping[str, str] | None = None,
     seconds: float = SECONDS,
 ) -> GitRun:
-    """Run `git words...` in `folder` with `given` on its standard input, whatever its exit code.
+    """Run `git words...` in `folder`, the top of a work tree, with `given` on its standard input.
 
-    `variables` are added to the environment. Raises `GitNotInstalled`, and `GitFailed` where git can't be started
-    or takes longer than `seconds`.
+    Any exit code is an answer. `variables` are added to the environment. Raises `GitNotInstalled`, and `GitFailed`
+    where git can't be started or takes longer than `seconds`.
     """
     import subprocess
 
-    command = ["git", "--no-pager", "--literal-pathspecs", *_NO_FOREIGN_PROGRAMS, *words]
-    env = {**git_environment(os.environ), **(variables or {})}
+    command = ["git", "--no-pager", "--literal-pathspecs", *_FIXED_SETTINGS, *words]
+    # A folder with an invalid `.git` must not be taken for a part of the repository above it.
+    ceiling = {"GIT_CEILING_DIRECTORIES": os.path.dirname(folder)}
+    env = {**git_environment(os.environ), **ceiling, **(variables or {})}
     try:
         done = subprocess.run(command, cwd=folder, env=env, input=given, capture_output=True, timeout=seconds)
     except FileNotFoundError as error:

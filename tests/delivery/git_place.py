@@ -1,0 +1,57 @@
+"""A clone, the server of its origin, and another server that must hear nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from git_clones import git
+from git_server import GitServer
+
+from torchfix_codemods.delivery.remote import Remote
+from torchfix_codemods.delivery.repository import Repository
+
+TOKEN = "ghs_s3cretS3cretS3cret=="
+BRANCH = "torchfix/fixes"
+
+
+@dataclass(frozen=True)
+class Place:
+    """`bare` is what `server` serves as `o/n`; both servers hold the same and take the same token."""
+
+    clone: Path
+    bare: Path
+    server: GitServer
+    evil: GitServer
+
+    @property
+    def url(self) -> str:
+        """The address of the origin."""
+        return f"{self.server.url}/o/n.git"
+
+    def ours(self, clone: Path | None = None) -> tuple[Repository, Remote]:
+        """What is to be tested, on the clone or on another one."""
+        repository = Repository(clone or self.clone)
+        return repository, Remote(repository, self.url, TOKEN)
+
+    def head_of(self, branch: str) -> str:
+        """Where a branch of the server is, "" where there is none."""
+        return git(self.bare, "for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
+
+    def deliver(self) -> None:
+        """Everything that talks to the server, once."""
+        repository, remote = self.ours()
+        sha = fix(repository)
+        assert remote.default_branch() == "main"
+        remote.push(sha, BRANCH, None)
+        assert remote.fetch(BRANCH) == sha == remote.branches("torchfix/")[BRANCH]
+        remote.delete(BRANCH, sha)
+
+    def headers(self) -> set[tuple[str, ...]]:
+        """The headers of authorization of each request so far."""
+        return {request.authorizations for request in self.server.requests}
+
+
+def fix(repository: Repository, value: bytes = b"x = 2\n") -> str:
+    """A commit of ours on HEAD."""
+    return repository.commit(repository.head(), {"a.py": value}, "fix")
