@@ -5,7 +5,7 @@
 
 writes tests/delivery/github-openapi-subset.json: the operations that delivery/github.py calls and those with which the
 tests' witnesses (PyGithub, gh) read, with everything that these refer to. The description is GitHub's
-(github/rest-api-description), the package Octokit's, both under the MIT licence.
+(github/rest-api-description), the package Octokit's, both under the MIT licence (github-openapi-subset.LICENSE there).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ OPERATIONS = {
     f"{REPOSITORY}/issues/{{issue_number}}/comments": ("get", "post"),
     f"{REPOSITORY}/issues/comments/{{comment_id}}": ("patch",),
 }
+ORIGIN = "cut by scripts/refresh_openapi_subset.py from @octokit/openapi, which is github/rest-api-description"
 #: Only for readers: they make the file three times as large.
 PROSE = frozenset(("description", "externalDocs", "x-github", "x-octokit", "x-webhooks"))
 
@@ -54,40 +55,45 @@ def bare(part: object, names: bool = False) -> object:
     return [bare(value) for value in part] if isinstance(part, list) else part
 
 
-def subset(whole: dict) -> dict:
-    """The operations with everything that they refer to."""
+def cut(whole: dict) -> dict:
+    """The operations with everything that they refer to, without prose; a cut one stays as it is."""
     paths = {path: {method: whole["paths"][path][method] for method in methods} for path, methods in OPERATIONS.items()}
-    components: dict[str, dict] = {}
+    told = {
+        "openapi": whole["openapi"],
+        "info": {**{key: whole["info"][key] for key in ("title", "version", "license")}, "x-origin": ORIGIN},
+        "servers": [{"url": "http://127.0.0.1"}],
+        "paths": bare(paths),
+        "components": {kind: bare(parts, names=True) for kind, parts in components(whole, paths).items()},
+    }
+    return responses_described(told)
+
+
+def components(whole: dict, paths: dict) -> dict:
+    """What the operations refer to, and what that refers to in turn, by kind and name."""
+    found: dict[str, dict] = {}
     waiting = list(references(paths))
     while waiting:
         _, _, kind, name = waiting.pop().split("/")
-        if name not in components.setdefault(kind, {}):
-            components[kind][name] = whole["components"][kind][name]
-            waiting += references(components[kind][name])
-    info = {key: whole["info"][key] for key in ("title", "version", "license")}
-    origin = "cut by scripts/refresh_openapi_subset.py from @octokit/openapi, which is github/rest-api-description"
-    ordered = {kind: dict(sorted(parts.items())) for kind, parts in sorted(components.items())}
-    servers = [{"url": "http://127.0.0.1"}]
-    return {"openapi": whole["openapi"], "info": {**info, "x-origin": origin}, "servers": servers} | {
-        "paths": paths,
-        "components": ordered,
-    }
+        if name not in found.setdefault(kind, {}):
+            found[kind][name] = whole["components"][kind][name]
+            waiting += references(found[kind][name])
+    return {kind: dict(sorted(parts.items())) for kind, parts in sorted(found.items())}
 
 
-def responses_described(cut: dict) -> dict:
+def responses_described(told: dict) -> dict:
     """OpenAPI demands a description of each response; GitHub's are prose, so an empty one stands in."""
-    for methods in cut["paths"].values():
+    for methods in told["paths"].values():
         for operation in methods.values():
             for response in operation["responses"].values():
                 if "$ref" not in response:
                     response["description"] = ""
-    for response in cut["components"].get("responses", {}).values():
+    for response in told["components"].get("responses", {}).values():
         response["description"] = ""
-    return cut
+    return told
 
 
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as file:
-        cut = responses_described(bare(subset(json.load(file))))
-    TARGET.write_text(json.dumps(cut, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"{TARGET}: {TARGET.stat().st_size // 1024} kB, {len(cut['paths'])} paths")
+        told = cut(json.load(file))
+    TARGET.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{TARGET}: {TARGET.stat().st_size // 1024} kB, {len(told['paths'])} paths")

@@ -1,4 +1,4 @@
-"""What the tests of deliveries share: a person without settings of git, and a place to deliver to."""
+"""What the tests of deliveries share: a person without settings of git, places to deliver to, a forge, its client."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import git_clones
+import git_place
 import pytest
-from git_clones import git, make_clone
-from git_place import TOKEN, Place
+from forge_server import ForgeServer
+from forge_tools import REPOSITORY, TOKEN, Naps, git, start
+from forge_world import World
 from git_server import GitServer
+
+from torchfix_codemods.delivery.github import GitHub
 
 NAMED = ("GIT_", "XDG_", "SSH_ASKPASS", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
@@ -27,11 +32,51 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, home: Path) -> Iterator[Place]:
+def place(tmp_path: Path, home: Path) -> Iterator[git_place.Place]:
     """A clone of the repository `o/n` on a server that is up."""
-    with GitServer(tmp_path / "server", TOKEN) as server, GitServer(tmp_path / "evil", TOKEN) as evil:
-        clone = make_clone(tmp_path / "clone")
+    token = git_place.TOKEN
+    with GitServer(tmp_path / "server", token) as server, GitServer(tmp_path / "evil", token) as evil:
+        clone = git_clones.make_clone(tmp_path / "clone")
         for one in (server, evil):
-            git(clone, "push", "-q", str(one.bare("o/n")), "main")
-        git(clone, "remote", "add", "origin", f"{server.url}/o/n.git")
-        yield Place(clone, server.bare("o/n"), server, evil)
+            git_clones.git(clone, "push", "-q", str(one.bare("o/n")), "main")
+        git_clones.git(clone, "remote", "add", "origin", f"{server.url}/o/n.git")
+        yield git_place.Place(clone, server.bare("o/n"), server, evil)
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository in which `fixes` is ahead of `main`, and `none` is not. Nobody pushes to it."""
+    folder = tmp_path_factory.mktemp("forge")
+    start(folder / "work", folder / "nets.git")
+    git(folder / "work", "push", "-q", str(folder / "nets.git"), "main:refs/heads/none")
+    git(folder / "work", "commit", "-q", "--allow-empty", "-m", "Fix it")
+    git(folder / "work", "push", "-q", str(folder / "nets.git"), "main:refs/heads/fixes")
+    return folder / "nets.git"
+
+
+@pytest.fixture
+def forge(bare: Path) -> Iterator[ForgeServer]:
+    """A forge without pull requests; at the end nothing may have broken GitHub's contract."""
+    with ForgeServer(bare, REPOSITORY, TOKEN) as server:
+        yield server
+        assert server.violations == []
+
+
+@pytest.fixture
+def naps() -> Naps:
+    """What the client `github` has slept."""
+    return Naps()
+
+
+@pytest.fixture
+def github(forge: ForgeServer, naps: Naps) -> GitHub:
+    """Our client of the forge."""
+    return GitHub(forge.url, REPOSITORY, TOKEN, naps)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A repository with one mistake, a git server and a forge; nothing may have broken GitHub's contract."""
+    with World(tmp_path) as made:
+        yield made
+        assert made.forge.violations == []

@@ -49,3 +49,10 @@ def start(folder: Path, bare: Path) -> str:
     first = write(folder, {"train.py": "a = 1\n", "model.py": "b = 1\n", "README": "nets\n"}, "Begin")
     git(folder, "push", "-q", str(bare), "main")
     return first
+
+
+class Naps(list[float]):
+    """What a client would have slept, in seconds; given to it as `sleep`."""
+
+    def __call__(self, seconds: float) -> None:
+        self.append(seconds)

@@ -70,7 +70,7 @@ class Publisher:
     forge: Forge
 
     def declined(self, codes: Collection[str]) -> frozenset[str]:
-        """The ids of findings that somebody declined before; `codes` are those of all rules of the run."""
+        """The ids of findings that somebody declined before; `codes` are those of the rules that found something."""
         branches = (self.terms.branch, *(branch_of_rule(self.terms.branch, code) for code in sorted(codes)))
         return declined(pull for branch in branches for pull in self.forge.pulls(branch))
 
@@ -117,8 +117,14 @@ class Publisher:
         opened = Seen(branch, head, pulls).open
         if opened is None and any(pull.merged and pull.head_sha == head for pull in pulls):
             return Seen(branch, head, pulls)  # squashed: its commits are nowhere else, and nobody needs them
-        marker = read_marker(opened.body) if opened else None
-        return Seen(branch, head, pulls, is_ours(self.repository, head, self._bases(opened, head), marker))
+        return Seen(branch, head, pulls, self._is_ours(head, opened))
+
+    def _is_ours(self, head: str, pull: Pull | None) -> bool:
+        marker = read_marker(pull.body) if pull else None
+        if is_ours(self.repository, head, [self.terms.base_sha], marker):
+            return True
+        # It may stand on commits that the clone lacks, or on another branch.
+        return is_ours(self.repository, head, self._bases(pull, head), marker)
 
     def _bases(self, pull: Pull | None, head: str) -> list[str]:
         """Commits of the branches that a pull request is or was for, as they are on the remote now."""
