@@ -50,8 +50,9 @@ def proposals(
 
 def _of_rule(analysis: Analysis, rule: Rule) -> Analysis:
     """The analysis as it would be with one rule only; the other rules need not look again at what it changes."""
-    findings = tuple(finding for finding in analysis.findings if finding.rule == rule.name)
-    return replace(analysis, request=replace(analysis.request, rules=(rule,)), findings=findings)
+    counted = [finding for finding in analysis.findings if finding.rule == rule.name]
+    request = replace(analysis.request, rules=(rule,))
+    return replace(analysis, request=request, sorted_out=replace(analysis.sorted_out, counted=counted))
 
 
 @dataclass(frozen=True)
