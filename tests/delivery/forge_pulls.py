@@ -64,7 +64,8 @@ def invalid(message: str, resource: str = "PullRequest") -> Answer:
 class Forge:
     """The state of one repository on the forge. `settings_allow` is GitHub's switch for the pull requests of Actions.
 
-    `permissions` are those of the token; `label_refused` makes the repository refuse labels.
+    `permissions` are those of the token (what it may push is the git server's business); `label_refused` makes the
+    repository refuse labels.
     """
 
     def __init__(self, bare: Path, repository: str) -> None:
@@ -204,6 +205,8 @@ def _labels(forge: Forge, match: re.Match[str], query: dict[str, str], body: dic
     pull = forge.pulls.get(int(match[1]))
     if pull is None:
         return refused(404, "Not Found")
+    if forge.permissions.get("pull_requests") != "write":
+        return refused(403, "Resource not accessible by integration")
     if forge.label_refused:
         return refused(422, "Validation Failed", {"resource": "Label", "code": "custom", "message": "no new labels"})
     for name in body["labels"]:

@@ -190,7 +190,7 @@ class _Front(BaseHTTPRequestHandler):
         forge.log.append(f"{self.command} {urllib.parse.urlsplit(self.path).path} {status}")
         try:
             self.send_response(status)
-            for name, value in {"Content-Type": "application/json", **headers, "Content-Length": len(body)}.items():
+            for name, value in {"Content-Type": "application/json", "Content-Length": len(body), **headers}.items():
                 self.send_header(name, str(value))
             self.end_headers()
             self.wfile.write(body)

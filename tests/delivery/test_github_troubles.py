@@ -50,6 +50,12 @@ def test_a_lost_answer_to_create_makes_one_pull_request(
     assert len(forge.asked("POST")) == (1 if done else 2)
 
 
+def test_an_answer_that_breaks_off_is_a_lost_one(github: GitHub, forge: ForgeServer) -> None:
+    forge.fail(Failure(201, body=b'{"number": 1', headers={"Content-Length": "9000"}, done=True, only="POST"))
+    assert opened(github) == 1
+    assert list(forge.pulls) == [1] and len(forge.asked("POST")) == 1
+
+
 @pytest.mark.parametrize("done", [False, True])
 def test_a_lost_answer_to_comment_makes_one_comment(github: GitHub, forge: ForgeServer, done: bool) -> None:
     pull = forge.open("one", None, "fixes", "main")

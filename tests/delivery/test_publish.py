@@ -92,6 +92,16 @@ def test_another_base_branch_with_a_history_of_its_own(world: World) -> None:
     assert git(world.bare, "merge-base", FIXES, "develop") == world.head("develop")
 
 
+def test_of_two_open_ones_that_to_our_base_counts(world: World) -> None:
+    world.run()
+    git(world.work, "push", "-q", str(world.bare), "main:refs/heads/release")
+    other = world.forge.open("By hand, for the release", "Mine.", FIXES, "release")
+    world.commit({"gan.py": RETAIN})
+    result = only(world.run())
+    assert (result.operation, result.number, world.forge.pulls[1].base) == (Operation.UPDATED, 1, "main")
+    assert (other.title, other.body, other.base) == ("By hand, for the release", "Mine.", "release")
+
+
 def test_a_commit_of_a_human_stops_updates_and_is_said_once(world: World) -> None:
     world.run()
     ours = world.head()

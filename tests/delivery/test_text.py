@@ -113,6 +113,15 @@ def test_a_rule_of_its_own_says_one_commit(three: Proposal):
     assert "Not in this pull request" not in text and "revert its commit" not in text
 
 
+@pytest.mark.parametrize("reason", Reason)
+def test_a_fix_that_is_kept_out_is_never_passed_over(three: Proposal, reason: Reason):
+    (kept,) = three.kept
+    text = body(replace(three, kept=(replace(kept, reason=reason, detail="because"),)), MARKER)
+    (told,) = re.findall(r"\*\*1 fix\*\* [a-z].*:\n\n- `train.py`\xa0L18 TFC301 .* updated: (.*)\n", text)
+    run = reason in (Reason.WITHHELD, Reason.NOT_VERIFIED)
+    assert told == ("❌\xa0regressed, NaN in the loss; training loss: `1.2` → `nan`" if run else "because")
+
+
 @pytest.mark.slow
 def test_real_runs_are_told(analysis: pipeline.Analysis, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(analysis.request.cwd)

@@ -39,6 +39,7 @@ def test_prose_shows_its_letters(text: str):
         ("commit deadbeef1 of 1.23456789", "commit `deadbeef1` of 1.23456789"),
         ("see http://a.b/c_d).", "see `http://a.b/c_d`)."),
         ("@x", "@&#8203;x"),
+        ("`a`https://b", "`a`&#8203;`https://b`"),
         ("in $HOME/x, or", "in `$HOME/x`, or"),
         ("model.py:100:5", "model.py:&#8203;100:&#8203;5"),
         ("- x", "\\- x"),

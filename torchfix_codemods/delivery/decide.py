@@ -50,7 +50,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Seen:
-    """What stands on the forge: the head of the branch (None: no branch) and its pull requests, newest first.
+    """What stands on the forge: the head of the branch (None: no branch) and its pull requests, the best first.
 
     `ours` says that nobody else has a commit on the branch.
     """
@@ -62,7 +62,7 @@ class Seen:
 
     @property
     def open(self) -> Pull | None:
-        """The open pull request, the newest where there are several."""
+        """The open pull request, the first where there are several."""
         return next((pull for pull in self.pulls if pull.open), None)
 
 

@@ -110,7 +110,9 @@ class Publisher:
 
     def _look(self, branch: str, wanted: str | None) -> Seen:
         """What stands on the forge; who made the commits is asked only where they are others than `wanted`."""
-        head, pulls = self.remote.head_of(branch), tuple(self.forge.pulls(branch))
+        # Of several open ones that to our base branch counts.
+        pulls = tuple(sorted(self.forge.pulls(branch), key=lambda pull: pull.base_ref != self.terms.base))
+        head = self.remote.head_of(branch)
         if head is None or head == wanted:
             return Seen(branch, head, pulls)
         head = self.remote.fetch(branch)

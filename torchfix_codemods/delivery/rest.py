@@ -207,6 +207,9 @@ def _body(response: HTTPResponse | urllib.error.HTTPError) -> bytes:
             raise ForgeFailed(f"GitHub's answer is larger than {BYTES // 1024**2} MiB")
         if time.monotonic() > until:
             raise TimeoutError("the answer came too slowly")
+    length = response.headers.get("Content-Length", "")
+    if length.isdecimal() and len(body) < int(length):
+        raise HTTPException("the answer broke off")  # reading in pieces does not notice
     return bytes(body)
 
 

@@ -74,22 +74,16 @@ def rule_parts(report: Report, chapter: Chapter) -> Iterator[Part]:
 def kept_part(proposal: Proposal) -> Part:
     """What is not in the pull request and why, fix by fix; in short the numbers."""
     unfixed = sum(finding.fix is None for finding in proposal.report.findings)
-    if not proposal.kept and not unfixed:
-        return Part(("",))
-    counts, lists = [], []
-    for reason, text in _REASONS.items():
-        own = [kept for kept in proposal.kept if kept.reason is reason]
-        if own:
-            head = f"**{count(len(own), 'fix')}** {text}"
-            counts.append(f"- {head}")
-            lists += [f"{head}:", "", *_kept_lines(own), ""]
+    groups = [(text, [kept for kept in proposal.kept if kept.reason is reason]) for reason, text in _REASONS.items()]
+    heads = [(f"**{count(len(own), 'fix')}** {text}", own) for text, own in groups if own]
     if unfixed:
-        text = f"**{count(unfixed, 'finding')}** without a fix that is sure enough: `torchfix check .` shows why"
-        counts.append(f"- {text}")
-        lists += [f"{text}."]
-    start = f"<details>\n<summary>Not in this pull request ({len(proposal.kept) + unfixed})</summary>\n\n"
-    forms = [start + "\n".join(lines).strip() + "\n\n</details>" for lines in (lists, counts)]
-    return Part(tuple(forms), ("kept",))
+        heads.append((f"**{count(unfixed, 'finding')}** without a fix that is sure: `torchfix check .` says why", []))
+    if not heads:
+        return Part(("",))
+    lists = "\n\n".join("\n".join([f"{head}:\n" if own else f"{head}.", *_kept_lines(own)]) for head, own in heads)
+    counts = "\n".join(f"- {head}" for head, _ in heads)
+    start = f"<details>\n<summary>Not in this pull request ({len(proposal.kept) + unfixed})</summary>"
+    return _part(((start, lists, "</details>"), (start, counts, "</details>")), ("kept",))
 
 
 def skipped(report: Report) -> str:
