@@ -19,6 +19,8 @@ from torchfix_codemods.report.outcome import Outcome
 
 #: So few findings are shown open.
 _OPEN = 3
+#: From so many on, what is out of sight is laid out only when it comes into sight.
+_MANY = 50
 
 
 def write_html(report: Report, results: Sequence[Outcome]) -> str:
@@ -83,7 +85,8 @@ def _findings(report: Report, results: Sequence[Outcome]) -> Iterator[Markup]:
     heading = tag("h2", "Findings", id="findings-heading", class_="aside")
     why = explanations(outcome.finding.rule for outcome in results)
     groups = _groups(report, results, why)
-    yield tag("section", heading, *groups, id="findings", tabindex=-1, aria_labelledby="findings-heading")
+    size = "many" if len(results) > _MANY else ""
+    yield tag("section", heading, *groups, id="findings", class_=size, tabindex=-1, aria_labelledby="findings-heading")
     yield tag("p", "No finding fits these filters.", id="no-match", class_="empty", hidden=True)
 
 
