@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from torchfix_codemods.findings import Edit, Finding, Fix, LeftOut, Level, Location, Problem, Skipped, Step
 from torchfix_codemods.report.model import Report
@@ -10,9 +12,21 @@ from torchfix_codemods.report.outcome import Outcome, outcomes
 from torchfix_codemods.rules import RULES
 from torchfix_codemods.verify.model import Evidence, ScriptRun, Series, Verdict, VerdictName, Verification
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 LINES_PER_FILE = 130
 FINDINGS_PER_FILE = 9
 _NAMES = tuple(VerdictName)
+
+
+@dataclass
+class Opened:
+    """A page in a browser with all that it asked for and complained about."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
 
 
 def many(count: int) -> Report:

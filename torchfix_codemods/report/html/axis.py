@@ -61,7 +61,7 @@ def index_axis(count: int) -> Axis:
     return Axis(1.0, float(count), tuple((float(mark), f"{mark:,}") for mark in marks))
 
 
-def shown(value: float, unit: str) -> str:
+def number(value: float, unit: str) -> str:
     """A value as people read it, with its unit: bytes in powers of 1000."""
     if unit != "bytes":
         return f"{value:.4g}"

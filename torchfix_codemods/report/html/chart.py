@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from torchfix_codemods.report.html.axis import shown
+from torchfix_codemods.report.html.axis import number
 from torchfix_codemods.report.html.curves import axis_of, picture, size
 from torchfix_codemods.report.html.markup import Markup, tag
 from torchfix_codemods.verify.model import Series
@@ -48,7 +48,7 @@ def _course(values: Sequence[float | None], unit: str) -> str:
         return "no finite number" if values else "nothing recorded"
     missing = len(values) - len(known)
     gaps = f", {missing} of {len(values)} not a finite number" if missing else ""
-    first, last, low, high = (shown(value, unit) for value in _telling(known))
+    first, last, low, high = (number(value, unit) for value in _telling(known))
     return f"from {first} to {last}, lowest {low}, highest {high}{gaps}"
 
 
@@ -72,7 +72,7 @@ def _ends(series: Series) -> Markup:
     sides = (("both", series.after),) if series.same else (("before", series.before), ("after", series.after))
     told = []
     for name, values in sides:
-        known = [shown(value, series.unit) for value in values if value is not None]
+        known = [number(value, series.unit) for value in values if value is not None]
         if known:
             told.append(f"{name} {known[0]} → {known[-1]}" if len(known) > 1 else f"{name} {known[0]}")
     return tag("p", ", ".join(told), class_="ends")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from torchfix_codemods.report.places import printable_code
 from torchfix_codemods.source.errors import printable
 
 #: Elements that have no end tag.
@@ -46,16 +45,21 @@ def text(value: str) -> Markup:
 
 def code(line: str) -> Markup:
     """A line of code without its end; tabs stay."""
-    return Markup(escape(printable_code(line)))
+    return _piece(line.rstrip("\r\n"))
 
 
 def marked(line: str, spans: Iterable[tuple[int, int]]) -> Markup:
-    """A line of code with some ranges of characters marked; ranges are in order and do not overlap."""
+    """A line of code without its end, some ranges of characters marked; these are in order and do not overlap."""
+    line = line.rstrip("\r\n")
     parts, position = [], 0
     for start, end in spans:
-        parts += [code(line[position:start]), tag("mark", code(line[start:end]))]
+        parts += [_piece(line[position:start]), tag("mark", _piece(line[start:end]))]
         position = end
-    return join([*parts, code(line[position:])])
+    return join([*parts, _piece(line[position:])])
+
+
+def _piece(line: str) -> Markup:
+    return Markup(escape("\t".join(map(printable, line.split("\t")))))
 
 
 def _attribute(key: str, value: str | int | float | bool) -> str:

@@ -17,20 +17,25 @@ from torchfix_codemods.report.html.toolbar import keys_dialog, toolbar
 from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Outcome
 
+_STYLES = ("style.css", "parts.css")
+_SCRIPT = "script.js"
 #: So few findings are shown open.
 _OPEN = 3
+#: From so many on, what is out of sight is laid out only when it comes into sight.
+_MANY = 50
 
 
 def write_html(report: Report, results: Sequence[Outcome]) -> str:
     """The report as one HTML page with a final newline."""
-    body = tag("body", *_body(report, results), Markup(f"<script>{_asset('script.js')}</script>"))
+    body = tag("body", *_body(report, results), Markup(f"<script>{_asset(_SCRIPT)}</script>"))
     return f"<!doctype html>\n{tag('html', _head(report), body, lang='en')}\n"
 
 
 @cache
-def _asset(name: str) -> str:
-    """A file of this folder, which goes into the page as it stands."""
-    return files("torchfix_codemods.report.html").joinpath(name).read_text(encoding="utf-8")
+def _asset(*names: str) -> str:
+    """Files of this folder, which go into the page as they stand."""
+    folder = files("torchfix_codemods.report.html")
+    return "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
 
 
 def _head(report: Report) -> Markup:
@@ -43,13 +48,13 @@ def _head(report: Report) -> Markup:
         tag("meta", name="referrer", content="no-referrer"),
         tag("meta", name="generator", content=f"torchfix-codemods {report.version}"),
         tag("title", "torchfix report"),
-        Markup(f"<style>{_asset('style.css')}</style>"),
+        Markup(f"<style>{_asset(*_STYLES)}</style>"),
     )
 
 
 def policy() -> str:
     """The content security policy: our style and our script by their hashes, and nothing else from anywhere."""
-    style, script = _digest(_asset("style.css")), _digest(_asset("script.js"))
+    style, script = _digest(_asset(*_STYLES)), _digest(_asset(_SCRIPT))
     return (
         f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; "
         "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -83,7 +88,8 @@ def _findings(report: Report, results: Sequence[Outcome]) -> Iterator[Markup]:
     heading = tag("h2", "Findings", id="findings-heading", class_="aside")
     why = explanations(outcome.finding.rule for outcome in results)
     groups = _groups(report, results, why)
-    yield tag("section", heading, *groups, id="findings", tabindex=-1, aria_labelledby="findings-heading")
+    size = "many" if len(results) > _MANY else ""
+    yield tag("section", heading, *groups, id="findings", class_=size, tabindex=-1, aria_labelledby="findings-heading")
     yield tag("p", "No finding fits these filters.", id="no-match", class_="empty", hidden=True)
 
 

@@ -137,7 +137,8 @@
 
   // --- the theme ------------------------------------------------------------------------------------------------
 
-  const THEMES = ["system", "light", "dark"];
+  // The first change is one that can be seen.
+  const THEMES = matchMedia("(prefers-color-scheme: dark)").matches ? ["system", "light", "dark"] : ["system", "dark", "light"];
   const memory = {
     // A browser may keep nothing for a page that was opened from a file.
     get: () => { try { return localStorage.getItem("torchfix-theme"); } catch { return null; } },

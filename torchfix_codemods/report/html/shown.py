@@ -69,7 +69,9 @@ def _evidence(evidence: Sequence[Evidence]) -> Markup:
 
 
 def _charts(series: Sequence[Series], name: str) -> Markup:
-    return tag("div", *(chart(one, f"{name}-chart-{n}") for n, one in enumerate(series, 1)), class_="charts")
+    """What a fix changed comes first, then what it left as it was."""
+    ordered = sorted(series, key=lambda one: one.same)
+    return tag("div", *(chart(one, f"{name}-chart-{n}") for n, one in enumerate(ordered, 1)), class_="charts")
 
 
 def _circumstances(verdict: Verdict) -> Iterator[str]:
