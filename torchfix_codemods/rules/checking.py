@@ -43,7 +43,8 @@ def gate(inputs: Inputs, rules: Sequence[Rule], told: Told) -> Gated:
     gated = all(builtin(rule) for rule in rules)
     found = Gated([], [], [], ())
     left_out: list[LeftOut] = []
-    speaks = False
+    # What comes through standard input may get torch from a file that nobody reads.
+    speaks = any(path not in inputs.reader.files for path in inputs.given)
     for number, path in enumerate(inputs.given, 1):
         source = inputs.reader.source(path)
         if source is None:
