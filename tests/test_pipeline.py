@@ -261,3 +261,5 @@ def test_a_project_that_never_names_torch_is_parsed_and_not_interpreted(
     assert not analyse(request).skipped
     (tmp_path / "c.py").write_text("import torch\n")
     assert [finding.rule for finding in analyse(request).findings] == ["eval-without-no-grad"]
+    given = Request(("-",), tmp_path, RULES, given=("a.py", text.encode()))
+    assert [finding.rule for finding in analyse(given).findings] == ["eval-without-no-grad"]

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from torchfix_codemods import __version__
@@ -29,6 +29,7 @@ from torchfix_codemods.rewrite.hunks import file_patch
 from torchfix_codemods.rewrite.plan import Plan
 from torchfix_codemods.rules import checking
 from torchfix_codemods.rules.hearing import Hearing
+from torchfix_codemods.rules.pool import Checked
 from torchfix_codemods.rules.registry import all_rules, pairs
 from torchfix_codemods.rules.rule import Rule
 from torchfix_codemods.rules.scope import Scope, Sorted, places_changed
@@ -134,39 +135,27 @@ def analyse(request: Request, progress: Progress = lambda stage, done, total: No
         baseline = read_baseline(request.baseline) if request.baseline else ()
         inputs = _inputs(request)
         changes = _changes(request, inputs)
-    reader = inputs.reader
     with _timed(timings, "read"):
-        gated = checking.gate(inputs, request.rules, lambda done: progress("reading", done, len(inputs.given)))
+        gated = checking.gate(inputs, request.rules, partial(progress, "reading"))
     with _timed(timings, "rules"):
-        checked = checking.check(
-            inputs,
-            gated.candidates,
-            reader.text,
-            request.rules,
-            lambda: reader.skipped,
-            request.jobs,
-            lambda done: progress("analysing", done, len(gated.candidates)),
-        )
-        unparsed = checking.syntax_errors(inputs, [*gated.others, *checked.dismissed])
-    hearing = _hearing(request, reader)
-    findings = hearing.settled(checked.findings, reader.text)
-    sources = {path: source for path in named_paths(findings) if (source := reader.source(path))}
-    findings = [finding for finding in findings if all(path in sources for path in named_paths([finding]))]
+        told = partial(progress, "analysing")
+        checked = checking.check_gated(inputs, gated, request.rules, request.jobs, told)
+    hearing = _hearing(request, inputs.reader)
+    findings, sources = _with_sources(hearing.settled(checked.findings, inputs.reader.text), inputs.reader)
     scope = Scope(
         given=frozenset(inputs.given) if inputs.around else None,
-        changed=None if changes is None else places_changed(changes, reader, sources),
+        changed=None if changes is None else places_changed(changes, inputs.reader, sources),
         known=frozenset(entry.id for entry in baseline),
     )
-    heard = hearing.heard(findings, reader.text, lambda path: sources[path].text, _notebooks(sources), scope)
-    skipped = {item.path: item for item in (*inputs.skipped, *checked.skipped, *unparsed, *reader.skipped.values())}
+    heard = hearing.heard(findings, inputs.reader.text, lambda path: sources[path].text, _notebooks(sources), scope)
     return Analysis(
         request=request,
         inputs=inputs,
-        unread=tuple(skipped[path] for path in sorted(skipped)),
+        unread=_unread(inputs, checked),
         sorted_out=scope.sort_out(heard),
         suppressed=len(findings) - len(heard),
         problems=checked.problems,
-        warnings=tuple(misspelled(gated.marked, lambda p: reader.text(p) or "", pairs(all_rules()), reader.place)),
+        warnings=_warnings(inputs.reader, gated),
         sources=sources,
         producers=checked.producers,
         timings=timings,
@@ -346,6 +335,23 @@ def _changes(request: Request, inputs: Inputs) -> Changes | None:
     folder = holding_folder(request.cwd, request.paths)
     odd = [inputs.reader.files[path].real for path in inputs.given if not path.endswith(TAKEN)]
     return changed_lines(folder, request.since, odd)
+
+
+def _with_sources(findings: Iterable[Finding], reader: Reader) -> tuple[list[Finding], dict[str, Source]]:
+    """The findings all of whose files can still be read as they were, and these files."""
+    every = list(findings)
+    sources = {path: source for path in named_paths(every) if (source := reader.source(path))}
+    return [finding for finding in every if all(path in sources for path in named_paths([finding]))], sources
+
+
+def _unread(inputs: Inputs, checked: Checked) -> tuple[Skipped, ...]:
+    """All that could not be read or parsed, each file once."""
+    found = {item.path: item for item in (*inputs.skipped, *checked.skipped, *inputs.reader.skipped.values())}
+    return tuple(found[path] for path in sorted(found))
+
+
+def _warnings(reader: Reader, gated: checking.Gated) -> tuple[str, ...]:
+    return tuple(misspelled(gated.marked, lambda path: reader.text(path) or "", pairs(all_rules()), reader.place))
 
 
 def _hearing(request: Request, reader: Reader) -> Hearing:

@@ -20,6 +20,10 @@ from torchfix_codemods.source.inputs import Inputs
 PARSED_FOR_ERRORS = 4_000_000
 
 
+#: Hears how many are done, of how many.
+Told = Callable[[int, int], None]
+
+
 @dataclass(frozen=True)
 class Gated:
     """Files in which a rule may find something, the others, those with our mark, and what cells were left out."""
@@ -30,8 +34,8 @@ class Gated:
     left_out: tuple[LeftOut, ...]
 
 
-def gate(inputs: Inputs, rules: Sequence[Rule], told: Callable[[int], None]) -> Gated:
-    """The given files sorted out by their bytes; `told` hears how many were read.
+def gate(inputs: Inputs, rules: Sequence[Rule], told: Told) -> Gated:
+    """The given files sorted out by their bytes; `told` hears how many were read, of how many.
 
     A rule of ours finds what stands in the file that it looks at, so of a project the given files are enough. With
     somebody else's rule every file is a candidate, and so is every one that uses a given file.
@@ -39,7 +43,8 @@ def gate(inputs: Inputs, rules: Sequence[Rule], told: Callable[[int], None]) -> 
     gated = all(builtin(rule) for rule in rules)
     found = Gated([], [], [], ())
     left_out: list[LeftOut] = []
-    speaks = False
+    # What comes through standard input may get torch from a file that nobody reads.
+    speaks = any(path not in inputs.reader.files for path in inputs.given)
     for number, path in enumerate(inputs.given, 1):
         source = inputs.reader.source(path)
         if source is None:
@@ -50,11 +55,21 @@ def gate(inputs: Inputs, rules: Sequence[Rule], told: Callable[[int], None]) -> 
             found.marked.append(path)
         if source.notebook is not None:
             left_out += source.notebook.left_out
-        told(number)
+        told(number, len(inputs.given))
     if gated and found.candidates and not (speaks or _project_speaks(inputs)):
         return Gated([], [*found.candidates, *found.others], found.marked, tuple(left_out))
     users = () if gated else _users(inputs)
     return replace(found, candidates=[*found.candidates, *users], left_out=tuple(left_out))
+
+
+def check_gated(inputs: Inputs, gated: Gated, rules: Sequence[Rule], jobs: int, told: Told) -> Checked:
+    """What rules say of the candidates, and the syntax errors of the files that they did not look at."""
+    reader, number = inputs.reader, len(gated.candidates)
+    checked = check(
+        inputs, gated.candidates, reader.text, rules, lambda: reader.skipped, jobs, lambda done: told(done, number)
+    )
+    unparsed = _syntax_errors(inputs, [*gated.others, *checked.dismissed])
+    return replace(checked, skipped=(*checked.skipped, *unparsed))
 
 
 def check(
@@ -80,7 +95,7 @@ def check(
     return _renamed(checked, lambda seen: shown.get(seen, seen))
 
 
-def syntax_errors(inputs: Inputs, paths: Sequence[str]) -> tuple[Skipped, ...]:
+def _syntax_errors(inputs: Inputs, paths: Sequence[str]) -> tuple[Skipped, ...]:
     """What cannot be parsed of the files that no rule looked at; nothing where these are many."""
     reader = inputs.reader
     sizes = (len(source.code) for path in paths if (source := reader.source(path)))
