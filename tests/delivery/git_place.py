@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from git_clones import git
+from git_clones import git, make_clone
 from git_server import GitServer
 
 from torchfix_codemods.delivery.remote import Remote
@@ -50,6 +52,17 @@ class Place:
     def headers(self) -> set[tuple[str, ...]]:
         """The headers of authorization of each request so far."""
         return {request.authorizations for request in self.server.requests}
+
+
+@contextmanager
+def open_place(folder: Path) -> Iterator[Place]:
+    """A clone of the repository `o/n`, and its server, which is up while the `with` block runs."""
+    with GitServer(folder / "server", TOKEN) as server, GitServer(folder / "evil", TOKEN) as evil:
+        clone = make_clone(folder / "clone")
+        for one in (server, evil):
+            git(clone, "push", "-q", str(one.bare("o/n")), "main")
+        git(clone, "remote", "add", "origin", f"{server.url}/o/n.git")
+        yield Place(clone, server.bare("o/n"), server, evil)
 
 
 def fix(repository: Repository, value: bytes = b"x = 2\n") -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from git_clones import git
-from git_place import Place
+from git_place import Place, open_place
 from git_server import PUSH
 
 from torchfix_codemods.delivery.errors import RemoteFailed
@@ -12,6 +15,12 @@ from torchfix_codemods.delivery.remote import check_url
 from torchfix_codemods.source.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+def place(tmp_path: Path, home: Path) -> Iterator[Place]:
+    with open_place(tmp_path) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("scope", [(), ("--global",)], ids=["clone", "person"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from git_clones import git
-from git_place import BRANCH, TOKEN, Place, fix
+from git_place import BRANCH, TOKEN, Place, fix, open_place
 from git_server import FETCH, PUSH, GitServer, add_hook
 
 from torchfix_codemods.delivery.errors import PushRefused, RemoteFailed
@@ -15,6 +16,12 @@ from torchfix_codemods.delivery.repository import Repository
 from torchfix_codemods.source.errors import OutsideFailed
 
 pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+def place(tmp_path: Path, home: Path) -> Iterator[Place]:
+    with open_place(tmp_path) as opened:
+        yield opened
 
 
 REFUSING_HOOKS = {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from git_clones import commit_all, everything_in, git, make_clone, write
-from git_place import BRANCH, TOKEN, Place, fix
+from git_place import BRANCH, TOKEN, Place, fix, open_place
 from git_server import add_hook
 
 from torchfix_codemods.delivery.errors import LeaseLost, RemoteFailed
@@ -16,6 +17,12 @@ from torchfix_codemods.delivery.repository import Repository
 from torchfix_codemods.source.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+def place(tmp_path: Path, home: Path) -> Iterator[Place]:
+    with open_place(tmp_path) as opened:
+        yield opened
 
 
 def test_where_the_branches_are(place: Place) -> None:
@@ -145,6 +152,19 @@ def test_a_shallow_clone(place: Place, tmp_path: Path) -> None:
     assert place.head_of(BRANCH) == later
     git(place.bare, "fsck", "--strict")
     assert everything_in(shallow) == before
+
+
+def test_to_a_shallow_clone_comes_no_long_history(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "clone", "-q", "--depth=1", place.url, str(tmp_path / "shallow"))
+    for number in range(5):
+        write(place.clone, {"a.py": b"x = %d\n" % number})
+        commit_all(place.clone)
+    git(place.clone, "push", "-q", str(place.bare), "main")
+    monkeypatch.setattr("torchfix_codemods.delivery.remote.DEPTH", 2)
+    repository, remote = place.ours(tmp_path / "shallow")
+    assert repository.side.git("rev-list", "--count", remote.fetch("main")).strip() == b"2"
 
 
 def test_a_shallow_clone_whose_base_the_remote_has_left_behind(place: Place, tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ import base64
 import os
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from git_clones import git
-from git_place import BRANCH, TOKEN, Place
+from git_place import BRANCH, TOKEN, Place, open_place
 from git_server import PUSH, add_hook
 from hostile_settings import Traces, bend_commits, plant_programs
 
@@ -20,6 +21,13 @@ from torchfix_codemods.delivery.remote import Remote
 from torchfix_codemods.delivery.repository import Repository
 
 pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+def place(tmp_path: Path, home: Path) -> Iterator[Place]:
+    with open_place(tmp_path) as opened:
+        yield opened
+
 
 #: What a checkout leaves behind: another token, in a header of its own.
 LEFT = "AUTHORIZATION: basic " + base64.b64encode(b"x-access-token:left-behind").decode()
