@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torchfix_codemods.analysis.importers import MAX_FILES, users_of
+from torchfix_codemods.analysis.importers import MAX_FILES, all_importers, users_of
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.reach import Reach
 
@@ -61,3 +61,16 @@ def test_no_more_than_so_many_and_it_is_said():
     files = {"model.py": MODEL} | {f"t{n}.py": "from model import Net\nNet()\n" for n in range(30)}
     found, complete = users_of(Reach(Project(files, files.get)), "model.py")
     assert len(found) == MAX_FILES and not complete
+
+
+def test_all_importers_directly_or_not_in_a_cycle_too():
+    files = {
+        "model.py": MODEL,
+        "between.py": "import model\nimport train\n",
+        "train.py": "import between\n",
+        "other.py": "import json\n",
+    }
+    project = Project(files, files.get)
+    assert all_importers(project, ["model.py"]) == ["between.py", "train.py"]
+    assert all_importers(project, ["between.py", "between.py"]) == ["train.py"]
+    assert all_importers(project, ["other.py"]) == []

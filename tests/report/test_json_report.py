@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from torchfix_codemods.findings import Edit, Finding, Fix, Level, Location, Skipped, Step
 from torchfix_codemods.report.json import to_json, to_object
 from torchfix_codemods.report.model import Report, named_paths
-from torchfix_codemods.verify.model import Evidence, ScriptRun, Verdict, VerdictName, Verification
+from torchfix_codemods.verify.model import Evidence, ScriptRun, Series, Verdict, VerdictName, Verification
 
 SCHEMA = json.loads(files("torchfix_codemods.report").joinpath("schema.json").read_text(encoding="utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -41,6 +41,42 @@ def test_every_verdict_is_in_the_schema(name: VerdictName):
     told = report(finding(fix=Fix("t", (Edit("model.py", 14, 24, "x"),))))
     told = replace(told, verification=Verification({shown.finding: shown}, (ran,)))
     VALIDATOR.validate(json.loads(to_json(told)))
+
+
+def test_series_are_told_briefly():
+    same = Series("loss", "", "backward pass", (0.1234567891, None), (0.1234567891, None), 2)
+    other = Series("saved for backward", "bytes", "evaluation", (850200, 1e-9), (0,), 600)
+    shown = Verdict("1" * 16, VerdictName.IMPROVED, series=(same, other))
+    told = report(finding(fix=Fix("t", (Edit("model.py", 14, 24, "x"),))))
+    text = to_json(replace(told, verification=Verification({shown.finding: shown})))
+    VALIDATOR.validate(json.loads(text))
+    assert json.loads(text)["findings"][0]["fix"]["verdict"]["series"] == [
+        {"what": "loss", "unit": "", "over": "backward pass", "before": [0.1234568, None]},
+        {
+            "what": "saved for backward",
+            "unit": "bytes",
+            "over": "evaluation",
+            "before": [850200, 1e-9],
+            "after": [0],
+            "count": 600,
+        },
+    ]
+    assert "[ 0.1234568, null ]" in text, "the numbers of a series stand on one line"
+
+
+def test_a_verdict_without_series_has_no_such_key():
+    shown = Verdict("1" * 16, VerdictName.NOT_RUN)
+    told = report(finding(fix=Fix("t", (Edit("model.py", 14, 24, "x"),))))
+    written = to_object(replace(told, verification=Verification({shown.finding: shown})))
+    assert "series" not in written["findings"][0]["fix"]["verdict"]
+
+
+@given(st.lists(st.one_of(st.text(), st.lists(st.text("[]\n 1,"))), min_size=1))
+def test_texts_that_look_like_lists_come_back(texts: list):
+    shown = Verdict("1" * 16, VerdictName.NOT_RUN, json.dumps(texts, indent=1), caveats=("[\n 1\n]",))
+    told = report(finding(fix=Fix("t", (Edit("model.py", 14, 24, "x"),))))
+    told = replace(told, verification=Verification({shown.finding: shown}))
+    assert json.loads(to_json(told)) == json.loads(json.dumps(to_object(told)))
 
 
 def test_the_schema_is_a_schema():

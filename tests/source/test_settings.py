@@ -99,6 +99,8 @@ def test_the_nearest_file_that_names_us_counts(tmp_path: Path) -> None:
         ("select = 'TFC1'", "[tool.torchfix] select: must be a list of strings"),
         ("ignore = [1]", "[tool.torchfix] ignore: must be a list of strings"),
         ("allow-dirty = 1", "[tool.torchfix] allow-dirty: must be true or false"),
+        ("baseline = ''", "[tool.torchfix] baseline: must be a string that is not empty"),
+        ("baseline = ['a']", "[tool.torchfix] baseline: must be a string that is not empty"),
         (
             "up-to = 'behaviour'",
             "[tool.torchfix] up-to: must be one of equivalent, crash-fix, behavior, suggestion, "
@@ -155,7 +157,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "script", "*.py"]), inner),
     max_leaves=4,
 )
-KEYS = ["select", "ignore", "exclude", "up-to", "per-file-ignores", "allow-dirty", "verify", "other"]
+KEYS = ["select", "ignore", "exclude", "up-to", "per-file-ignores", "allow-dirty", "baseline", "verify", "other"]
 
 
 def toml(value: object) -> str:
@@ -184,3 +186,10 @@ def test_any_table_is_understood_or_refused(tmp_path: Path, table: dict[str, obj
     assert list(loaded.select) == table.get("select", [])
     assert dict(loaded.per_file_ignores) == {k: tuple(v) for k, v in table.get("per-file-ignores", {}).items()}  # type: ignore[attr-defined]
     loaded.ignored_in(tmp_path / "a.py")
+
+
+def test_the_baseline_counts_from_the_settings_file(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.torchfix]\nbaseline = "lists/known.json"\n')
+    (tmp_path / "sub").mkdir()
+    assert load_settings(tmp_path / "sub").baseline_file == tmp_path / "lists/known.json"
+    assert load_settings(tmp_path.parent).baseline_file is None

@@ -21,6 +21,7 @@ COMMANDS = {
     "check": "check:check",
     "verify": "verify:verify",
     "undo": "undo:undo",
+    "pr": "pr:pr",
     "rules": "rules:rules",
     "explain": "rules:explain",
 }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -13,6 +11,7 @@ from torchfix_codemods.cli.console import Terminal
 from torchfix_codemods.pipeline import Analysis
 from torchfix_codemods.rewrite.plan import Plan
 from torchfix_codemods.source.verify_settings import DEVICES, SANDBOXES, VerifySettings
+from torchfix_codemods.verify.interrupts import interruptible
 from torchfix_codemods.verify.model import Verification
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -55,29 +54,6 @@ def program_arguments() -> tuple[str, ...] | None:
     return found
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """What ends us politely (a closed terminal, a cancelled job) ends as Ctrl-C does: the sandbox is cleared away.
-
-    Once, until we end: who presses twice would have half of it left.
-    """
-    names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows lacks the last
-    numbers = [number for name in names if (number := getattr(signal, name, None)) is not None]
-
-    def interrupt(number: int, frame: object) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    former = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGINT) is interrupt:
-            for number, handler in former.items():
-                signal.signal(number, handler)
-
-
 def verified(
     terminal: Terminal, analysis: Analysis, plan: Plan, scripts: tuple[str, ...], options: dict[str, Any]
 ) -> Verification:
@@ -86,5 +62,5 @@ def verified(
     from torchfix_codemods.pipeline import verification
 
     overrides = VerifySettings(**{name: options[name] for name in NAMES})
-    with _interruptible(), shown_phase(terminal) as told:
+    with interruptible(), shown_phase(terminal) as told:
         return verification(analysis, plan, scripts, program_arguments(), overrides, told)

@@ -20,6 +20,7 @@ class Operation(str, Enum):
     CLOSED = "closed"  # nothing was left to propose
     SKIPPED_EDITED = "skipped-edited"  # somebody has pushed to its branch
     SKIPPED_DECLINED = "skipped-declined"  # all that is left was in a pull request which somebody closed
+    SKIPPED_CAP = "skipped-cap"  # enough pull requests are open already
     NONE = "none"  # nothing to propose, and nothing open
 
 
@@ -32,6 +33,7 @@ class Reason(str, Enum):
     OVER_THE_CAP = "over-the-cap"  # there are more fixes or files than one pull request holds
     NOT_TRACKED = "not-tracked"  # git does not hold its file as a plain one, or holds other bytes
     SUGGESTION = "suggestion"  # needs its author's intent
+    ABOVE_LEVEL = "above-level"  # it does more to the program than was asked for (`--up-to`)
     NOT_PLANNED = "not-planned"  # another fix came first, or it would not parse
 
 

@@ -57,15 +57,16 @@ class Remote:
         found = self._refs(f"refs/heads/{prefix}*")
         return {name: sha for name, sha in sorted(found.items()) if name.startswith(prefix) and is_branch(name)}
 
-    def fetch(self, branch: str) -> str:
+    def fetch(self, branch: str, since: str = "") -> str:
         """Bring the commits of `branch` to the side repository, where `Repository` finds them; the id of the last one.
 
-        No ref is written. From a shallow clone only the last `DEPTH` commits come. Raises `RemoteFailed`.
+        No ref is written. For a shallow clone only the last `DEPTH` commits come, or those since a date (seconds since
+        1970 and a zone, as `Repository.commit_date` tells it). Raises `RemoteFailed`.
         """
         sha = self.head_of(branch)
         if sha is None:
             raise RemoteFailed(f"there is no branch {branch} at {self.url}")
-        depth = [f"--depth={DEPTH}"] if self._side.is_shallow else []
+        depth = [f"--shallow-since=@{since}" if since else f"--depth={DEPTH}"] if self._side.is_shallow else []
         options = ("--quiet", "--no-write-fetch-head", "--no-tags", "--no-recurse-submodules", "--refmap=")
         self._checked(self._ask("fetch", *options, *depth, self.url, sha))
         return sha

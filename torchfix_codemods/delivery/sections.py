@@ -28,6 +28,7 @@ _REASONS = {
     Reason.OVER_THE_CAP: "left for a later pull request, for this one is full",
     Reason.NOT_TRACKED: "left out, for git does not hold the file as it is here",
     Reason.SUGGESTION: "only suggested, for the author alone knows what was meant (`torchfix apply -i .` asks)",
+    Reason.ABOVE_LEVEL: "left out, above the level that was asked for (`--up-to`)",
     Reason.NOT_PLANNED: "left out, in the way of another change: worth another look once that is merged",
 }
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from torchfix_codemods.findings import Edit, Finding, Fix, Level, Location
+from torchfix_codemods.findings import Edit, Finding, Fix, Level, Location, Skipped
 from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Outcome
 from torchfix_codemods.rewrite.notebook_edits import cell_edit
-from torchfix_codemods.verify.model import Verdict
+from torchfix_codemods.verify.model import Series, Verdict
 
 SCHEMA = 1
+#: A list of numbers as `json.dumps` indents it; no text of JSON holds a line feed.
+_NUMBERS = re.compile(r"\[\n[-+.,\w\s]+\]")
+#: Significant digits of a point of a series: those of a 32-bit float.
+_DIGITS = 7
 
 
 def write_json(report: Report, _: Sequence[Outcome]) -> str:
@@ -23,20 +28,37 @@ def write_json(report: Report, _: Sequence[Outcome]) -> str:
 
 def to_json(report: Report) -> str:
     """The report as JSON text in ASCII, with a final newline: any terminal and any pipe takes it."""
-    return json.dumps(to_object(report), indent=1) + "\n"
+    text = json.dumps(to_object(report), indent=1)
+    return _NUMBERS.sub(lambda match: " ".join(match[0].split()), text) + "\n"
 
 
 def to_object(report: Report) -> dict[str, Any]:
     """The report as what `json.dumps` takes."""
-    skipped = [{"path": s.path, "reason": s.reason, "detail": s.detail} for s in report.skipped]
     return {
         "schema": SCHEMA,
         "version": report.version,
-        "files": {"seen": report.seen, "analysed": report.analysed, "skipped": skipped},
+        "files": {"seen": report.seen, "analysed": report.analysed, "skipped": _skipped(report.skipped)},
+        **_narrowed(report),
         **({"left_out": [asdict(item) for item in report.left_out]} if report.left_out else {}),
         "findings": [_finding(finding, report) for finding in report.findings],
         **({"runs": [asdict(ran) for ran in report.verification.scripts]} if report.verification else {}),
     }
+
+
+def _skipped(files: Iterable[Skipped]) -> list[dict[str, str]]:
+    return [{"path": s.path, "reason": s.reason, "detail": s.detail} for s in files]
+
+
+def _narrowed(report: Report) -> dict[str, Any]:
+    """The files around the given ones, and what does not count; nothing where all that was read counts."""
+    narrowing, context = report.narrowing, report.context
+    told: dict[str, Any] = {}
+    if context is not None:
+        told["context"] = {"files": context.files, "skipped": _skipped(context.skipped)}
+    if narrowing is not None:
+        told["outside"] = narrowing.outside
+        told["baseline"] = {"known": narrowing.known, "stale": narrowing.stale}
+    return told
 
 
 def _finding(finding: Finding, report: Report) -> dict[str, Any]:
@@ -104,4 +126,21 @@ def verdict_object(verdict: Verdict) -> dict[str, Any]:
         "sandbox": verdict.sandbox,
         "seconds": round(verdict.seconds, 3),
         "repeat": verdict.repeat,
+        **({"series": [_series(series) for series in verdict.series]} if verdict.series else {}),
     }
+
+
+def _series(series: Series) -> dict[str, Any]:
+    """A series without what would say nothing new: the second side where it is the first, a count that is plain."""
+    return {
+        "what": series.what,
+        "unit": series.unit,
+        "over": series.over,
+        "before": list(map(_rounded, series.before)),
+        **({} if series.same else {"after": list(map(_rounded, series.after))}),
+        **({"count": series.count} if series.count > series.points else {}),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.{_DIGITS}g}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from torchfix_codemods.findings import Edit, Finding, Level
@@ -73,6 +73,19 @@ def outcomes(report: Report, declined: Iterable[str] = ()) -> list[Outcome]:
         steps = tuple((step.location.path, step.text) for step in finding.steps)
         result.append(Outcome(finding, status, why, path, path, steps, edits.get(finding.id, ())))
     return result
+
+
+def unwritten(results: Iterable[Outcome]) -> list[Outcome]:
+    """The outcomes of a run that writes nothing: a planned fix is only fixable, or withheld where the runs say so."""
+    return [_unwritten(outcome) for outcome in results]
+
+
+def _unwritten(outcome: Outcome) -> Outcome:
+    if outcome.status is not Status.FIXED:
+        return outcome
+    if outcome.shown is not None and outcome.shown.withheld:
+        return replace(outcome, status=Status.WITHHELD, why=because(outcome.shown))
+    return replace(outcome, status=Status.FIXABLE)
 
 
 def _original(report: Report, finding: Finding, status: Status, why: str, planned: tuple[Edit, ...] | None) -> Outcome:

@@ -18,6 +18,7 @@ from torchfix_codemods.verify.recipe import Recipe
 from torchfix_codemods.verify.runs import RunReport
 from torchfix_codemods.verify.sandbox import Sandbox, environment
 from torchfix_codemods.verify.schedule import Judged, Schedule, Told
+from torchfix_codemods.verify.series import series_of
 from torchfix_codemods.verify.session import Session
 from torchfix_codemods.verify.tasks import Files, Wish, repeat_command, tasks_for
 from torchfix_codemods.verify.units import Unit, Variant, units_of
@@ -172,6 +173,7 @@ def _verdicts(judged: Judged) -> Iterator[Verdict]:
         evidence=judged.judgement.evidence,
         caveats=caveats_of([judged.run]),
         device=judged.run.device,
+        series=series_of(*judged.pair) if judged.pair else (),
     )
     for finding in judged.unit.findings:
         yield replace(verdict, finding=finding.id)

@@ -62,7 +62,8 @@ class Series:
     """One quantity over a run, before and after the fix: for pictures, never for judgements.
 
     `what` names it ("loss", "gradient norm", "saved for backward"), `unit` is "" or "bytes", `over` says what the index
-    counts ("backward pass", "optimizer step", "evaluation"). None stands where a value was not a finite number.
+    counts ("backward pass", "optimizer step", "evaluation"). None stands where a value was not a finite number. `count`
+    is how many values the longer side had: of more than its points, these are evenly spread (0: nothing was left out).
     """
 
     what: str
@@ -70,6 +71,17 @@ class Series:
     over: str
     before: tuple[float | None, ...]
     after: tuple[float | None, ...]
+    count: int = 0
+
+    @property
+    def points(self) -> int:
+        """The points of the longer side."""
+        return max(len(self.before), len(self.after))
+
+    @property
+    def same(self) -> bool:
+        """Whether both sides are the same, bit for bit at every point."""
+        return self.before == self.after
 
 
 @dataclass(frozen=True)

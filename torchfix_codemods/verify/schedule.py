@@ -51,11 +51,12 @@ Told = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Judged:
-    """A unit's judgement, and a run that shows its circumstances."""
+    """A unit's judgement, a run that shows its circumstances, and the runs without and with it that were compared."""
 
     unit: Unit
     judgement: Judgement
     run: RunReport
+    pair: tuple[RunReport, RunReport] | None = None
 
 
 class Schedule:
@@ -217,7 +218,8 @@ class Schedule:
         else:
             reason = f"together the fixes make it worse: {after.failure or after.status}"
             judgement = Judgement(VerdictName.REGRESSED, reason, evidence)
-        return [replace(j, judgement=judgement) if j.unit in good else j for j in found]
+        pair = (base.first, after)
+        return [replace(j, judgement=judgement, pair=pair) if j.unit in good else j for j in found]
 
     # --- how ---------------------------------------------------------------------------------------------------------
 
@@ -254,7 +256,7 @@ class Schedule:
             alone=len(variant.units) == len(base.variant.units) + 1,
             twice=twice,
         )
-        return Judged(unit, judge(unit, comparison), after)
+        return Judged(unit, judge(unit, comparison), after, (base.first, after))
 
 
 def runs_for(units: Sequence[Unit]) -> int:

@@ -1,0 +1,92 @@
+"""What secrets a job shows to the code that it is about to run: then it is not run.
+
+On a hosted runner code can read the memory of the runner itself, so that no sandbox within a job is a border around
+that job's secrets. The only help is a job that has none.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from torchfix_codemods.source.errors import GitNotInstalled, UsageError
+from torchfix_codemods.source.git import repository_root
+from torchfix_codemods.source.run_git import run_git
+
+#: The user's own word that all is well.
+UNSAFE = "TORCHFIX_UNSAFE"
+_SECRET_WORDS = frozenset(
+    "TOKEN TOKENS SECRET SECRETS PASSWORD PASSWORDS PASSWD PASSPHRASE CREDENTIAL CREDENTIALS PAT APIKEY".split()
+)
+#: Words before KEY at the end of a name that make it no secret.
+_OPEN_KEYS = frozenset(("CACHE", "PUBLIC", "PRIMARY", "SORT", "PARTITION"))
+#: Harmless ones of GitHub, and the socket of an agent that signs with keys.
+_HARMLESS = frozenset(("GITHUB_SECRET_SOURCE", "ACTIONS_ID_TOKEN_REQUEST_URL"))
+_ALSO_SECRET = frozenset(("SSH_AUTH_SOCK", "GIT_ASKPASS"))
+_PASSWORD_IN_URL = re.compile(r"https?://(?:[^/@\s]*:[^/@\s]+|gh[a-z]_\w+|github_pat_\w+)@", re.IGNORECASE)
+
+
+def refuse_secrets(environ: Mapping[str, str], folder: Path) -> None:
+    """Raise `UsageError` where code that runs here could find a secret, unless TORCHFIX_UNSAFE is 1."""
+    if environ.get(UNSAFE) == "1":
+        return
+    found = sorted(secret_variables(environ))
+    if found:
+        raise UsageError(
+            f"mode verify runs your programs, and does not where it sees a secret: {', '.join(found)} (environment). "
+            f"Verify in a job without secrets and with `permissions: contents: read`; {UNSAFE}=1 runs it anyway"
+        )
+    stored = next(stored_credentials(folder), None)
+    if stored is not None:
+        raise UsageError(
+            f"mode verify runs your programs, and the checkout holds a credential for them to find ({stored}): "
+            f"set `persist-credentials: false` on actions/checkout; {UNSAFE}=1 runs it anyway"
+        )
+
+
+def secret_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """The names of the variables that have a value and sound secret."""
+    return (name for name, value in environ.items() if value.strip() and sounds_secret(name))
+
+
+def sounds_secret(name: str) -> bool:
+    """Whether a variable of this name usually holds something secret: GITHUB_TOKEN, WANDB_API_KEY, DB_PASSWORD."""
+    words = re.split(r"[^A-Z0-9]+", name.upper())
+    if name in _HARMLESS:
+        return False
+    if name in _ALSO_SECRET or not _SECRET_WORDS.isdisjoint(words):
+        return True
+    if name.upper().startswith("AWS_") and "KEY" in words:
+        return True
+    return words[-1] in ("KEY", "KEYS") and words[-2:-1] != [] and words[-2] not in _OPEN_KEYS
+
+
+def stored_credentials(folder: Path) -> Iterator[str]:
+    """The settings of git in a folder that hold a credential, by name: headers, and passwords in addresses.
+
+    Files that the settings include count: there newer versions of actions/checkout leave the token.
+    """
+    for name, value in _git_settings(folder):
+        if (name.lower().endswith(".extraheader") and value.strip()) or _PASSWORD_IN_URL.search(value):
+            yield name
+        elif _PASSWORD_IN_URL.search(name):
+            yield "url.<...>.insteadOf"
+
+
+def _git_settings(folder: Path) -> Iterator[tuple[str, str]]:
+    """Names and values of git's settings here; none where git is not installed or there is no repository.
+
+    The folder may belong to somebody else, as in containers: only its settings are read.
+    """
+    try:
+        listed = run_git(
+            repository_root(folder) or folder, "-c", "safe.directory=*", "config", "--list", "--includes", "-z"
+        )
+    except GitNotInstalled:
+        return
+    for record in os.fsdecode(listed.out).split("\0"):
+        name, _, value = record.partition("\n")
+        if name:
+            yield name, value
