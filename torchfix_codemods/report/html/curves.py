@@ -9,8 +9,8 @@ from torchfix_codemods.report.html.axis import FARTHEST, Axis, index_axis, value
 from torchfix_codemods.report.html.markup import Markup, tag
 from torchfix_codemods.verify.model import Series
 
-_WIDTH, _HEIGHT = 380, 214
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 318, 14, 172
+_WIDTH, _HEIGHT = 396, 214
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 304, 14, 172
 #: Each value gets a mark where so many at most are drawn.
 _FEW = 32
 _LABEL_HEIGHT = 15.0
@@ -47,13 +47,19 @@ def picture(series: Series) -> Iterator[Markup]:
     values, index = axis_of(series), index_axis(max(series.count, series.points))
     yield from _grid(values, index)
     yield tag("text", series.over, x=(_LEFT + _RIGHT) // 2, y=_HEIGHT - 6, class_="over")
-    after = _Curve("after", "both" if series.same else "after", _placed(series.after, series, values, index))
-    before = _Curve("before", "before", _placed(series.before, series, values, index))
+    after = _Curve("after", _label("after", series), _placed(series.after, series, values, index))
+    before = _Curve("before", _label("before", series), _placed(series.before, series, values, index))
     # Dashes over a solid line: where they meet, both can be seen.
     curves = [after] if series.same else [after, before]
     for curve in curves:
         yield from _drawn(curve)
     yield from _labels(curves)
+
+
+def _label(side: str, series: Series) -> str:
+    """The name of a side; where its run came less far than the other, this says so."""
+    own, other = (series.before, series.after) if side == "before" else (series.after, series.before)
+    return "both" if series.same else f"{side} ends" if len(own) < len(other) else side
 
 
 def _is_drawn(value: float) -> bool:
