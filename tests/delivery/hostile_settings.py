@@ -45,7 +45,7 @@ def plant_programs(clone: Path, traces: Traces, *scope: str) -> None:
     settings = {
         "core.hooksPath": str(traces.folder / f"{where}-hooks"),
         "core.fsmonitor": traces.program(f"{where}-fsmonitor"),
-        "core.askPass": traces.program(f"{where}-askpass"),
+        "core.askPass": traces.program(f"{where}-askpass", then="true"),
         "core.editor": traces.program(f"{where}-editor"),
         "core.pager": traces.program(f"{where}-pager"),
         "core.sshCommand": traces.program(f"{where}-ssh"),

@@ -61,6 +61,8 @@ def ask_clone(clone: Path, *words: str) -> bytes:
         raise GitFailed(
             f"git takes {clone} for somebody else's; if you trust it: git config --global --add safe.directory {clone}"
         )
+    if ran.code != 0 and b"not a git repository" in ran.err:
+        raise GitFailed(f"{clone} is not the top of a work tree")
     return _output(ran, words[0])
 
 

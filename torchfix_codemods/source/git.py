@@ -62,10 +62,8 @@ def _by_repository(paths: Iterable[Path]) -> dict[str, list[str]]:
 
 def _status(root: str, names: Sequence[str]) -> Iterator[str]:
     """The paths, relative to `root`, that `git status` lists among `names`."""
-    # A folder with an invalid `.git` must not be taken for a part of the repository above it.
-    ceiling = {"GIT_CEILING_DIRECTORIES": os.path.dirname(root)}
     try:
-        done = run_git(root, *_STATUS, *names, variables=ceiling)
+        done = run_git(root, *_STATUS, *names)
     except GitNotInstalled:
         return
     if done.code != 0 and b"not a git repository" not in done.err:

@@ -69,15 +69,17 @@ def run_git(
     variables: Mapping[str, str] | None = None,
     seconds: float = SECONDS,
 ) -> GitRun:
-    """Run `git words...` in `folder` with `given` on its standard input, whatever its exit code.
+    """Run `git words...` in `folder`, the top of a work tree, with `given` on its standard input.
 
-    `variables` are added to the environment. Raises `GitNotInstalled`, and `GitFailed` where git can't be started
-    or takes longer than `seconds`.
+    Any exit code is an answer. `variables` are added to the environment. Raises `GitNotInstalled`, and `GitFailed`
+    where git can't be started or takes longer than `seconds`.
     """
     import subprocess
 
     command = ["git", "--no-pager", "--literal-pathspecs", *_FIXED_SETTINGS, *words]
-    env = {**git_environment(os.environ), **(variables or {})}
+    # A folder with an invalid `.git` must not be taken for a part of the repository above it.
+    ceiling = {"GIT_CEILING_DIRECTORIES": os.path.dirname(folder)}
+    env = {**git_environment(os.environ), **ceiling, **(variables or {})}
     try:
         done = subprocess.run(command, cwd=folder, env=env, input=given, capture_output=True, timeout=seconds)
     except FileNotFoundError as error:
