@@ -1,6 +1,6 @@
 """The whole way on one page: read this first.
 
-    discover -> read -> gate -> rules (on candidates, over processes) -> settle -> silence -> plan
+    discover -> read -> gate -> rules (on candidates, over processes) -> settle -> silence -> scope -> plan
         -> verify (asked for) -> patch or write
 
 `analyse` goes as far as findings, `make_plan` decides which fixes are made, `verification` runs the program before and
@@ -16,47 +16,49 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
 
 from torchfix_codemods import __version__
-from torchfix_codemods.analysis.gate import is_candidate, speaks_of_torch
-from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Edit, Finding, LeftOut, Level, Problem, Skipped
-from torchfix_codemods.report.model import Report, named_paths
+from torchfix_codemods.report.model import Context, Narrowing, Report, named_paths
 from torchfix_codemods.rewrite import plan as planning
 from torchfix_codemods.rewrite.byte_edits import byte_edits, splice
 from torchfix_codemods.rewrite.compose import PlannedEdit, planned_by_path
 from torchfix_codemods.rewrite.edits import apply_edits, conflicts, place
 from torchfix_codemods.rewrite.hunks import file_patch
 from torchfix_codemods.rewrite.plan import Plan
-from torchfix_codemods.rules.fingerprint import settle
-from torchfix_codemods.rules.in_notebooks import cautious
-from torchfix_codemods.rules.pool import check_all
-from torchfix_codemods.rules.registry import all_rules, builtin, pairs
+from torchfix_codemods.rules import checking
+from torchfix_codemods.rules.hearing import Hearing
+from torchfix_codemods.rules.registry import all_rules, pairs
 from torchfix_codemods.rules.rule import Rule
-from torchfix_codemods.rules.run import checker
-from torchfix_codemods.rules.silence import Silence, misspelled
+from torchfix_codemods.rules.scope import Scope, Sorted, places_changed
+from torchfix_codemods.rules.silence import misspelled
+from torchfix_codemods.source.around import holding_folder
 from torchfix_codemods.source.atomic import FileChange
-from torchfix_codemods.source.discovery import discover
+from torchfix_codemods.source.baseline import Known, gone, read_baseline
+from torchfix_codemods.source.changes import Changes, changed_lines
 from torchfix_codemods.source.git import repository_root
+from torchfix_codemods.source.ignore import TAKEN
+from torchfix_codemods.source.inputs import Inputs, Place, files_of, text_of
 from torchfix_codemods.source.notebooks import Notebook
-from torchfix_codemods.source.old_names import as_written, readable
+from torchfix_codemods.source.old_names import readable
 from torchfix_codemods.source.reader import Reader
 from torchfix_codemods.source.settings import Settings
-from torchfix_codemods.source.text import Source, decode
+from torchfix_codemods.source.stable_paths import stable_paths
+from torchfix_codemods.source.text import Source
 from torchfix_codemods.source.verify_settings import VerifySettings
 from torchfix_codemods.verify.model import Verification
-
-#: Files that no rule can find anything in are parsed too, for their syntax errors, up to so many bytes of them.
-PARSED_FOR_ERRORS = 4_000_000
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted: which files, which rules, how far fixes may go. `given` is a name and bytes (standard input)."""
+    """What is wanted: which files, which rules, how far fixes may go. `given` is a name and bytes (standard input).
+
+    `project`: the project around the files is read too. `since` is a revision: only findings on lines that were changed
+    since then count. `baseline` is a file of findings that don't.
+    """
 
     paths: tuple[str, ...]
     cwd: Path
@@ -66,24 +68,51 @@ class Request:
     exclude: tuple[str, ...] = ()
     given: tuple[str, bytes] | None = None
     jobs: int = 1
+    project: bool = False
+    since: str | None = None
+    baseline: Path | None = None
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What was found. `sources` holds every file that a finding names, as it was when it was analysed."""
+    """What was found. `sources` holds every file that a finding names, as it was when it was analysed.
+
+    `sorted_out` are the findings that count, and the others; `unread` is all that could not be read or parsed.
+    """
 
     request: Request
-    reader: Reader
-    seen: int
-    skipped: tuple[Skipped, ...]
-    findings: tuple[Finding, ...]
+    inputs: Inputs
+    unread: tuple[Skipped, ...]
+    sorted_out: Sorted
     suppressed: int
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
     sources: Mapping[str, Source]
     producers: frozenset[str]
     timings: dict[str, float]
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[LeftOut, ...]
+    hearing: Hearing
+    baseline: tuple[Known, ...] = ()
+
+    @property
+    def reader(self) -> Reader:
+        """The files that were read."""
+        return self.inputs.reader
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings that count."""
+        return tuple(self.sorted_out.counted)
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """What was not analysed of the given files."""
+        return tuple(item for item in self.unread if not self.inputs.is_around(item.path))
+
+    @property
+    def seen(self) -> int:
+        """How many files were given, or would have been."""
+        return len({*self.inputs.given, *(item.path for item in self.skipped)})
 
     def text(self, path: str) -> str:
         """The text of a file that a finding names. Raises `KeyError` for others."""
@@ -96,43 +125,68 @@ class Analysis:
 
 
 def analyse(request: Request, progress: Progress = lambda stage, done, total: None) -> Analysis:
-    """Everything up to the findings. Raises `UsageError` for a path that is not there."""
+    """Everything up to the findings.
+
+    Raises `UsageError` for a path, a revision or a baseline that is not there, `GitFailed` where git cannot tell.
+    """
     timings: dict[str, float] = {}
     with _timed(timings, "discover"):
-        reader, skipped = _reader(request)
+        baseline = read_baseline(request.baseline) if request.baseline else ()
+        inputs = _inputs(request)
+        changes = _changes(request, inputs)
+    reader = inputs.reader
     with _timed(timings, "read"):
-        gated = _gate(request, reader, progress)
-        candidates, others, marked = gated.candidates, gated.others, gated.marked
+        gated = checking.gate(inputs, request.rules, lambda done: progress("reading", done, len(inputs.given)))
     with _timed(timings, "rules"):
-        checked = check_all(
-            candidates,
-            lambda: checker(reader.paths, reader.text, request.rules, lambda: reader.skipped),
+        checked = checking.check(
+            inputs,
+            gated.candidates,
+            reader.text,
+            request.rules,
+            lambda: reader.skipped,
             request.jobs,
-            lambda done: progress("analysing", done, len(candidates)),
+            lambda done: progress("analysing", done, len(gated.candidates)),
         )
-        unparsed = _syntax_errors([*others, *checked.dismissed], reader)
-    findings = settle(checked.findings, lambda path: reader.text(path) or "")
+        unparsed = checking.syntax_errors(inputs, [*gated.others, *checked.dismissed])
+    hearing = _hearing(request, reader)
+    findings = hearing.settled(checked.findings, reader.text)
     sources = {path: source for path in named_paths(findings) if (source := reader.source(path))}
     findings = [finding for finding in findings if all(path in sources for path in named_paths([finding]))]
-    silence = _silence(request, reader, reader.text)
-    heard = [as_written(silence.withhold(finding)) for finding in findings if not silence.covers(finding)]
-    notebooks = _notebooks(sources)
-    heard = [cautious(finding, notebooks, lambda path: sources[path].text) for finding in heard]
-    known = {item.path: item for item in (*skipped, *checked.skipped, *unparsed, *reader.skipped.values())}
+    scope = Scope(
+        given=frozenset(inputs.given) if inputs.around else None,
+        changed=None if changes is None else places_changed(changes, reader, sources),
+        known=frozenset(entry.id for entry in baseline),
+    )
+    heard = hearing.heard(findings, reader.text, lambda path: sources[path].text, _notebooks(sources), scope)
+    skipped = {item.path: item for item in (*inputs.skipped, *checked.skipped, *unparsed, *reader.skipped.values())}
     return Analysis(
         request=request,
-        reader=reader,
-        seen=len({*reader.paths, *known}),
-        skipped=tuple(known[path] for path in sorted(known)),
-        findings=tuple(heard),
+        inputs=inputs,
+        unread=tuple(skipped[path] for path in sorted(skipped)),
+        sorted_out=scope.sort_out(heard),
         suppressed=len(findings) - len(heard),
         problems=checked.problems,
-        warnings=tuple(misspelled(marked, lambda path: reader.text(path) or "", pairs(all_rules()), reader.place)),
+        warnings=tuple(misspelled(gated.marked, lambda p: reader.text(p) or "", pairs(all_rules()), reader.place)),
         sources=sources,
         producers=checked.producers,
         timings=timings,
         left_out=gated.left_out,
+        hearing=hearing,
+        baseline=baseline,
     )
+
+
+def entries_of(analysis: Analysis) -> list[Known]:
+    """All findings of a run as entries of a baseline, also those that are known."""
+    found = (*analysis.sorted_out.counted, *analysis.sorted_out.known)
+    return [Known(analysis.hearing.name_of(f.location.path), f.rule, f.id, f.message) for f in found]
+
+
+def with_all_known(analysis: Analysis) -> Analysis:
+    """The analysis as it would be with a baseline of all its findings."""
+    sorted_out = analysis.sorted_out
+    known = [*sorted_out.known, *sorted_out.counted]
+    return replace(analysis, sorted_out=replace(sorted_out, counted=[], known=known))
 
 
 def make_plan(analysis: Analysis, accepts: Callable[[Finding], bool] | None = None) -> Plan:
@@ -148,7 +202,8 @@ def make_plan(analysis: Analysis, accepts: Callable[[Finding], bool] | None = No
             texts=analysis.text,
             refind=lambda texts: _refind(analysis, texts),
             accepts=accepts or wished,
-            parses=lambda path, text: _is_sound(analysis.sources[path], text),
+            parses=lambda path, text: is_sound(analysis.sources[path], text),
+            admits=analysis.sorted_out.admits if analysis.sorted_out.narrowed else None,
         )
 
 
@@ -172,7 +227,8 @@ def verification(
         encode=lambda path, text: analysis.sources[path].encode(text),
         real=lambda path: Path(os.path.realpath(analysis.reader.files[path].real)),
     )
-    wish = Wish(analysis.request.settings, analysis.request.cwd, analysis.request.paths, scripts, args, overrides)
+    asked = analysis.request
+    wish = Wish(asked.settings, asked.cwd, asked.paths, scripts, args, overrides, asked.project)
     findings = {item.finding.id: item.finding for item in plan.accepted}
     with _timed(analysis.timings, "verify"):
         return verify(findings.values(), plan.edits, files, wish, told)
@@ -201,7 +257,7 @@ def with_comments(analysis: Analysis, plan: Plan, comments: Sequence[Edit]) -> t
         path: (analysis.text(path), apply_edits(analysis.text(path), [item.edit for item in items]))
         for path, items in planned_by_path(edits).items()
     }
-    sound = all(_is_sound(analysis.sources[path], after) for path, (_, after) in texts.items())
+    sound = all(is_sound(analysis.sources[path], after) for path, (_, after) in texts.items())
     if not sound:
         return plan, list(comments)
     return replace(plan, texts=texts, edits=tuple(edits)), [edit for edit in comments if edit not in fits]
@@ -240,6 +296,17 @@ def rewritten(analysis: Analysis, plan: Plan, path: str) -> bytes | None:
     return splice(source.raw, byte_edits(source, planned_by_path(plan.edits).get(path, [])))
 
 
+def is_sound(source: Source, text: str) -> bool:
+    """Whether a file may get this text: it parses, its encoding holds it, a notebook keeps its cells."""
+    if source.notebook is not None:
+        return source.notebook.holds(text) and planning.parses_as_python(source.path, readable(text))
+    try:
+        source.encode(text)
+    except UnicodeEncodeError:
+        return False
+    return planning.parses_as_python(source.path, readable(text))
+
+
 def report_of(
     analysis: Analysis, plan: Plan | None = None, exit_code: int = 0, verification: Verification | None = None
 ) -> Report:
@@ -259,115 +326,80 @@ def report_of(
         timings=analysis.timings,
         exit_code=exit_code,
         verification=verification,
+        narrowing=_narrowing(analysis),
+        context=_context(analysis),
     )
 
 
-def _reader(request: Request) -> tuple[Reader, tuple[Skipped, ...]]:
-    """The files of the run, or the one that was given, and what discovery skipped."""
+def _inputs(request: Request) -> Inputs:
+    """The files of the run, or the one that was given."""
+    from_here = Place(request.cwd, request.settings, request.exclude)
     if request.given is not None:
-        source = decode(*request.given)
-        return (Reader((), [source]), ()) if isinstance(source, Source) else (Reader(()), (source,))
-    settings = request.settings
-    found = discover(
-        request.paths,
-        exclude=request.exclude,
-        cwd=request.cwd,
-        project=settings.root,
-        project_exclude=settings.exclude,
-    )
-    return Reader(found.files), found.skipped
+        return text_of(from_here, *request.given, project=request.project)
+    return files_of(from_here, request.paths, project=request.project)
 
 
-@dataclass(frozen=True)
-class _Gated:
-    """Files in which a rule may find something, the others, those with our mark, and what cells were left out."""
+def _changes(request: Request, inputs: Inputs) -> Changes | None:
+    """What was changed since the revision that was asked for."""
+    if request.since is None:
+        return None
+    folder = holding_folder(request.cwd, request.paths)
+    odd = [inputs.reader.files[path].real for path in inputs.given if not path.endswith(TAKEN)]
+    return changed_lines(folder, request.since, odd)
 
-    candidates: list[str]
-    others: list[str]
-    marked: list[str]
-    left_out: tuple[LeftOut, ...]
+
+def _hearing(request: Request, reader: Reader) -> Hearing:
+    """How files are named in ids, and what the settings ignore in them."""
+
+    def real(path: str) -> Path:
+        file = reader.files.get(path)
+        return file.real if file is not None else Path(os.path.realpath(request.cwd / path))
+
+    name_of = stable_paths(request.cwd, request.settings.root, lambda path: str(real(path)))
+    return Hearing(name_of, lambda path: request.settings.ignored_in(real(path)))
 
 
-def _gate(request: Request, reader: Reader, progress: Progress) -> _Gated:
-    candidates: list[str] = []
-    others: list[str] = []
-    marked: list[str] = []
-    left_out: list[LeftOut] = []
-    # The gate knows our rules only; with somebody else's every file is a candidate.
-    gated = all(builtin(rule) for rule in request.rules)
-    speaks = request.given is not None
-    for number, path in enumerate(reader.paths, 1):
-        source = reader.source(path)
-        if source is None:
-            continue
-        speaks = speaks or speaks_of_torch(source.code)
-        if not gated or is_candidate(source.code):
-            candidates.append(path)
-        else:
-            others.append(path)
-        if b"torchfix:" in source.code:
-            marked.append(path)
-        if source.notebook is not None:
-            left_out += source.notebook.left_out
-        progress("reading", number, len(reader.paths))
-    if gated and not speaks:
-        candidates, others = [], [*candidates, *others]
-    return _Gated(candidates, others, marked, tuple(left_out))
+def _narrowing(analysis: Analysis) -> Narrowing | None:
+    """How much does not count; None where nobody asked for less than everything."""
+    request, sorted_out = analysis.request, analysis.sorted_out
+    if request.since is None and request.baseline is None and not sorted_out.known:
+        return None
+    found = [*sorted_out.counted, *sorted_out.outside, *sorted_out.known]
+    read = {*analysis.inputs.given} - {item.path for item in analysis.unread}
+    paths = map(analysis.hearing.name_of, read if analysis.baseline else ())
+    stale = gone(analysis.baseline, (f.id for f in found), (rule.name for rule in request.rules), paths)
+    return Narrowing(len(sorted_out.outside), len(sorted_out.known), len(stale))
+
+
+def _context(analysis: Analysis) -> Context | None:
+    """The files around the given ones; None where only these were read."""
+    if not analysis.inputs.around:
+        return None
+    around = analysis.inputs.is_around
+    return Context(analysis.inputs.around, tuple(item for item in analysis.unread if around(item.path)))
 
 
 def _notebooks(sources: Mapping[str, Source]) -> dict[str, Notebook]:
     return {path: source.notebook for path, source in sources.items() if source.notebook is not None}
 
 
-def _syntax_errors(paths: Sequence[str], reader: Reader) -> tuple[Skipped, ...]:
-    """What cannot be parsed of the files that no rule looked at; nothing where these are many."""
-    sizes = (len(source.code) for path in paths if (source := reader.source(path)))
-    if any(total > PARSED_FOR_ERRORS for total in accumulate(sizes)):
-        return ()
-    project = Project(reader.paths, reader.text)
-    for path in paths:
-        project.parse_whole(path)
-    return tuple(project.skipped.values())
-
-
-def _silence(request: Request, reader: Reader, text: Callable[[str], str | None]) -> Silence:
-    """What comments and settings switch off in files with these texts."""
-
-    def ignored(path: str) -> tuple[str, ...]:
-        file = reader.files.get(path)
-        return request.settings.ignored_in(file.real if file else request.cwd / path)
-
-    return Silence(lambda path: text(path) or "", ignored)
-
-
 def _refind(analysis: Analysis, texts: Mapping[str, str]) -> list[Finding]:
     """The findings once some files have new texts: only files that changed or had findings are looked at again."""
-    reader, rules = analysis.reader, analysis.request.rules
+    reader = analysis.reader
 
     def text(path: str) -> str | None:
         return readable(texts[path]) if path in texts else reader.text(path)
 
     again = sorted({*texts, *analysis.producers})
-    checked = check_all(again, lambda: checker(reader.paths, text, rules, dict), 1, lambda done: None)
-    silence = _silence(analysis.request, reader, text)
-    found = settle(checked.findings, lambda path: text(path) or "")
+    checked = checking.check(analysis.inputs, again, text, analysis.request.rules)
+    found = analysis.hearing.settled(checked.findings, text)
     known = [finding for finding in found if all(path in analysis.sources for path in _edited(finding))]
-    heard = [as_written(silence.withhold(finding)) for finding in known if not silence.covers(finding)]
-    return [cautious(finding, analysis.notebooks, lambda path: text(path) or "") for finding in heard]
+    scope = analysis.sorted_out.scope
+    return analysis.hearing.heard(known, text, lambda path: text(path) or "", analysis.notebooks, scope)
 
 
 def _edited(finding: Finding) -> set[str]:
     return {edit.path for edit in finding.fix.edits} if finding.fix else set()
-
-
-def _is_sound(source: Source, text: str) -> bool:
-    if source.notebook is not None:
-        return source.notebook.holds(text) and planning.parses_as_python(source.path, readable(text))
-    try:
-        source.encode(text)
-    except UnicodeEncodeError:
-        return False
-    return planning.parses_as_python(source.path, readable(text))
 
 
 @contextmanager

@@ -235,3 +235,15 @@ def test_what_is_cancelled_leaves_nothing_behind(project: Path, tmp_path_factory
         assert process.communicate(timeout=60)[1].strip() == b"interrupted"
     assert process.returncode == 130
     assert list(temporary.iterdir()) == [] and (project / "train.py").read_text() == text
+
+
+def test_a_file_in_its_project_is_run_by_the_program_that_reaches_it(tool: Run, project: Path):
+    words = ("verify", "model.py", "--project", "--python", sys.executable)
+    answer = tool(*words, "--output-format", "json")
+    assert answer.code == 0, answer.err
+    found = verdicts(answer)
+    assert {code: (verdict["name"], verdict["script"]) for code, verdict in found.items()} == {
+        "TFC101": ("CHANGED_AS_INTENDED", "train.py")
+    }
+    assert found["TFC101"]["repeat"].startswith("torchfix verify model.py --project --script train.py")
+    assert "only the files given" not in answer.err

@@ -1,4 +1,4 @@
-"""What the tests of deliveries share: a person without settings of git, a forge, and a client of it."""
+"""What the tests of deliveries share: a person without settings of git, places to deliver to, a forge, its client."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import git_clones
+import git_place
 import pytest
 from forge_server import ForgeServer
 from forge_tools import REPOSITORY, TOKEN, Naps, git, start
 from forge_world import World
+from git_server import GitServer
 
 from torchfix_codemods.delivery.github import GitHub
 
@@ -26,6 +29,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     return folder
+
+
+@pytest.fixture
+def place(tmp_path: Path, home: Path) -> Iterator[git_place.Place]:
+    """A clone of the repository `o/n` on a server that is up."""
+    token = git_place.TOKEN
+    with GitServer(tmp_path / "server", token) as server, GitServer(tmp_path / "evil", token) as evil:
+        clone = git_clones.make_clone(tmp_path / "clone")
+        for one in (server, evil):
+            git_clones.git(clone, "push", "-q", str(one.bare("o/n")), "main")
+        git_clones.git(clone, "remote", "add", "origin", f"{server.url}/o/n.git")
+        yield git_place.Place(clone, server.bare("o/n"), server, evil)
 
 
 @pytest.fixture(scope="session")

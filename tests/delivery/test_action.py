@@ -55,7 +55,7 @@ def test_a_check_writes_reports_and_tells_them(workspace: Path):
     }
     places = [line.split("::")[1] for line in annotations(done)]
     assert any("file=model.py,line=13" in place for place in places)
-    assert any("file=train.py,line=19" in place for place in places)
+    assert any("file=train.py,line=18" in place for place in places)
     assert "softmax-before-cross-entropy" in done.summary and "softmax-before-cross-entropy" in done.log
 
 
@@ -194,6 +194,7 @@ def test_programs_see_nothing_of_the_job_and_command_nothing(workspace: Path, co
     train = workspace / "train.py"
     train.write_text(train.read_text() + NOSY.replace("{condition}", condition))
     environ = {"GITHUB_ENV": "/tmp/env", "GITHUB_PATH": "/tmp/path", "RUNNER_NAME": "x", "MY_SETTING": "1"}
+    environ |= {"GITHUB_TOKEN": "ghs_abc", "TORCHFIX_UNSAFE": "1"}
     done = step(workspace, mode="verify", environ=environ)
     assert done.code == 0, done.log
     [ran] = json.loads((workspace / "torchfix-report.json").read_text())["runs"]
@@ -228,3 +229,72 @@ def test_a_program_and_its_arguments_can_be_named(workspace: Path):
     done = step(workspace, mode="verify", script="other.py", args="'a b'", timeout="50", patch="")
     [ran] = json.loads((workspace / "torchfix-report.json").read_text())["runs"]
     assert (ran["script"], ran["args"], done.outputs["verified"]) == ("other.py", ["a b"], "2")
+
+
+@pytest.fixture
+def merged(workspace: Path) -> dict[str, str]:
+    """The merge that GitHub makes of a pull request, as a checkout of depth 2 has it, and the variables of the event.
+
+    The pull request has changed the loss in train.py; the softmax in model.py was there before.
+    """
+    identity = ("-c", "user.name=u", "-c", "user.email=u@localhost")
+    train = workspace / "train.py"
+    loss = "nn.CrossEntropyLoss()"
+    train.write_text(train.read_text().replace(loss, "nn.MSELoss()"))
+    run_git_in(workspace, *identity, "commit", "-qam", "before")
+    run_git_in(workspace, "checkout", "-q", "-b", "topic")
+    train.write_text(train.read_text().replace("nn.MSELoss()", loss))
+    run_git_in(workspace, *identity, "commit", "-qam", "change")
+    run_git_in(workspace, "checkout", "-q", "main")
+    run_git_in(workspace, *identity, "merge", "-q", "--no-ff", "-m", "Merge", "topic")
+    head = run_git_in(workspace, "rev-parse", "HEAD")
+    return {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/7/merge", "GITHUB_SHA": head}
+
+
+def run_git_in(folder: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+#: The base that an event names may be older than what the merge was made with, and not be in the clone.
+PULL = {"pull_request": {"head": {"repo": {"full_name": "o/r"}}, "base": {"sha": "b" * 40}}}
+
+
+def test_on_a_pull_request_changed_lines_are_those_of_its_merge(workspace: Path, merged: dict[str, str]):
+    """The softmax in model.py is told since the line that makes it wrong has changed; the other finding is old."""
+    told = step(workspace, mode="check", changed_since="auto", environ=merged, event=PULL, report="r.json")
+    assert told.code == 0, told.log
+    assert [f["code"] for f in json.loads((workspace / "r.json").read_text())["findings"]] == ["TFC101"]
+    assert step(workspace, mode="check", environ=merged, event=PULL).outputs["findings"] == "2"
+    assert step(workspace, mode="check", changed_since="HEAD", report="", patch="").outputs["findings"] == "0"
+
+
+def test_auto_means_every_line_on_other_events(workspace: Path):
+    told = step(workspace, mode="check", changed_since="auto", environ={"GITHUB_EVENT_NAME": "push"})
+    assert told.outputs["findings"] == "2"
+
+
+def test_a_clone_that_is_too_short_says_what_to_do(workspace: Path, merged: dict[str, str], tmp_path: Path):
+    short = tmp_path / "short"
+    run_git_in(tmp_path, "clone", "-q", "--depth", "1", f"file://{workspace}", str(short))
+    told = step(short, mode="check", changed_since="auto", environ=merged, event=PULL)
+    assert told.code == 2 and "give checkout `fetch-depth: 2`" in told.log
+    deeper = tmp_path / "deeper"
+    run_git_in(tmp_path, "clone", "-q", "--depth", "2", f"file://{workspace}", str(deeper))
+    assert step(deeper, mode="check", changed_since="auto", environ=merged, event=PULL).outputs["findings"] == "1"
+
+
+def test_a_checkout_of_the_branch_itself_is_compared_with_the_base(workspace: Path, merged: dict[str, str]):
+    base = run_git_in(workspace, "rev-parse", "main~1")
+    run_git_in(workspace, "checkout", "-q", "topic")
+    pull = {"pull_request": {**PULL["pull_request"], "base": {"sha": base}}}
+    told = step(workspace, mode="check", changed_since="auto", environ=merged, event=pull)
+    assert told.outputs["findings"] == "1"
+
+
+def test_known_findings_are_not_told_again(workspace: Path, monkeypatch: pytest.MonkeyPatch):
+    from torchfix_codemods.cli.main import run
+
+    monkeypatch.chdir(workspace)
+    assert run(["check", ".", "--quiet", "--write-baseline", "known.txt"]) == 0
+    assert step(workspace, mode="check", baseline="known.txt", fail_on="findings").outputs["findings"] == "0"
+    assert step(workspace, mode="check", baseline="none.txt").code == 2

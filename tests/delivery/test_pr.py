@@ -130,7 +130,7 @@ def test_what_a_run_speaks_against_stays_out(place: Place):
     said = place.pr("--report", str(place.report("REGRESSED", "NOT_RUN")))
     assert said.code == 0 and place.forge.pulls[1].title == "torchfix: 1 fix in 1 file (0 verified)"
     assert place.show("train.py") == LOSS.replace("retain_graph=True", "")
-    assert "withheld: the runs speak against them" in place.forge.pulls[1].body
+    assert "withheld" in place.forge.pulls[1].body
 
 
 def test_a_rule_each_and_one_rule_only(place: Place):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from notebooks import notebook, sources
 
+from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.delivery.choice import Options, for_units
 from torchfix_codemods.delivery.model import Proposal, Reason
 from torchfix_codemods.delivery.proposals import proposals
 from torchfix_codemods.delivery.repository import Repository
 from torchfix_codemods.delivery.verdicts import Told, read_verdicts
-from torchfix_codemods.findings import Finding, Level, Location
+from torchfix_codemods.findings import Edit, Finding, Fix, Level, Location
 from torchfix_codemods.pipeline import Analysis, analyse, file_changes, make_plan, report_of
 from torchfix_codemods.report.json import to_json
 from torchfix_codemods.report.outcome import Status
+from torchfix_codemods.rules.rule import Rule
 from torchfix_codemods.source.old_names import readable
 from torchfix_codemods.verify.model import Verdict, VerdictName, Verification
 from torchfix_codemods.verify.units import Unit
@@ -195,6 +198,62 @@ def test_any_mixture_ends_in_the_plan(tmp_path_factory: Any, rows: list[str], ne
     fixable = {finding.id for finding in analysis.findings if finding.fix}
     assert fixable <= {*found.fingerprints, *(k.outcome.finding.id for k in found.kept)}
     assert all(chapter.fixes and chapter.files and chapter.patch for chapter in found.chapters)
+
+
+# --- rules that build on one another ---------------------------------------------------------------------------------
+
+
+def words_rule(code: str, replaced: Mapping[str, str], needs: str = "") -> Rule:
+    """A rule that replaces names, where the file has the name `needs`."""
+
+    def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
+        names = [node for node in ast.walk(file.tree) if isinstance(node, ast.Name)]
+        if needs and needs not in {node.id for node in names}:
+            return
+        for node in (node for node in names if node.id in replaced):
+            fix = Fix("replace", (Edit(file.path, *file.span(node), replaced[node.id]),))
+            yield Finding(name, code, Level.BEHAVIOR, file.location(node), "a word", (), fix)
+
+    name = f"words-{code[-1].lower()}"
+    return Rule(code, name, "words", Level.BEHAVIOR, check)
+
+
+def chapters_by(folder: Path, text: str, *rules: Rule) -> list[tuple[str, list[str], str]]:
+    """Rule, rules of the fixes and text of each chapter."""
+    found = proposal(analysed(repository(folder, {"a.py": text}), rules))
+    assert not found.kept
+    return [(c.rule.name, [f.finding.rule for f in c.fixes], c.files["a.py"].decode()) for c in found.chapters]
+
+
+def test_what_only_another_fix_uncovers_comes_in_its_chapter(tmp_path: Path):
+    late, early = words_rule("TOYA", {"late": "done"}, needs="two"), words_rule("TOYB", {"one": "two"})
+    assert chapters_by(tmp_path / "r", "late\nx = 1\none\n", late, early) == [
+        ("words-b", ["words-b", "words-a"], "done\nx = 1\ntwo\n")
+    ]
+    assert chapters_by(tmp_path / "s", "late\nx = 1\none\nlate, two\n", late, early) == [
+        ("words-a", ["words-a"] * 2, "done\nx = 1\none\ndone, two\n"),
+        ("words-b", ["words-b"], "done\nx = 1\ntwo\ndone, two\n"),
+    ]
+
+
+def test_fixes_whose_edits_became_one_come_together(tmp_path: Path):
+    first, second = words_rule("TOYA", {"two": "three"}), words_rule("TOYB", {"one": "two"})
+    assert chapters_by(tmp_path / "r", "one\ntwo\n", first, second) == [
+        ("words-a", ["words-a"], "one\nthree\n"),
+        ("words-b", ["words-b", "words-a"], "three\nthree\n"),
+    ]
+
+
+def test_two_rules_that_want_the_same_edit_share_a_chapter(tmp_path: Path):
+    rules = words_rule("TOYA", {"one": "two"}), words_rule("TOYB", {"one": "two"})
+    assert chapters_by(tmp_path / "r", "one\n", *rules) == [("words-a", ["words-a", "words-b"], "two\n")]
+
+
+def test_a_state_that_does_not_parse_is_no_chapter(tmp_path: Path):
+    rules = words_rule("TOYA", {"start": "(1"}), words_rule("TOYB", {"stop": "1)"})
+    assert chapters_by(tmp_path / "r", "x = start + stop\n", *rules) == [
+        ("words-b", ["words-a", "words-b"], "x = (1 + 1)\n")
+    ]
 
 
 # --- what goes in ----------------------------------------------------------------------------------------------------

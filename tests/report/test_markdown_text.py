@@ -7,33 +7,10 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from markdown_reader import noticed, parse, shown, text_of, words
+from markdown_reader import HOSTILE, noticed, parse, shown, text_of, words
 
 from torchfix_codemods.report.markdown_text import cell, code, cut, fence, html, plain, row
 from torchfix_codemods.source.errors import printable
-
-_PIECES = (
-    *("@torch.no_grad()", "#1", "GH-2", "a/b#3", "deadbeef1", "https://a.b/c", "www.a.b", ":100:", "a@b.cd", "x"),
-    *(
-        "</details>",
-        "<!--",
-        "-->",
-        "::error::",
-        "![a](b)",
-        "[x](y)",
-        "**",
-        "__",
-        "~~",
-        "$",
-        "&amp;",
-        "|",
-        "\\",
-        "`",
-        "``",
-    ),
-    *("\n", "\r", "\t", "\0", "\u202e", "\ud800", " ", "- ", "1. ", "# ", "> ", "[ ]", "===", "``", "```"),
-)
-HOSTILE = st.one_of(st.text(), st.lists(st.sampled_from(_PIECES)).map("".join))
 
 
 @given(HOSTILE)
@@ -62,6 +39,9 @@ def test_prose_shows_its_letters(text: str):
         ("commit deadbeef1 of 1.23456789", "commit `deadbeef1` of 1.23456789"),
         ("see http://a.b/c_d).", "see `http://a.b/c_d`)."),
         ("@x", "@&#8203;x"),
+        ("`a`https://b", "`a`&#8203;`https://b`"),
+        ("in $HOME/x, or", "in `$HOME/x`, or"),
+        ("model.py:100:5", "model.py:&#8203;100:&#8203;5"),
         ("- x", "\\- x"),
         ("", ""),
     ],

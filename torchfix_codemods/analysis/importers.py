@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from torchfix_codemods.analysis.facts import STAR_IMPORT
 from torchfix_codemods.analysis.outline import Outline
+from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.reach import Links, Reach
 
 MAX_FILES = 16
@@ -27,6 +28,18 @@ def users_of(reach: Reach, path: str) -> tuple[list[str], bool]:
         if not complete:
             break
     return list(found), complete
+
+
+def all_importers(project: Project, paths: Iterable[str]) -> list[str]:
+    """Every other file that may import one of these, directly or by way of others: by the names of modules alone."""
+    given = list(paths)
+    found = dict.fromkeys(given)
+    todo = list(found)
+    for path in todo:  # grows on the way
+        new = [other for other in project.importers(path) if other not in found]
+        found |= dict.fromkeys(new)
+        todo += new
+    return list(found)[len(dict.fromkeys(given)) :]
 
 
 def _users_of_these(reach: Reach, frontier: list[str], found: _Names) -> Iterator[tuple[str, frozenset[str]]]:

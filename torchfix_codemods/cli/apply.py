@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from torchfix_codemods.cli.console import Terminal, write_bytes
-from torchfix_codemods.cli.options import LEVELS, report_option, request_of, shared
+from torchfix_codemods.cli.options import LEVELS, report_option, request_of, scoped, shared
 from torchfix_codemods.cli.output import check_report_files, print_findings, print_summary, write_reports
 from torchfix_codemods.cli.progress import shown_progress
 from torchfix_codemods.cli.review import Answer, Review
@@ -40,6 +40,7 @@ INTERRUPTED = 130
 
 @click.command(cls=WithProgramArguments)
 @shared
+@scoped
 @click.option("--dry-run", is_flag=True, help="Print one patch on standard output, write nothing; exit code 1 if any.")
 @click.option("-i", "--interactive", is_flag=True, help="Decide fix by fix, with the keys of `git add -p`.")
 @click.option("--up-to", type=click.Choice(list(LEVELS)), help="The highest level to write  [default: behavior]")
@@ -54,6 +55,9 @@ def apply(
     ignore: tuple[str, ...],
     exclude: tuple[str, ...],
     stdin_filename: str | None,
+    since: str | None,
+    baseline: str | None,
+    project: bool,
     color: str,
     verbose: bool,
     quiet: bool,
@@ -78,7 +82,9 @@ def apply(
     verify = verify or require_verified
     _check_runs(verify, stdin_filename, script, options)
     report_files = check_report_files(report)
-    request = request_of(paths, select, ignore, exclude, stdin_filename, up_to)
+    request = request_of(
+        paths, select, ignore, exclude, stdin_filename, up_to, since=since, baseline=baseline, project=project
+    )
     with shown_progress(terminal) as progress:
         analysis = analyse(request, progress)
     allow_dirty = allow_dirty or request.settings.allow_dirty

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from torchfix_codemods.cli.console import Terminal
-from torchfix_codemods.cli.options import report_option, request_of, shared
+from torchfix_codemods.cli.options import report_option, request_of, scoped, shared
 from torchfix_codemods.cli.output import check_report_files, print_report, print_summary, write_reports
 from torchfix_codemods.cli.progress import shown_progress
-from torchfix_codemods.pipeline import analyse, report_of
+from torchfix_codemods.pipeline import Analysis, analyse, entries_of, report_of, with_all_known
 from torchfix_codemods.report.formats import PRINTED
 from torchfix_codemods.report.outcome import outcomes
+from torchfix_codemods.report.text import count
+from torchfix_codemods.source.baseline import write_baseline as write_known
+from torchfix_codemods.source.errors import UsageError
 
 FOUND = 1
 FAILED = 2
@@ -18,6 +23,8 @@ FAILED = 2
 
 @click.command()
 @shared
+@scoped
+@click.option("--write-baseline", metavar="FILE", help="Write all findings to FILE, for --baseline; exit code 0.")
 @click.option("--output-format", type=click.Choice(PRINTED), default="text", show_default=True)
 @report_option
 def check(
@@ -26,6 +33,10 @@ def check(
     ignore: tuple[str, ...],
     exclude: tuple[str, ...],
     stdin_filename: str | None,
+    since: str | None,
+    baseline: str | None,
+    project: bool,
+    write_baseline: str | None,
     color: str,
     verbose: bool,
     quiet: bool,
@@ -35,9 +46,16 @@ def check(
     """Show what is wrong in PATHS and change nothing. Exit code 1 if there is anything."""
     terminal = Terminal(color, quiet, verbose)
     report_files = check_report_files(report)
-    request = request_of(paths, select, ignore, exclude, stdin_filename)
+    _check_baseline(write_baseline, since, baseline, project, stdin_filename)
+    request = request_of(
+        paths, select, ignore, exclude, stdin_filename, since=since, baseline=baseline, project=project
+    )
+    if write_baseline is not None:
+        request = replace(request, baseline=None)  # the settings may name the very file that is to be written
     with shown_progress(terminal) as progress:
         analysis = analyse(request, progress)
+    if write_baseline is not None:
+        analysis = _put_aside(terminal, analysis, write_baseline)
     code = FAILED if analysis.problems else FOUND if analysis.findings else 0
     result = report_of(analysis, exit_code=code)
     results = outcomes(result)
@@ -45,3 +63,23 @@ def check(
     print_summary(terminal, result, results)
     write_reports(report_files, result, results)
     return code
+
+
+def _check_baseline(
+    written: str | None, since: str | None, baseline: str | None, project: bool, stdin_filename: str | None
+) -> None:
+    """Raise `UsageError` where a baseline would be written of only a part of the findings."""
+    if written is None:
+        return
+    others = {"--since": since, "--baseline": baseline, "--project": project or None, "standard input": stdin_filename}
+    given = [name for name, value in others.items() if value is not None]
+    if given:
+        raise UsageError(f"--write-baseline writes all findings of PATHS: it does not go with {given[0]}")
+
+
+def _put_aside(terminal: Terminal, analysis: Analysis, name: str) -> Analysis:
+    """Write the baseline; the analysis as it is with it."""
+    entries = entries_of(analysis)
+    write_known(analysis.request.cwd / name, entries)
+    terminal.say(f"{count(len(entries), 'finding')} written to {name}: --baseline {name} leaves them out")
+    return with_all_known(analysis)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from torchfix_codemods.pipeline import Request
 from torchfix_codemods.report.formats import BY_SUFFIX
 from torchfix_codemods.rules.pool import available_jobs
 from torchfix_codemods.rules.registry import all_rules, chosen_rules, pairs
+from torchfix_codemods.source.around import holding_folder
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.source.selection import check_selectors, split_selectors
 from torchfix_codemods.source.settings import load_settings
@@ -38,6 +38,12 @@ _SHARED = (
     *_CHOICE,
     click.option("--stdin-filename", metavar="NAME", help="With PATHS `-`: the name of what standard input holds."),
     *_TERMINAL,
+)
+
+_SCOPE = (
+    click.option("--since", metavar="REV", help="Only findings on lines that were changed since this revision."),
+    click.option("--baseline", metavar="FILE", help="Leave out the findings that `check --write-baseline` wrote."),
+    click.option("--project", is_flag=True, help="Read the project around PATHS too; report and rewrite only PATHS."),
 )
 
 
@@ -63,6 +69,13 @@ def _with(command: _Command, options: Sequence[Callable[[_Command], _Command]]) 
     return command
 
 
+def scoped(command: _Command) -> _Command:
+    """Add the options that say which findings count, and what is read to find them."""
+    for option in reversed(_SCOPE):
+        command = option(command)
+    return command
+
+
 def request_of(
     paths: tuple[str, ...],
     select: tuple[str, ...],
@@ -70,11 +83,17 @@ def request_of(
     exclude: tuple[str, ...],
     stdin_filename: str | None,
     up_to: str | None = None,
+    *,
+    since: str | None = None,
+    baseline: str | None = None,
+    project: bool = False,
 ) -> Request:
     """The request, the command line over the settings. Raises `UsageError` and `SettingsError`."""
     cwd = working_folder()
+    if since is not None and stdin_filename is not None:
+        raise UsageError("--since goes with files: git knows nothing of standard input")
     given = _standard_input(paths, stdin_filename)
-    settings = load_settings(_start(cwd, (given[0],) if given else paths))
+    settings = load_settings(holding_folder(cwd, (given[0],) if given else paths))
     known = all_rules()
     for _, selectors in settings.per_file_ignores:
         check_selectors(pairs(known), split_selectors(selectors), origin=f"{settings.file}: per-file-ignores")
@@ -88,6 +107,9 @@ def request_of(
         exclude=exclude,
         given=given,
         jobs=available_jobs(),
+        project=project,
+        since=since,
+        baseline=settings.baseline_file if baseline is None else cwd / baseline,
     )
 
 
@@ -101,13 +123,3 @@ def _standard_input(paths: tuple[str, ...], name: str | None) -> tuple[str, byte
     if sys.stdin is None:
         raise UsageError("standard input is closed")
     return Path(name).as_posix(), sys.stdin.buffer.read()
-
-
-def _start(cwd: Path, paths: tuple[str, ...]) -> Path:
-    """Where the search for the settings begins: the folder that holds all given paths."""
-    places = [os.path.abspath(cwd / path) for path in paths]
-    try:
-        common = Path(os.path.commonpath(places))
-    except ValueError:  # two drives
-        return cwd
-    return common if os.path.isdir(common) else common.parent  # not Path.is_dir, which raises behind closed folders

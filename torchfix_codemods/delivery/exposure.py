@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from torchfix_codemods.source.errors import GitNotInstalled, UsageError
+from torchfix_codemods.source.git import repository_root
 from torchfix_codemods.source.run_git import run_git
 
 #: The user's own word that all is well.
@@ -80,7 +81,9 @@ def _git_settings(folder: Path) -> Iterator[tuple[str, str]]:
     The folder may belong to somebody else, as in containers: only its settings are read.
     """
     try:
-        listed = run_git(folder, "-c", "safe.directory=*", "config", "--list", "--includes", "-z")
+        listed = run_git(
+            repository_root(folder) or folder, "-c", "safe.directory=*", "config", "--list", "--includes", "-z"
+        )
     except GitNotInstalled:
         return
     for record in os.fsdecode(listed.out).split("\0"):

@@ -18,7 +18,6 @@ class Part:
     lost: tuple[str, ...] = ()
 
 
-#: In which order things are dropped, each from the last part that has it to the first.
 def fitted(parts: Sequence[Part], room: int, order: Sequence[str]) -> tuple[list[str], Counter[str]]:
     """The parts in forms that have room together, where that is possible, and how often what was dropped.
 

@@ -16,7 +16,7 @@ from torchfix_codemods.verify.interrupts import interruptible
 def check(step: Step) -> int:
     """Find, tell and write reports; nothing is run. The exit code follows `fail-on`."""
     check_places(step.runner, step.inputs, step.cwd)
-    analysis = analyse(request_of(step.inputs, step.cwd))
+    analysis = analyse(request_of(step.inputs, step.runner, step.cwd))
     plan = make_plan(analysis)
     report = report_of(analysis)
     results = outcomes(report)
@@ -31,7 +31,7 @@ def verify(step: Step) -> int:
     _refuse_strangers(step.runner)
     refuse_secrets(step.runner.environ, step.cwd)
     check_places(step.runner, inputs, step.cwd)
-    request = request_of(inputs, step.cwd)
+    request = request_of(inputs, step.runner, step.cwd)
     overrides = overrides_of(inputs, request.settings, step.cwd)
     analysis = analyse(request)
     plan = make_plan(analysis)

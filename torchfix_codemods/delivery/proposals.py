@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from torchfix_codemods.delivery.chapters import chapters_of
@@ -18,7 +18,7 @@ from torchfix_codemods.delivery.choice import (
 )
 from torchfix_codemods.delivery.model import Kept, Proposal, Reason
 from torchfix_codemods.delivery.verdicts import Told
-from torchfix_codemods.findings import Finding, Level
+from torchfix_codemods.findings import Level
 from torchfix_codemods.pipeline import Analysis, make_plan, report_of
 from torchfix_codemods.report.outcome import Outcome, Status, outcomes
 from torchfix_codemods.rewrite.plan import Plan
@@ -38,16 +38,26 @@ def proposals(
     The analysis must have been made at the top of the repository: its paths and ids are those of the repository.
     `declined` are ids of fixes that somebody said no to. A proposal without chapters has nothing to propose.
     """
-    maker = _Maker(analysis, told, options, committable, declined)
+
+    def proposal(analysis: Analysis, rule: Rule | None) -> Proposal:
+        return _Maker(analysis, told, options, committable, declined).proposal(rule)
+
     if options.group_by == "all":
-        return [maker.proposal(None)]
+        return [proposal(analysis, None)]
     names = {finding.rule for finding in analysis.findings if finding.fix is not None}
-    return [maker.proposal(rule) for rule in analysis.request.rules if rule.name in names]
+    return [proposal(_of_rule(analysis, rule), rule) for rule in analysis.request.rules if rule.name in names]
+
+
+def _of_rule(analysis: Analysis, rule: Rule) -> Analysis:
+    """The analysis as it would be with one rule only; the other rules need not look again at what it changes."""
+    counted = [finding for finding in analysis.findings if finding.rule == rule.name]
+    request = replace(analysis.request, rules=(rule,))
+    return replace(analysis, request=request, sorted_out=replace(analysis.sorted_out, counted=counted))
 
 
 @dataclass(frozen=True)
 class _Maker:
-    """What all proposals of a run have in common."""
+    """What a proposal is made from."""
 
     analysis: Analysis
     told: Told
@@ -56,27 +66,24 @@ class _Maker:
     declined: Collection[str]
 
     def proposal(self, rule: Rule | None) -> Proposal:
-        """The proposal for one rule, or for all."""
+        """The proposal with the fixes of the analysis; `rule` is the only one that it has, if so."""
         analysis = self.analysis
-        whole = make_plan(analysis, lambda finding: self._wished(finding, rule))
+        whole = make_plan(analysis)
         verdicts = for_units(plan_units(whole), verdicts_for(analysis, self.told))
         choice = choose(analysis, whole, verdicts, self.options, self.committable, self.declined)
-        plan = make_plan(analysis, lambda finding: finding.id in choice.ids)
+        # Looking for everything again is dear.
+        plan = whole if choice.ids == set(made(whole)) else make_plan(analysis, lambda f: f.id in choice.ids)
         report = report_of(analysis, plan, verification=self._verification(verdicts))
         results = outcomes(report)
         chapters = chapters_of(analysis, plan, results, self.committable)
         reasons = {outcome.finding.id: outcome for outcome in outcomes(report_of(analysis, whole))}
-        others = (o for o in results if rule is None or o.finding.rule == rule.name)
-        return Proposal(report, chapters, tuple(self._kept(others, choice, plan, reasons)), rule)
-
-    def _wished(self, finding: Finding, rule: Rule | None) -> bool:
-        return finding.level <= self.analysis.request.up_to and (rule is None or finding.rule == rule.name)
+        return Proposal(report, chapters, tuple(self._kept(results, choice, plan, reasons)), rule)
 
     def _verification(self, verdicts: Mapping[str, Verdict]) -> Verification | None:
         return Verification(verdicts, self.told.runs) if verdicts or self.told.runs else None
 
     def _kept(
-        self, results: Iterator[Outcome], choice: Choice, plan: Plan, reasons: Mapping[str, Outcome]
+        self, results: Iterable[Outcome], choice: Choice, plan: Plan, reasons: Mapping[str, Outcome]
     ) -> Iterator[Kept]:
         """Everything that has a fix which is not made, with the reason."""
         inside = set(made(plan))

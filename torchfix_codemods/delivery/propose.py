@@ -37,7 +37,7 @@ def propose(step: Step) -> int:
         return 0
     check_places(step.runner, step.inputs, step.cwd)
     top = top_of(step.cwd, step.inputs.paths)
-    request = from_top(request_of(step.inputs, step.cwd), top)
+    request = from_top(request_of(step.inputs, step.runner, step.cwd), top)
     clone = Repository(top)
     target = target_of(step.runner.environ, origin=clone.origin())
     try:

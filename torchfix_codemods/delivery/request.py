@@ -7,19 +7,23 @@ import shutil
 import sys
 from pathlib import Path
 
-from torchfix_codemods.delivery.inputs import REQUIRED, Inputs
+from torchfix_codemods.delivery.inputs import AUTO, REQUIRED, Inputs
+from torchfix_codemods.delivery.runner import Runner
 from torchfix_codemods.pipeline import Request
 from torchfix_codemods.rules.pool import available_jobs
 from torchfix_codemods.rules.registry import all_rules, chosen_rules, pairs
+from torchfix_codemods.source.around import holding_folder
 from torchfix_codemods.source.errors import UsageError
+from torchfix_codemods.source.git import repository_root
+from torchfix_codemods.source.run_git import run_git
 from torchfix_codemods.source.selection import check_selectors, split_selectors
 from torchfix_codemods.source.settings import Settings, load_settings, settings_of
 from torchfix_codemods.source.verify_settings import VerifySettings
 
 
-def request_of(inputs: Inputs, cwd: Path) -> Request:
+def request_of(inputs: Inputs, runner: Runner, cwd: Path) -> Request:
     """The request of a step, its inputs over the settings. Raises `UsageError` and `SettingsError`."""
-    settings = settings_of(cwd / inputs.config) if inputs.config else load_settings(_common_folder(cwd, inputs.paths))
+    settings = settings_of(cwd / inputs.config) if inputs.config else load_settings(holding_folder(cwd, inputs.paths))
     known = all_rules()
     for _, selectors in settings.per_file_ignores:
         check_selectors(pairs(known), split_selectors(selectors), origin=f"{settings.file}: per-file-ignores")
@@ -33,7 +37,39 @@ def request_of(inputs: Inputs, cwd: Path) -> Request:
         settings=settings,
         exclude=inputs.exclude,
         jobs=available_jobs(),
+        since=revision(inputs.changed_since, runner, cwd),
+        baseline=cwd / inputs.baseline if inputs.baseline else settings.baseline_file,
     )
+
+
+def revision(asked: str, runner: Runner, cwd: Path) -> str | None:
+    """The revision since which lines count as changed; None where all lines count.
+
+    `auto` is what a pull request is merged into. GitHub checks its merge out, whose first parent that is: with
+    `fetch-depth: 2` it is there, while the commit that the event names may be an older one, and is not.
+    """
+    if asked != AUTO:
+        return asked or None
+    if not runner.on_pull_request:
+        return None
+    base = _parent(runner, cwd) or runner.base_of_pull_request()
+    if not base or not _commit(cwd, base):
+        raise UsageError("changed-since auto: the clone ends before the pull request; give checkout `fetch-depth: 2`")
+    return base
+
+
+def _parent(runner: Runner, cwd: Path) -> str:
+    """`HEAD^1` where HEAD is the merge that GitHub made of a pull request; else nothing."""
+    environ = runner.environ
+    is_merge = environ.get("GITHUB_REF", "").endswith("/merge") and _commit(cwd, "HEAD") == environ.get("GITHUB_SHA")
+    return "HEAD^1" if is_merge and _commit(cwd, "HEAD^2") else ""
+
+
+def _commit(cwd: Path, name: str) -> str:
+    """The commit of this name; empty where there is none."""
+    top = repository_root(cwd) or cwd
+    found = run_git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    return os.fsdecode(found.out).strip() if found.code == 0 else ""
 
 
 def overrides_of(inputs: Inputs, settings: Settings, cwd: Path) -> VerifySettings:
@@ -72,9 +108,3 @@ def _python(inputs: Inputs, settings: Settings, cwd: Path) -> str | None:
     if settings.verify.python is not None or interpreter(None, settings.root or cwd) != sys.executable:
         return None
     return "python3" if shutil.which("python3") else None
-
-
-def _common_folder(cwd: Path, paths: tuple[str, ...]) -> Path:
-    """Where the search for the settings begins: the folder that holds all paths."""
-    common = Path(os.path.commonpath([os.path.abspath(cwd / path) for path in paths]))
-    return common if os.path.isdir(common) else common.parent

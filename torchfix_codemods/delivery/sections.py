@@ -20,16 +20,16 @@ _MOST_PLACES = 20
 _MOST_KEPT = 20
 _MOST_SKIPPED = 5
 
-#: Why fixes are not in a pull request, for people.
+#: Why fixes are not in a pull request: `3 fixes ...`.
 _REASONS = {
-    Reason.WITHHELD: "withheld: the runs speak against them",
-    Reason.NOT_VERIFIED: "no run confirmed them, and only confirmed fixes are asked for",
-    Reason.DECLINED: "declined: they were in a pull request that was closed without merging",
-    Reason.OVER_THE_CAP: "for a later pull request: this one is full",
-    Reason.NOT_TRACKED: "git does not hold their files as they are here",
-    Reason.SUGGESTION: "suggestions, for only the author knows what was meant: `torchfix apply -i .` goes through them",
-    Reason.ABOVE_LEVEL: "above the level that was asked for (`--up-to`)",
-    Reason.NOT_PLANNED: "in the way of another fix, or of one another: they come back once that is merged",
+    Reason.WITHHELD: "withheld, for a run spoke against the change",
+    Reason.NOT_VERIFIED: "left out, for no run confirmed the change, and only confirmed ones are asked for",
+    Reason.DECLINED: "declined, by closing an earlier pull request without merging it",
+    Reason.OVER_THE_CAP: "left for a later pull request, for this one is full",
+    Reason.NOT_TRACKED: "left out, for git does not hold the file as it is here",
+    Reason.SUGGESTION: "only suggested, for the author alone knows what was meant (`torchfix apply -i .` asks)",
+    Reason.ABOVE_LEVEL: "left out, above the level that was asked for (`--up-to`)",
+    Reason.NOT_PLANNED: "left out, in the way of another change: worth another look once that is merged",
 }
 
 
@@ -74,22 +74,16 @@ def rule_parts(report: Report, chapter: Chapter) -> Iterator[Part]:
 def kept_part(proposal: Proposal) -> Part:
     """What is not in the pull request and why, fix by fix; in short the numbers."""
     unfixed = sum(finding.fix is None for finding in proposal.report.findings)
-    if not proposal.kept and not unfixed:
-        return Part(("",))
-    counts, lists = [], []
-    for reason, text in _REASONS.items():
-        own = [kept for kept in proposal.kept if kept.reason is reason]
-        if own:
-            head = f"**{count(len(own), 'fix')}** {text}"
-            counts.append(f"- {head}")
-            lists += [f"{head}:", "", *_kept_lines(own), ""]
+    groups = [(text, [kept for kept in proposal.kept if kept.reason is reason]) for reason, text in _REASONS.items()]
+    heads = [(f"**{count(len(own), 'fix')}** {text}", own) for text, own in groups if own]
     if unfixed:
-        text = f"**{count(unfixed, 'finding')}** without a fix that is sure enough: `torchfix check .` shows why"
-        counts.append(f"- {text}")
-        lists += [f"{text}."]
-    start = f"<details>\n<summary>Not in this pull request ({len(proposal.kept) + unfixed})</summary>\n\n"
-    forms = [start + "\n".join(lines).strip() + "\n\n</details>" for lines in (lists, counts)]
-    return Part(tuple(forms), ("reasoning",))
+        heads.append((f"**{count(unfixed, 'finding')}** without a fix that is sure: `torchfix check .` says why", []))
+    if not heads:
+        return Part(("",))
+    lists = "\n\n".join("\n".join([f"{head}:\n" if own else f"{head}.", *_kept_lines(own)]) for head, own in heads)
+    counts = "\n".join(f"- {head}" for head, _ in heads)
+    start = f"<details>\n<summary>Not in this pull request ({len(proposal.kept) + unfixed})</summary>"
+    return _part(((start, lists, "</details>"), (start, counts, "</details>")), ("kept",))
 
 
 def skipped(report: Report) -> str:
@@ -154,7 +148,7 @@ def _places(fixes: Sequence[Outcome]) -> str:
     for fix in fixes[:_MOST_PLACES]:
         file, line = parts.where(fix)
         lines.setdefault(file, []).append(line)
-    shown = [f"{parts.span(file)} {', '.join(filter(None, own))}".rstrip() for file, own in lines.items()]
+    shown = [parts.located_in(file, own) for file, own in lines.items()]
     more = len(fixes) - _MOST_PLACES
     return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
 
@@ -205,9 +199,8 @@ def _measured(report: Report, fix: Outcome) -> tuple[str, ...]:
 
 def _effect(fixes: Sequence[Outcome]) -> str:
     levels = sorted({fix.finding.level for fix in fixes})
-    return (
-        "**Effect on the program:** " + "; ".join(f"{parts.EFFECTS[level]} ({level.label})" for level in levels) + "."
-    )
+    told = "; ".join(f"{parts.EFFECTS[level]} (level {level.label})" for level in levels)
+    return f"**Effect on the program:** {told}."
 
 
 def _refusal(rule: Rule) -> str:
@@ -220,8 +213,15 @@ def _refusal(rule: Rule) -> str:
 
 def _kept_lines(own: Sequence[Kept]) -> Iterator[str]:
     for kept in own[:_MOST_KEPT]:
-        finding = kept.outcome.finding
-        why = f": {parts.prose(kept.detail)}" if kept.detail else ""
-        yield f"- {parts.located(kept.outcome)} {plain(finding.code)} {parts.prose(finding.message)}{why}"
+        finding, why = kept.outcome.finding, _why_kept(kept)
+        said = f"{parts.located(kept.outcome)} {plain(finding.code)} {parts.prose(finding.message)}"
+        yield f"- {said}: {why}" if why else f"- {said}"
     if len(own) > _MOST_KEPT:
         yield f"- and {len(own) - _MOST_KEPT:,} more"
+
+
+def _why_kept(kept: Kept) -> str:
+    shown = kept.outcome.shown
+    if shown is None or kept.reason not in (Reason.WITHHELD, Reason.NOT_VERIFIED):
+        return parts.prose(kept.detail)
+    return f"{parts.verdict_word(shown)}, {parts.finding_of_run(shown)}"

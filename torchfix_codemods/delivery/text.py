@@ -35,6 +35,7 @@ _DROPPED = {
     "outlook": "what to expect of {}",
     "evidence": "the measurements of {}",
     "diff": "the diff of {}",
+    "kept": "the list of what is not in this pull request",
     "reasoning": "the description of {}",
     "place": "the lines of the table",
     "why": "the reason for {}",
@@ -89,20 +90,20 @@ def inert(text: str) -> str:
     """Words for a commit or a title: one line in which nothing mentions, refers, closes an issue or skips a check."""
     text = " ".join(printable(" ".join(text.split())).replace("@", "").split())
     text = re.sub(r"#(?=\d)", "# ", text)
-    text = re.sub(r"\bGH-(?=\d)", "GH ", text, flags=re.IGNORECASE)
+    text = re.sub(r"GH-(?=\d)", "GH ", text, flags=re.IGNORECASE)
     text = re.sub(r"\[(skip ci|ci skip|no ci|skip actions|actions skip)\]", r"(\1)", text, flags=re.IGNORECASE)
     return text.replace("://", ": //")
 
 
 def _subject(chapter: Chapter) -> str:
     """What the commit does, in one line of at most 72 characters: the fix if all are the same, else the rule."""
-    titles = {fix.finding.fix.title for fix in chapter.fixes if fix.finding.fix}
-    if len(titles) == 1:
-        (what,) = titles
+    titles = {inert(fix.finding.fix.title) for fix in chapter.fixes if fix.finding.fix}
+    what = titles.pop() if len(titles) == 1 else ""
+    if what:
         what = what[:1].lower() + what[1:] if what[1:2].islower() else what
     else:
-        what = f"{chapter.rule.summary} ({len(chapter.fixes)} places)"
-    return textwrap.shorten(f"torchfix {inert(chapter.rule.code)}: {inert(what)}", _SUBJECT, placeholder=" ...")
+        what = f"{inert(chapter.rule.summary)} ({count(len(chapter.fixes), 'place')})"
+    return textwrap.shorten(f"torchfix {inert(chapter.rule.code)}: {what}", _SUBJECT, placeholder=" ...")
 
 
 def _beginning(text: str, length: int) -> str:
@@ -135,8 +136,8 @@ def _note(lost: Counter[str]) -> str:
         return ""
     missing = ", ".join(told)
     return (
-        f"> A pull request holds {LIMIT:,} characters of text. Left out here: {missing}. The diffs are those of the"
-        " commits, and the report of the run that opened this has all of it."
+        f"> This text ends at {LIMIT:,} characters. Left out: {missing}. The diffs are those of the commits, and the"
+        " report of the run that opened this pull request has all of it."
     )
 
 

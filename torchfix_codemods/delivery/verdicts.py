@@ -8,6 +8,7 @@ it cannot bring in a fix, a path or a text that we would write.
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -141,7 +142,7 @@ def _verdict(finding: str, found: Mapping[str, Any]) -> Verdict:
         device=text(found, "device", 40),
         sandbox=text(found, "sandbox", 40),
         seconds=_seconds(found),
-        repeat=text(found, "repeat", 1000),
+        repeat=_command(found),
         series=items(found, "series", 12, _series),
     )
 
@@ -155,6 +156,20 @@ def _line(value: object) -> str:
     if type(value) is not str:
         raise Malformed("a list of texts holds something else")
     return clean(value, 300)
+
+
+def _command(found: Mapping[str, Any]) -> str:
+    """The command that makes the runs again; "" for anything else that somebody might want to be typed.
+
+    With `--python` it would start a program of the writer's choice.
+    """
+    told = text(found, "repeat", 1000)
+    try:
+        words = shlex.split(told)
+    except ValueError:
+        return ""
+    is_ours = words[:2] == ["torchfix", "verify"] and not any(word.startswith("--py") for word in words)
+    return told if is_ours and shlex.join(words) == told else ""
 
 
 def _seconds(found: Mapping[str, Any]) -> float:
@@ -187,6 +202,13 @@ def _runs(found: Mapping[str, Any]) -> tuple[tuple[ScriptRun, ...], list[str]]:
 def _run(value: object) -> ScriptRun:
     found = mapping(value)
     short = {key: text(found, key, 300) for key in ("script", "status", "device", "sandbox", "torch")}
-    long = {key: text(found, key, 1000) for key in ("error", "repeat")}
     args, caveats = (items(found, key, 100, _line) for key in ("args", "caveats"))
-    return ScriptRun(**short, **long, args=args, caveats=caveats, runs=count(found, "runs"), seconds=_seconds(found))
+    return ScriptRun(
+        **short,
+        args=args,
+        runs=count(found, "runs"),
+        seconds=_seconds(found),
+        error=text(found, "error", 1000),
+        caveats=caveats,
+        repeat=_command(found),
+    )

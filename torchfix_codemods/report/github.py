@@ -66,6 +66,10 @@ def every_annotation(report: Report, results: Iterable[Outcome]) -> Iterator[Ann
         reasons = Counter(item.reason for item in report.skipped)
         told = ", ".join(f"{reason} {number}" for reason, number in sorted(reasons.items()))
         yield Annotation("warning", "torchfix", (f"{count(len(report.skipped), 'file')} not analysed ({told})",))
+    if report.left_out:
+        told = f"{count(len(report.left_out), 'cell')} of notebooks left out, or not followed in all they do"
+        yield Annotation("warning", "torchfix", (told,))
+    yield from (Annotation("warning", "torchfix", (warning,)) for warning in report.warnings)
     places = FilePlaces(report)
     yield from (_of_finding(outcome, places) for outcome in results)
 

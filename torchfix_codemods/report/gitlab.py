@@ -45,6 +45,10 @@ def _of_run(report: Report) -> Iterator[dict[str, Any]]:
         detail = f": {skipped.detail}" if skipped.detail else ""
         told = f"not analysed: {skipped.reason}{detail}"
         yield _entry(told, "not-analysed", _hash(skipped.path, skipped.reason), "info", skipped.path)
+    for item in report.left_out:
+        told = f"cell {item.cell}: not analysed: {item.reason}: {item.detail}"
+        fingerprint = _hash(item.path, str(item.cell), item.reason)
+        yield _entry(told, "not-analysed", fingerprint, "info", item.path)
     for problem in report.problems:
         told = f"rule {problem.rule} failed: " + problem.detail.partition("\n")[0]
         yield _entry(told, "rule-failed", _hash(problem.path, problem.rule), "info", problem.path)

@@ -1,4 +1,4 @@
-"""The report as the summary of a job on GitHub: a table of the findings, then why, and the changes."""
+"""The report as the summary of a job on GitHub: the numbers, a table of the findings, then why, and the changes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ def job_summary(report: Report, results: Sequence[Outcome], limit: int = LIMIT) 
 def _blocks(report: Report, results: Sequence[Outcome]) -> Iterator[str]:
     (headline, _), *others = summary_lines(report, results, None)
     yield f"## torchfix: {plain(headline)}\n\n"
-    if results:
-        yield row(("Rule", "Level", "Where", "What is wrong", "Now")) + "\n" + "|---" * 5 + "|\n"
-        yield from (_row(outcome) + "\n" for outcome in results)
-        yield "\n"
     yield from (f"{'  ' if line.startswith(' ') else ''}- {plain(line)}\n" for line, _ in others)
+    if results:
+        yield "\n" + row(("Rule", "Level", "Where", "What is wrong", "Now")) + "\n" + "|---" * 5 + "|\n"
+        yield from (_row(outcome) + "\n" for outcome in results)
     for outcome in results:
         yield f"\n### {plain(f'{outcome.finding.code} {outcome.finding.rule}')}: {code(outcome.place)}\n\n"
         yield from (f"- {code(place)}: {plain(text)}\n" for place, text in outcome.steps)

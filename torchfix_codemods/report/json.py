@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from torchfix_codemods.findings import Edit, Finding, Fix, Level, Location
+from torchfix_codemods.findings import Edit, Finding, Fix, Level, Location, Skipped
 from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Outcome
 from torchfix_codemods.rewrite.notebook_edits import cell_edit
@@ -34,15 +34,31 @@ def to_json(report: Report) -> str:
 
 def to_object(report: Report) -> dict[str, Any]:
     """The report as what `json.dumps` takes."""
-    skipped = [{"path": s.path, "reason": s.reason, "detail": s.detail} for s in report.skipped]
     return {
         "schema": SCHEMA,
         "version": report.version,
-        "files": {"seen": report.seen, "analysed": report.analysed, "skipped": skipped},
+        "files": {"seen": report.seen, "analysed": report.analysed, "skipped": _skipped(report.skipped)},
+        **_narrowed(report),
         **({"left_out": [asdict(item) for item in report.left_out]} if report.left_out else {}),
         "findings": [_finding(finding, report) for finding in report.findings],
         **({"runs": [asdict(ran) for ran in report.verification.scripts]} if report.verification else {}),
     }
+
+
+def _skipped(files: Iterable[Skipped]) -> list[dict[str, str]]:
+    return [{"path": s.path, "reason": s.reason, "detail": s.detail} for s in files]
+
+
+def _narrowed(report: Report) -> dict[str, Any]:
+    """The files around the given ones, and what does not count; nothing where all that was read counts."""
+    narrowing, context = report.narrowing, report.context
+    told: dict[str, Any] = {}
+    if context is not None:
+        told["context"] = {"files": context.files, "skipped": _skipped(context.skipped)}
+    if narrowing is not None:
+        told["outside"] = narrowing.outside
+        told["baseline"] = {"known": narrowing.known, "stale": narrowing.stale}
+    return told
 
 
 def _finding(finding: Finding, report: Report) -> dict[str, Any]:

@@ -7,7 +7,6 @@ Names of cases hold no line numbers, so that a reader recognises them in the nex
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 #: Of these nothing is left in the files.
 _GONE = frozenset((Status.FIXED, Status.SOLVED))
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_junit(report: Report, results: Sequence[Outcome]) -> str:
@@ -66,16 +64,24 @@ def _of_run(report: Report) -> Iterator[Element]:
         _add(analysed, "system-out", f"{count(report.analysed, 'file')} analysed of {report.seen}")
     else:
         _add(analysed, "skipped", "", message="no file was analysed")
+    if report.warnings:
+        _add(analysed, "system-err", "\n".join(report.warnings))
     yield analysed
     for skipped in report.skipped:
-        case = _element("testcase", classname="torchfix.skipped", name=skipped.path, file=skipped.path)
         told = f"{skipped.reason}: {skipped.detail}" if skipped.detail else skipped.reason
-        _add(case, "skipped", "", message=told)
-        yield case
+        yield _skipped(skipped.path, skipped.path, told)
+    for item in report.left_out:
+        yield _skipped(f"{item.path}, cell {item.cell}", item.path, f"{item.reason}: {item.detail}")
     for problem in report.problems:
         case = _element("testcase", classname="torchfix.problems", name=f"{problem.rule} on {problem.path}")
         _add(case, "error", problem.detail, message=f"rule {problem.rule} failed", type="rule-failed")
         yield case
+
+
+def _skipped(name: str, path: str, told: str) -> Element:
+    case = _element("testcase", classname="torchfix.skipped", name=name, file=path)
+    _add(case, "skipped", "", message=told)
+    return case
 
 
 def _of_file(results: Iterator[Outcome], places: FilePlaces) -> Iterator[Element]:
@@ -105,5 +111,5 @@ def _element(tag: str, **attributes: str) -> Element:
 
 
 def _clean(text: str) -> str:
-    """One line of text with escapes for what is not printable; what XML cannot hold at all is left out."""
-    return _NOT_XML.sub("", printable(text))
+    """One line of text. What XML cannot hold (control characters, surrogates) is not printable, so it is an escape."""
+    return printable(text)

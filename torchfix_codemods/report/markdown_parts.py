@@ -22,6 +22,8 @@ _LONGEST_DIFF = 6_000
 _MOST_LINES = 60
 _MOST_STEPS = 12
 _MOST_EVIDENCE = 12
+#: A space at which no line of a table is broken.
+_BOUND = "\N{NO-BREAK SPACE}"
 
 #: What a fix of each level does, for somebody who does not know our words.
 EFFECTS = {
@@ -53,7 +55,13 @@ def where(outcome: Outcome) -> tuple[str, str]:
 def located(outcome: Outcome) -> str:
     """The place of a finding as Markdown."""
     file, line = where(outcome)
-    return f"{span(file)} {line}".rstrip()
+    return located_in(file, [line])
+
+
+def located_in(file: str, lines: Iterable[str]) -> str:
+    """A file and its lines, where they are known, as Markdown: `model.py` L14, L20."""
+    known = ", ".join(filter(None, lines))
+    return span(file) + (_BOUND + known if known else "")
 
 
 def chain(outcome: Outcome) -> Iterator[str]:
@@ -100,7 +108,7 @@ def finding_of_run(verdict: Verdict | None) -> str:
 def verdict_word(verdict: Verdict | None) -> str:
     """The group of a verdict with its sign: `✅ verified`."""
     kind = standing(verdict)
-    return f"{kind.sign} {kind.value}"
+    return _BOUND.join((kind.sign, *kind.value.split()))
 
 
 def how_it_ran(verdict: Verdict, scripts: Sequence[ScriptRun]) -> str:

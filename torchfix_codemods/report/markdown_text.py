@@ -1,9 +1,9 @@
 """Somebody's code and words as GitHub's Markdown, in which they stay what they are.
 
 A comment on GitHub acts: `@name` outside of code notifies an account, `#1` links (with "fixes" before it, closes) an
-issue, `:100:` is a picture, a commit's number and an address become links, and tags are obeyed. So everything that we
-did not write ourselves goes through `code`, `fence`, `plain` or `html`. All of them show control characters, direction
-marks and undecodable bytes as escapes.
+issue, `:100:` is a picture, `$x$` a formula, a commit's number and an address become links, and tags are obeyed. So
+everything that we did not write ourselves goes through `code`, `fence`, `plain` or `html`. All of them show control
+characters, direction marks and undecodable bytes as escapes.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _SPACES = re.compile(r"\s+")
 
 #: What GitHub looks for in the text that Markdown leaves, so that a backslash is no help.
 _NOTICED = r"""
-    (?P<url> (?<!\w)\w* (?: (?:https?|ftp)://\S+ | www\.\S+ ) )
+    (?P<word> (?<!\w)\w* (?: (?:https?|ftp)://\S+ | www\.\S+ ) | \$\S* )
   | (?P<commit> (?<!\w)(?<!\d\.)[0-9a-f]{7,40}(?!\w|\.\d) )
-  | (?P<apart> @ | \#(?=\d|$) | GH-(?=\d|$) | :(?=[\w+-]+:) )
+  | (?P<apart> @ | \#(?=\d|$) | GH-(?=\d|$) | :(?=[\w+-]+(?::|$)) )
 """
 _SPAN = r"(?P<span> (?<!`)(?P<ticks>`+)(?!`)(?P<inner>.+?)(?<!`)(?P=ticks)(?!`) )"
 _MARKUP = re.compile(
     rf"{_SPAN} |{_NOTICED}"
-    r"| (?P<entity> [&<>`] ) | (?P<mark> (?<![^\W_])_ | _(?![^\W_]) | [\\*\[\]~$] )",
+    r"| (?P<entity> [&<>`] ) | (?P<mark> (?<![^\W_])_ | _(?![^\W_]) | [\\*\[\]~] )",
     re.VERBOSE | re.IGNORECASE,
 )
 _HTML = re.compile(rf"{_SPAN} | {_NOTICED} | (?P<entity> [&<>\"'] )", re.VERBOSE | re.IGNORECASE)
@@ -56,7 +56,8 @@ def fence(text: str, language: str = "") -> str:
 def plain(text: str) -> str:
     """Prose on one line: no mention, reference, link, picture, tag or markup comes of it.
 
-    What stands between backticks becomes a code span, and so do addresses and what may be the number of a commit.
+    What stands between backticks becomes a code span, and so do addresses, words with a dollar sign, and what may be
+    the number of a commit.
     """
     text = printable(_SPACES.sub(" ", text).strip())
     pieces: list[str] = []
@@ -125,9 +126,9 @@ def _harmless(match: re.Match[str]) -> str:
     match match.lastgroup:
         case "span":
             return code(match["inner"].strip() or match["inner"])
-        case "url":
-            address = found.rstrip(_END_OF_SENTENCE)
-            return code(address) + plain(found[len(address) :])
+        case "word":
+            word = found.rstrip(_END_OF_SENTENCE)
+            return code(word) + plain(found[len(word) :])
         case "commit":
             return code(found)
         case "apart":
@@ -143,7 +144,7 @@ def _harmless_in_html(match: re.Match[str]) -> str:
     match match.lastgroup:
         case "span":
             return f"<code>{_escaped(match['inner'].strip())}</code>"
-        case "url" | "commit":
+        case "word" | "commit":
             return f"<code>{_escaped(found)}</code>"
         case "apart":
             return found + _APART

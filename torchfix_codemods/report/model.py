@@ -16,13 +16,34 @@ from torchfix_codemods.verify.model import Verdict, Verification
 
 
 @dataclass(frozen=True)
+class Narrowing:
+    """How many findings don't count: those `outside` of the changed lines, those `known` from a baseline.
+
+    `stale` is the number of entries of the baseline of which nothing is found any more.
+    """
+
+    outside: int = 0
+    known: int = 0
+    stale: int = 0
+
+
+@dataclass(frozen=True)
+class Context:
+    """The project around the given files: how many more files were read, and which of them could not be."""
+
+    files: int
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True)
 class Report:
     """What a run saw, found, and would or did change.
 
     `findings` are those of the unchanged files, by place; `texts` holds the unchanged text of each file that a finding,
     a step or an edit names. `plan` is None where none was asked for (`check`), `verification` where nothing was run.
     `timings` are seconds by stage. `notebooks` are those among the `texts`; in these, lines and columns count within
-    a cell. `left_out` is what was not analysed of any notebook.
+    a cell. `left_out` is what was not analysed of any notebook. `narrowing` is None where everything counts, `context`
+    where only the given files were read.
     """
 
     version: str
@@ -39,6 +60,8 @@ class Report:
     verification: Verification | None = None
     notebooks: Mapping[str, Notebook] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
+    narrowing: Narrowing | None = None
+    context: Context | None = None
 
     @property
     def analysed(self) -> int:

@@ -29,16 +29,13 @@ def write_sarif(report: Report, results: Sequence[Outcome]) -> str:
 
 def _run(report: Report, results: Sequence[Outcome]) -> dict[str, Any]:
     rules = descriptors(results)
-    notifications = list(_notifications(report, len(results)))
     indexes = {rule["id"]: index for index, rule in enumerate(rules)}
     places = FilePlaces(report)
-    names = sorted({notification["descriptor"]["id"] for notification in notifications})
     driver = {
         "name": "torchfix",
-        "semanticVersion": report.version,
+        "version": report.version,
         "informationUri": HOME,
         "rules": rules,
-        **({"notifications": [{"id": name} for name in names]} if names else {}),
     }
     return {
         "tool": {"driver": driver},
@@ -46,7 +43,7 @@ def _run(report: Report, results: Sequence[Outcome]) -> dict[str, Any]:
         "columnKind": "utf16CodeUnits",
         "newlineSequences": ["\r\n", "\n", "\r"],
         "originalUriBaseIds": {ROOT: {"description": {"text": "The folder in which torchfix was run."}}},
-        "invocations": [_invocation(report, notifications)],
+        "invocations": [_invocation(report, list(_notifications(report, len(results))))],
         "results": [result(outcome, places, indexes[outcome.finding.code]) for outcome in _worst(results)],
     }
 

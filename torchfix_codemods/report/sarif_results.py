@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -19,8 +20,8 @@ from torchfix_codemods.source.errors import printable
 ROOT = "%SRCROOT%"
 #: The key of our own fingerprint: the finding's id, which survives shifted lines.
 FINGERPRINT = "torchfix/v1"
-#: Fixes that are made, or that nobody should make.
-_NOT_OFFERED = frozenset((Status.FIXED, Status.SOLVED, Status.WITHHELD, Status.DROPPED))
+#: Fixes that are made, that somebody refused, or that nobody should make.
+_NOT_OFFERED = frozenset((Status.FIXED, Status.SOLVED, Status.DECLINED, Status.WITHHELD, Status.DROPPED))
 _LINK = re.compile(r"\[(?=[^\]]*\]\()")
 
 
@@ -28,19 +29,27 @@ def result(outcome: Outcome, places: FilePlaces, rule_index: int) -> dict[str, A
     """A finding as a `result` object. `rule_index` is the place of its rule among those of the run."""
     finding = outcome.finding
     region = places.of(outcome)
-    where = _location(finding.location, places) if region else {"physicalLocation": _file(outcome.path)}
+    where = _location(finding.location, places) if region else _uncovered(outcome.path)
     steps = _code_flows(finding.steps, places) if region and finding.steps else {}
     return {
         "ruleId": finding.code,
         "ruleIndex": rule_index,
         "level": LEVELS[finding.level],
-        "message": message(f"{finding.message.removesuffix('.')}. {verdict(outcome)}."),
+        "message": message(" ".join(_sentences(outcome))),
         "locations": [where],
         "partialFingerprints": {FINGERPRINT: finding.id},
         **steps,
         **(_fixes(outcome, places) if region else {}),
         "properties": _properties(outcome),
     }
+
+
+def _sentences(outcome: Outcome) -> Iterator[str]:
+    """What is wrong, what becomes of it, and what runs showed: GitHub shows nothing else."""
+    yield outcome.finding.message.removesuffix(".") + "."
+    yield verdict(outcome) + "."
+    if outcome.shown and outcome.status is not Status.WITHHELD:  # there it is the reason already
+        yield f"{outcome.shown.name.value}: {outcome.shown.reason}."
 
 
 def message(text: str) -> dict[str, str]:
@@ -74,6 +83,12 @@ def _location(location: Location, places: FilePlaces, text: str = "") -> dict[st
     told = ": ".join(part for part in (inside, text) if part)
     physical = {**_file(location.path), "region": _region(places.region(location))}
     return {"physicalLocation": physical, **({"message": message(told)} if told else {})}
+
+
+def _uncovered(path: str) -> dict[str, Any]:
+    """What stands only in a text that another fix leaves; GitHub wants a line, and takes the first for the file."""
+    physical = {**_file(path), "region": {"startLine": 1}}
+    return {"physicalLocation": physical, "message": message("uncovered by another fix in this file")}
 
 
 def _region(region: Region) -> dict[str, int]:

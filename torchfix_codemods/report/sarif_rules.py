@@ -29,7 +29,7 @@ def descriptors(results: Iterable[Outcome]) -> list[dict[str, Any]]:
     known = [_descriptor(rule) for rule in all_rules()]
     codes = {rule["id"] for rule in known}
     others = {outcome.finding.code: outcome.finding for outcome in results if outcome.finding.code not in codes}
-    return known + [{"id": code, "name": finding.rule} for code, finding in others.items()]
+    return known + [_unknown(code, finding.rule) for code, finding in others.items()]
 
 
 def _descriptor(rule: Rule) -> dict[str, Any]:
@@ -48,6 +48,12 @@ def _descriptor(rule: Rule) -> dict[str, Any]:
         "defaultConfiguration": {"level": level},
         "properties": {"tags": ["pytorch", rule.level.label], "problem.severity": _severity(level)},
     }
+
+
+def _unknown(code: str, name: str) -> dict[str, Any]:
+    """A rule that is not installed here: its name is all that is known, and GitHub wants these texts of every rule."""
+    text = {"text": _sentence(name)}
+    return {"id": code, "name": name, "shortDescription": text, "fullDescription": text, "help": text}
 
 
 def _sections(rule: Rule) -> dict[str, str]:

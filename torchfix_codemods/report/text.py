@@ -50,6 +50,7 @@ def summary_lines(report: Report, results: Sequence[Outcome], written: int | Non
     yield from _unfinished(counted, results)
     if report.suppressed:
         yield f"{count(report.suppressed, 'finding')} suppressed by comments or settings", ""
+    yield from _narrowed(report)
     yield from _skipped(report)
     yield from _left_out(report)
     for problem in report.problems:
@@ -60,6 +61,7 @@ def summary_lines(report: Report, results: Sequence[Outcome], written: int | Non
         yield "no Python files were found (or all are excluded)", "yellow"
     else:
         yield f"{count(report.analysed, 'file')} analysed of {report.seen}", ""
+    yield from _context(report)
 
 
 def count(number: int, noun: str) -> str:
@@ -71,7 +73,9 @@ def count(number: int, noun: str) -> str:
 def _headline(report: Report, counted: Counter[Status], written: int | None) -> str:
     total = sum(counted.values())
     if not total:
-        nothing = "nothing found" if report.analysed else "nothing was analysed"
+        narrowing = report.narrowing
+        found = "nothing new" if narrowing and (narrowing.outside or narrowing.known) else "nothing found"
+        nothing = found if report.analysed else "nothing was analysed"
         return nothing if written is None else f"{nothing}: no files were modified"
     if written is None:
         return f"{count(total, 'finding')}, {counted[Status.FIXABLE] + counted[Status.FIXED]} fixable by `apply`"
@@ -127,6 +131,31 @@ def _script_lines(ran: ScriptRun) -> Iterator[str]:
     for caveat in ran.caveats:
         yield f"  note: {caveat}"
     yield f"  run it again: {ran.repeat}"
+
+
+def _narrowed(report: Report) -> Iterator[tuple[str, str]]:
+    """What does not count, and why."""
+    narrowing = report.narrowing
+    if narrowing is None:
+        return
+    if narrowing.outside:
+        yield f"outside: {count(narrowing.outside, 'finding')} on lines that were not changed", ""
+    if narrowing.known:
+        yield f"{narrowing.known:,} known from the baseline", ""
+    if narrowing.stale:
+        gone = "finding of the baseline is" if narrowing.stale == 1 else "findings of the baseline are"
+        yield f"{narrowing.stale:,} {gone} not there any more: write it anew with --write-baseline", ""
+
+
+def _context(report: Report) -> Iterator[tuple[str, str]]:
+    """The project around the given files."""
+    context = report.context
+    if context is None:
+        return
+    unread = ", ".join(item.path for item in context.skipped[:3])
+    more = f" and {len(context.skipped) - 3} more" if len(context.skipped) > 3 else ""
+    told = f"; not readable: {unread}{more}" if unread else ""
+    yield f"{count(context.files, 'more file')} of the project read for context{told}", ""
 
 
 def _left_out(report: Report) -> Iterator[tuple[str, str]]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, count
 
-from torchfix_codemods.findings import Finding
+from torchfix_codemods.findings import Finding, Location
 from torchfix_codemods.rewrite.compose import Origins, PlannedEdit, planned_by_path
 
 _Place = tuple[str, str, int, int]
@@ -51,6 +51,19 @@ class Identities:
             return False
         code, path, start, end = self._places[name]
         return (code, path) == place[:2] and place[2] <= start and end <= place[3]
+
+
+def at_origin(findings: Iterable[Finding], made: Iterable[PlannedEdit]) -> Iterator[Finding]:
+    """The findings with the places of the original text behind theirs; `made` are the edits since then."""
+    origins = {path: Origins(edits) for path, edits in planned_by_path(made).items()}
+
+    def original(place: Location) -> Location:
+        known = origins.get(place.path)
+        return place if known is None else Location(place.path, *known.span(place.start, place.end))
+
+    for finding in findings:
+        steps = tuple(replace(step, location=original(step.location)) for step in finding.steps)
+        yield replace(finding, location=original(finding.location), steps=steps)
 
 
 def _own_name(finding: Finding, key: _Key, used: Container[str]) -> str:

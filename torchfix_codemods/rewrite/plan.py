@@ -17,7 +17,7 @@ from itertools import count
 from torchfix_codemods.findings import Edit, Finding
 from torchfix_codemods.rewrite.compose import PlannedEdit, blame, compose, planned_by_path
 from torchfix_codemods.rewrite.edits import Claims, apply_edits, by_path, fit
-from torchfix_codemods.rewrite.identity import Identities
+from torchfix_codemods.rewrite.identity import Identities, at_origin
 
 WOULD_NOT_PARSE = "would-not-parse"
 DOES_NOT_CONVERGE = "does-not-converge"
@@ -74,6 +74,7 @@ class _World:
     refind: Callable[[Mapping[str, str]], Sequence[Finding]]
     accepts: Callable[[Finding], bool]
     parses: Callable[[str, str], bool]
+    admits: Callable[[Finding], bool] | None
 
 
 def make_plan(
@@ -83,15 +84,17 @@ def make_plan(
     accepts: Callable[[Finding], bool],
     parses: Callable[[str, str], bool],
     limit: int = 10,
+    admits: Callable[[Finding], bool] | None = None,
 ) -> Plan:
     """The plan for these findings, to a fixed point.
 
     `texts` reads the original text of a path; `refind` looks again, given every text that differs from the
     original by now; `accepts` says whether a fix is wished (else it is held back); `parses(path, text)`
-    whether a new text is sound. After `limit` passes a chain of fixes that feed one another counts as
-    endless, and none of it is made.
+    whether a new text is sound; `admits` whether what was found again counts (None: all of it), by its places
+    in the original texts. After `limit` passes a chain of fixes that feed one another counts as endless, and
+    none of it is made.
     """
-    world = _World(texts, refind, accepts, parses)
+    world = _World(texts, refind, accepts, parses, admits)
     banned: frozenset[str] = frozenset()
     for attempt in count(1):
         run = _Run(world, banned)
@@ -141,8 +144,14 @@ class _Run:
                 self._blocked = {finding.id for finding in ready if finding.id in self._waiting}
                 return frozenset() if len(self._blocked) == len(ready) else self._last_chain()
             if self._make(ready):
-                findings = self._world.refind(dict(self._current))
+                findings = self._find_again()
         return frozenset()
+
+    def _find_again(self) -> Sequence[Finding]:
+        found, admits = self._world.refind(dict(self._current)), self._world.admits
+        if admits is None:
+            return found
+        return [finding for finding, origin in zip(found, at_origin(found, self._edits), strict=True) if admits(origin)]
 
     @property
     def first_ids(self) -> frozenset[str]:

@@ -11,8 +11,12 @@ from torchfix_codemods.findings import Finding, Location
 _Place = tuple[str, Location]
 
 
-def settle(findings: Iterable[Finding], text_of: Callable[[str], str]) -> list[Finding]:
+def settle(
+    findings: Iterable[Finding], text_of: Callable[[str], str], name_of: Callable[[str], str] = lambda path: path
+) -> list[Finding]:
     """The findings sorted by place, duplicates removed, ids filled in.
+
+    `text_of` gives the text of a shown path, `name_of` the name by which ids know it (see `stable_paths`).
 
     Two files that use one model find its mistake twice; of the two the more cautious stays: no fix rather than a fix,
     the higher level rather than the lower.
@@ -23,14 +27,16 @@ def settle(findings: Iterable[Finding], text_of: Callable[[str], str]) -> list[F
         if place not in kept or _caution(finding) > _caution(kept[place]):
             kept[place] = finding
     ordered = sorted(kept.values(), key=lambda finding: (finding.location, finding.code))
-    return _identified(ordered, text_of)
+    return _identified(ordered, text_of, name_of)
 
 
 def _caution(finding: Finding) -> tuple[bool, int]:
     return finding.fix is None, finding.level
 
 
-def _identified(findings: Iterable[Finding], text_of: Callable[[str], str]) -> list[Finding]:
+def _identified(
+    findings: Iterable[Finding], text_of: Callable[[str], str], name_of: Callable[[str], str]
+) -> list[Finding]:
     """An id is a hash of the rule, the path, the first line of the place without its spacing, and a running number."""
     from hashlib import sha1  # dear to import, and most runs over clean code find nothing
 
@@ -38,7 +44,7 @@ def _identified(findings: Iterable[Finding], text_of: Callable[[str], str]) -> l
     result = []
     for finding in findings:
         path = finding.location.path
-        key = (finding.rule, path, "".join(_line_at(text_of(path), finding.location.start).split()))
+        key = (finding.rule, name_of(path), "".join(_line_at(text_of(path), finding.location.start).split()))
         seen[key] += 1
         data = "\0".join((*key, str(seen[key]))).encode("utf-8", "surrogatepass")
         result.append(replace(finding, id=sha1(data, usedforsecurity=False).hexdigest()[:16]))

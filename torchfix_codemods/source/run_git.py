@@ -68,15 +68,17 @@ def run_git(
     given: bytes = b"",
     variables: Mapping[str, str] | None = None,
     seconds: float = SECONDS,
+    literal: bool = True,
 ) -> GitRun:
     """Run `git words...` in `folder`, the top of a work tree, with `given` on its standard input.
 
-    Any exit code is an answer. `variables` are added to the environment. Raises `GitNotInstalled`, and `GitFailed`
-    where git can't be started or takes longer than `seconds`.
+    Any exit code is an answer. `variables` are added to the environment; with `literal` no path is a pattern. Raises
+    `GitNotInstalled`, and `GitFailed` where git can't be started or takes longer than `seconds`.
     """
     import subprocess
 
-    command = ["git", "--no-pager", "--literal-pathspecs", *_FIXED_SETTINGS, *words]
+    paths = ["--literal-pathspecs"] if literal else []
+    command = ["git", "--no-pager", *paths, *_FIXED_SETTINGS, *words]
     # A folder with an invalid `.git` must not be taken for a part of the repository above it.
     ceiling = {"GIT_CEILING_DIRECTORIES": os.path.dirname(folder)}
     env = {**git_environment(os.environ), **ceiling, **(variables or {})}

@@ -13,7 +13,7 @@ from typing import Any
 
 from torchfix_codemods.findings import Level
 from torchfix_codemods.source.errors import SettingsError
-from torchfix_codemods.source.setting_values import Wrong, flag, one_of, read_table, strings
+from torchfix_codemods.source.setting_values import Wrong, flag, one_of, read_table, string, strings
 from torchfix_codemods.source.verify_settings import VerifySettings, verify_settings
 
 
@@ -27,6 +27,7 @@ class Settings:
     up_to: Level | None = None
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     allow_dirty: bool = False
+    baseline: str | None = None
     verify: VerifySettings = field(default_factory=VerifySettings)
     file: Path | None = None
 
@@ -34,6 +35,11 @@ class Settings:
     def root(self) -> Path | None:
         """The folder from which the patterns count."""
         return self.file.parent if self.file else None
+
+    @property
+    def baseline_file(self) -> Path | None:
+        """The file of the findings that are known."""
+        return self.root / self.baseline if self.root is not None and self.baseline is not None else None
 
     def ignored_in(self, real: Path) -> tuple[str, ...]:
         """The selectors of the rules that `per-file-ignores` switches off in one file (its real path)."""
@@ -122,6 +128,7 @@ _READERS: dict[str, Callable[[object], object]] = {
     "up-to": _level,
     "per-file-ignores": _ignores,
     "allow-dirty": flag,
+    "baseline": string,
     "verify": verify_settings,
 }
 

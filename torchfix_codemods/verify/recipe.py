@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+from torchfix_codemods.source.around import is_too_much
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.source.ignore import git_root
 from torchfix_codemods.source.settings import Settings
@@ -121,12 +121,12 @@ def project_root(script: Path, holding: Collection[Path] = ()) -> Path:
     found = git_root(str(script.parent))
     candidates = [Path(found)] if found else []
     candidates += [folder for folder in (own, *own.parents) if (folder / "pyproject.toml").is_file()]
-    root = next((folder for folder in candidates if not _is_too_much(folder)), own)
+    root = next((folder for folder in candidates if not is_too_much(folder)), own)
     try:
         root = Path(os.path.commonpath([root, *(file.parent for file in holding)]))
     except ValueError:  # another drive
         raise UsageError(f"{script}: not on the disk of the files that are to be changed") from None
-    if _is_too_much(root):
+    if is_too_much(root):
         raise UsageError(f"{script}: its project would be all of {root}, which is too much to copy for a run")
     return root
 
@@ -180,12 +180,6 @@ def _real(path: str, base: Path) -> Path:
 
 def _within(path: Path, project: Path) -> str:
     return path.relative_to(project).as_posix() if path.is_relative_to(project) else path.as_posix()
-
-
-def _is_too_much(folder: Path) -> bool:
-    """Whether a folder holds all kinds of things: the home of the user, the one for temporary files, any above."""
-    everybodys = [Path(os.path.realpath(place)) for place in (os.path.expanduser("~"), tempfile.gettempdir())]
-    return folder == Path(folder.anchor) or any(folder == place or folder in place.parents for place in everybodys)
 
 
 def _outside_of_packages(folder: Path) -> Path:

@@ -29,7 +29,7 @@ class Files:
 @dataclass(frozen=True)
 class Wish:
     """What is to be run: `scripts` by hand (none: those that reach the changed files), `args` and `overrides` from the
-    command line, `paths` in which fixes were looked for. Scripts count from `cwd`."""
+    command line, `paths` in which fixes were looked for, in the `project` around them. Scripts count from `cwd`."""
 
     settings: Settings
     cwd: Path
@@ -37,6 +37,7 @@ class Wish:
     scripts: tuple[str, ...] = ()
     args: tuple[str, ...] | None = None
     overrides: VerifySettings | None = None
+    project: bool = False
 
 
 def tasks_for(
@@ -111,7 +112,7 @@ def _reason(unit: Unit, files: Files, reasons: Mapping[Path, str]) -> str:
 def repeat_command(recipe: Recipe, wish: Wish) -> str:
     """What to type to make the runs of one script again."""
     script = os.path.relpath(recipe.project / recipe.script, wish.cwd)
-    words = ["torchfix", "verify", *wish.paths]
+    words = ["torchfix", "verify", *wish.paths, *(["--project"] if wish.project else [])]
     words += ["--script", script] if wish.paths != (script,) else []
     for name in _REPEATED:
         value = getattr(wish.overrides, name, None)

@@ -47,7 +47,7 @@ def value_axis(values: Iterable[float], unit: str) -> Axis:
     if largest <= _NEAREST:
         low, high = 0.0, 1.0
     elif high - low <= _FLAT * largest:  # in the middle, or rounding would look like news
-        low, high = low - largest, high + largest
+        low, high = min(0.0, 2 * low), max(0.0, 2 * high)
     marks = _marks(low, high)
     return Axis(marks[0], marks[-1], tuple(zip(marks, _labels(marks, unit), strict=True)))
 
@@ -92,7 +92,8 @@ def _step(rough: float) -> float:
 def _labels(marks: Sequence[float], unit: str) -> list[str]:
     """The numbers of one axis, with as many digits as tell them apart, bytes all in the same unit."""
     factor, name = _byte_unit(max(map(abs, marks))) if unit == "bytes" else (1.0, "")
-    for digits in range(3, 18):
+    whole = len(str(int(max(map(abs, marks)) / factor)))
+    for digits in range(whole if 3 < whole < 8 else 3, 18):
         labels = [f"{mark / factor:.{digits}g} {name}".strip() for mark in marks]
         if len(set(labels)) == len(labels):
             break

@@ -9,8 +9,6 @@ from torchfix_codemods.report.html.curves import axis_of, picture, size
 from torchfix_codemods.report.html.markup import Markup, tag
 from torchfix_codemods.verify.model import Series
 
-_COLUMNS = ("first", "last", "lowest", "highest")
-
 
 def chart(series: Series, name: str) -> Markup:
     """The figure of a series. `name` is an id of its own on the page."""
@@ -24,7 +22,7 @@ def chart(series: Series, name: str) -> Markup:
         role="img",
         aria_labelledby=f"{name}-title {name}-text",
     )
-    return tag("figure", tag("figcaption", *_caption(series)), svg, _numbers(series), class_="chart")
+    return tag("figure", tag("figcaption", *_caption(series)), svg, _ends(series), class_="chart")
 
 
 def described(series: Series) -> str:
@@ -55,7 +53,7 @@ def _course(values: Sequence[float | None], unit: str) -> str:
 
 
 def _telling(known: Sequence[float]) -> tuple[float, float, float, float]:
-    """What `_COLUMNS` names."""
+    """The first, the last, the lowest and the highest."""
     return known[0], known[-1], min(known), max(known)
 
 
@@ -69,14 +67,12 @@ def _caption(series: Series) -> Iterator[Markup]:
         yield tag("span", "× not a finite number", class_="note")
 
 
-def _numbers(series: Series) -> Markup:
-    head = tag("tr", tag("td"), *(tag("th", name, scope="col") for name in _COLUMNS))
-    rows = (_row("before", series.before, series.unit), _row("after", series.after, series.unit))
-    table = tag("table", tag("thead", head), tag("tbody", *rows))
-    return tag("details", tag("summary", "Numbers"), table, class_="numbers")
-
-
-def _row(side: str, values: Sequence[float | None], unit: str) -> Markup:
-    known = [value for value in values if value is not None]
-    texts = [shown(value, unit) for value in _telling(known)] if known else ["-"] * len(_COLUMNS)
-    return tag("tr", tag("th", side, scope="row", class_=side), *(tag("td", told) for told in texts))
+def _ends(series: Series) -> Markup:
+    """The first and the last number of each side, as far as there are some."""
+    sides = (("both", series.after),) if series.same else (("before", series.before), ("after", series.after))
+    told = []
+    for name, values in sides:
+        known = [shown(value, series.unit) for value in values if value is not None]
+        if known:
+            told.append(f"{name} {known[0]} → {known[-1]}" if len(known) > 1 else f"{name} {known[0]}")
+    return tag("p", ", ".join(told), class_="ends")

@@ -79,14 +79,15 @@ def _y(values: Axis, value: float) -> float:
 
 
 def _grid(values: Axis, index: Axis) -> Iterator[Markup]:
-    for value, label in values.ticks:
-        y = _y(values, value)
-        yield tag("path", d=f"M{_LEFT} {y}H{_RIGHT}", class_="grid")
+    """Lines and ticks are one path each: a page holds thousands of pictures."""
+    heights = [_y(values, value) for value, _ in values.ticks]
+    places = [_x(index, value) for value, _ in index.ticks]
+    yield tag("path", d="".join(f"M{_LEFT} {y}H{_RIGHT}" for y in heights), class_="grid")
+    ticks = "".join(f"M{x} {_BOTTOM}v4" for x in places)
+    yield tag("path", d=f"M{_LEFT} {_BOTTOM}H{_RIGHT}{ticks}", class_="axis")
+    for y, (_, label) in zip(heights, values.ticks, strict=True):
         yield tag("text", label, x=_LEFT - 7, y=round(y + 4, 1), class_="value")
-    yield tag("path", d=f"M{_LEFT} {_BOTTOM}H{_RIGHT}", class_="axis")
-    for value, label in index.ticks:
-        x = _x(index, value)
-        yield tag("path", d=f"M{x} {_BOTTOM}v4", class_="axis")
+    for x, (_, label) in zip(places, index.ticks, strict=True):
         yield tag("text", label, x=x, y=_BOTTOM + 17, class_="index")
 
 
@@ -97,14 +98,13 @@ def _drawn(curve: _Curve) -> Iterator[Markup]:
         if y is not None:
             strokes.append(f"{pen}{x} {y}")
         pen = "M" if y is None else "L"
-    if strokes:
-        yield tag("path", d="".join(strokes), class_=f"line {curve.side}")
-    for x, y in curve.points if len(curve.values) <= _FEW else _alone(curve):
-        yield _mark(curve.side, x, y)
+    points = curve.points if len(curve.values) <= _FEW else _alone(curve)
     # At the top, where a value that grows beyond all bounds goes.
-    missing = "".join(f"M{x - 3:g} {_TOP - 3}l6 6m0 -6l-6 6" for x, y in curve.values if y is None)
-    if missing:
-        yield tag("path", d=missing, class_=f"missing {curve.side}")
+    missing = (f"M{x - 3:g} {_TOP - 3}l6 6m0 -6l-6 6" for x, y in curve.values if y is None)
+    marks = (_mark(curve.side, x, y) for x, y in points)
+    for kind, parts in (("line", strokes), ("mark", marks), ("missing", missing)):
+        if path := "".join(parts):
+            yield tag("path", d=path, class_=f"{kind} {curve.side}")
 
 
 def _alone(curve: _Curve) -> Iterator[Point]:
@@ -115,10 +115,11 @@ def _alone(curve: _Curve) -> Iterator[Point]:
             yield x, y
 
 
-def _mark(side: str, x: float, y: float) -> Markup:
+def _mark(side: str, x: float, y: float) -> str:
+    """A square for before, a disc for after."""
     if side == "before":
-        return tag("rect", x=round(x - 3, 1), y=round(y - 3, 1), width=6, height=6, class_="mark before")
-    return tag("circle", cx=x, cy=y, r=3, class_="mark after")
+        return f"M{x - 3:.1f} {y - 3:.1f}h6v6h-6z"
+    return f"M{x - 3:.1f} {y}a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z"
 
 
 def _labels(curves: Sequence[_Curve]) -> Iterator[Markup]:

@@ -64,5 +64,5 @@ def _attribute(key: str, value: str | int | float | bool) -> str:
         return ""
     if value is True:
         return f" {name}"
-    shown = f"{value:g}" if isinstance(value, float) else text(str(value))
+    shown = text(value) if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else value
     return f' {name}="{shown}"'

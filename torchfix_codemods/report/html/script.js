@@ -7,6 +7,8 @@
   const home = find("findings");
   const dialog = find("keys");
   const findings = [...document.querySelectorAll(".finding")];
+  // On the page they stand by rule; their numbers are the order of the files.
+  const byPlace = [...findings].sort((one, other) => one.id.split("-")[1] - other.id.split("-")[1]);
   const FILTERS = ["rule", "level", "verdict", "status"];
 
   // --- groups ---------------------------------------------------------------------------------------------------
@@ -34,7 +36,8 @@
 
   function regroup(kind) {
     const members = new Map();
-    for (const finding of findings) {
+    const focus = document.activeElement;
+    for (const finding of byPlace) {
       const group = kind === "file" ? fileGroup(finding.dataset.file) : groups.rule.get(finding.dataset.rule);
       if (!members.has(group)) members.set(group, []);
       members.get(group).push(finding);
@@ -42,6 +45,7 @@
     for (const [group, own] of members) group.append(...own);
     for (const section of home.querySelectorAll(".group")) section.remove();
     home.append(...(kind === "file" ? groups.file : groups.rule).values());
+    focus.focus({ preventScroll: true }); // what is moved has lost it
     filter();
   }
 

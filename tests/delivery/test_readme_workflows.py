@@ -1,4 +1,4 @@
-"""The README's workflow, word for word, from first to last: the real act, a real git server, GitHub's contract."""
+"""The README's workflows, word for word: by the real act, against a real git server and GitHub's own contract."""
 
 from __future__ import annotations
 
@@ -88,6 +88,30 @@ def test_what_people_do_to_it_stands(stage: Stage):
     pull.state = "closed"
     assert operation(stage.run(SECOND_JOB)) == "skipped-declined"
     assert stage.head() == "" and len(stage.forge.pulls) == 1
+
+
+def test_what_github_refuses_ends_with_its_reason_and_keeps_the_patch(stage: Stage, honest: dict):
+    report(stage, honest)
+    stage.forge.permissions = {"contents": "write", "pull_requests": "read"}
+    ran = stage.run(SECOND_JOB)
+    assert ran.code == 1 and "exit status 4" in ran.text
+    [(_, _, said)] = ran.commands("error")
+    assert "pull-requests: write" in said and TOKEN not in shown(ran)
+    assert ran.output("patch") == "torchfix.patch" and ran.output("fixes") == "2"
+    stage.forge.permissions = {"contents": "write", "pull_requests": "write"}
+    assert operation(stage.run(SECOND_JOB)) == "created", "the next run goes on from the branch that was pushed"
+
+
+def test_one_pull_request_for_each_rule(stage: Stage, honest: dict):
+    report(stage, honest)
+    ran = stage.run(SECOND_JOB + "          group-by: rule\n          labels: bot\n          draft: true\n")
+    assert operation(ran).split("\n") == ["created", "created"]
+    assert ran.output("pull-request-number").split("\n") == ["1", "2"]
+    pulls = stage.forge.pulls.values()
+    assert [(pull.head, pull.labels, pull.draft) for pull in pulls] == [
+        ("torchfix/fixes-tfc101", ["bot"], True),
+        ("torchfix/fixes-tfc203", ["bot"], True),
+    ]
 
 
 def test_nothing_is_proposed_on_a_pull_request_of_a_fork(stage: Stage):
@@ -226,3 +250,23 @@ def test_the_same_lines_of_a_step_would_be_obeyed(stage: Stage):
     stage.publish(train=TRAIN + LOUD)
     names = {name for name, _, _ in stage.run(text).commands(*OBEYED)}
     assert "error" in names
+
+
+def test_a_pull_request_of_a_fork_is_told_what_its_lines_bring(stage: Stage):
+    """The loss of this pull request makes the softmax wrong that was in the other file before."""
+    stage.publish(train=TRAIN.replace("nn.CrossEntropyLoss()", "nn.MSELoss()"))
+    stage.git("checkout", "-q", "-b", "topic")
+    (stage.user / "train.py").write_text(TRAIN)
+    stage.git("commit", "-qam", "Use cross entropy")
+    stage.git("checkout", "-q", "main")
+    stage.git("merge", "-q", "--no-ff", "-m", "Merge", "topic")
+    base = stage.git("rev-parse", "HEAD^1")
+    head = {"ref": "topic", "repo": {"full_name": "stranger/repo"}}
+    payload = {"number": 7, "pull_request": {"number": 7, "head": head, "base": {"ref": "main", "sha": base}}}
+    ran = stage.run(workflow("check"), event="pull_request", payload=payload)
+    assert ran.code == 1, "fail-on: findings"
+    [(level, place, said)] = ran.commands("warning", "notice", "error")[:1]
+    assert (level, place["file"], place["line"]) == ("warning", "model.py", "13")
+    assert "train.py:11: the loss is built here" in said
+    assert ran.output("findings") == "1" and "softmax-before-cross-entropy" in ran.summary
+    assert stage.forge.log == [] and stage.server.requests == []

@@ -1,0 +1,174 @@
+"""Which lines of the files of a repository were changed since a revision, the work tree included.
+
+Compared is with the commit where HEAD left the revision: what others have done there since is not a change of ours.
+Lines count from 1 and end at each LF, as git counts them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torchfix_codemods.source.errors import GitFailed, GitNotInstalled, UsageError
+from torchfix_codemods.source.ignore import TAKEN, git_root
+from torchfix_codemods.source.run_git import GitRun, run_git, with_settings
+
+#: First and last changed lines, in order.
+Ranges = tuple[tuple[int, int], ...]
+
+_DIFF = (
+    *("diff", "--unified=0", "--inter-hunk-context=0", "--no-color", "--no-ext-diff", "--no-textconv", "--text"),
+    *("--find-renames", "--no-relative", "--ignore-submodules=all", "--src-prefix=a/", "--dst-prefix=b/"),
+)
+_HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_COMMIT = re.compile(rb"[0-9a-f]{40,64}")
+_ESCAPED = re.compile(rb'\\([0-7]{3}|[abtnvfr"\\])')
+_ESCAPES = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
+_OFF = {"clean": "", "process": "", "required": "false"}
+_WHOLE: Ranges = ((1, 2**60),)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Changed lines by path, and the paths that git knows (posix strings, relative to `root`, which is a real path)."""
+
+    rev: str
+    root: Path
+    lines: Mapping[str, Ranges]
+    tracked: frozenset[str]
+
+    def touch(self, real: Path, first: int, last: int) -> bool:
+        """Whether one of these lines of a file was changed; of a file that git does not know all are.
+
+        A submodule, or another repository below this one, has a history of its own: nothing there counts as changed.
+        """
+        path = Path(os.path.relpath(real, self.root)).as_posix()
+        if path in self.tracked:
+            return any(first <= end and start <= last for start, end in self.lines.get(path, ()))
+        return git_root(str(real.parent)) in (None, str(self.root))
+
+
+def changed_lines(folder: Path, rev: str, also: Iterable[Path] = ()) -> Changes:
+    """What has changed since `rev` in the repository that holds `folder`, in Python files and notebooks.
+
+    `also` are further real paths to be looked at, whatever their names. Raises `UsageError` where there is no
+    repository or no such revision, `GitFailed` where git cannot tell.
+    """
+    root = git_root(os.path.realpath(folder))
+    if root is None:
+        raise UsageError(f"--since {rev}: {folder} is in no git repository")
+    try:
+        base, filters = _base(root, rev), _filters(root)
+        named = [f":(literal){os.path.relpath(path, root)}" for path in also]
+        # No filter is run: they are programs of the repository's owner.
+        off = {f"{name}.{key}": value for name in filters for key, value in _OFF.items()}
+        patch = _asked(root, [*_DIFF, base, "--", *(f"*{end}" for end in TAKEN), *named], off)
+        lines = _changed(patch)
+        lines |= dict.fromkeys(_filtered(root, lines) if filters else (), _WHOLE)
+        tracked = _asked(root, ["ls-files", "-z"]).split(b"\0")
+    except GitNotInstalled:
+        raise UsageError(f"--since {rev}: git was not found") from None
+    return Changes(rev, Path(root), lines, frozenset(map(os.fsdecode, tracked)))
+
+
+def _base(root: str, rev: str) -> str:
+    """The commit where HEAD left the revision."""
+    if not rev.strip() or rev.startswith("-") or "\0" in rev:
+        raise UsageError(f"--since '{rev}': that is no revision")
+    commit = _commit(root, rev)
+    if commit is None:
+        remote = f" (fetch it first: `git fetch origin {rev.removeprefix('origin/')}`)"
+        raise UsageError(f"--since {rev}: there is no such commit in this clone{remote}")
+    done = _run(root, "merge-base", commit, "HEAD")
+    if done.code > 1:
+        raise GitFailed(f"git merge-base in {root}: {done.said}")
+    if done.code == 1:
+        cure = " (the clone is shallow: `git fetch --unshallow`)" if _is_shallow(root) else ""
+        raise UsageError(f"--since {rev}: it has no commit in common with HEAD{cure}")
+    return os.fsdecode(done.out).strip()
+
+
+def _commit(root: str, rev: str) -> str | None:
+    done = _run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+    if done.code > 1:
+        raise GitFailed(f"git rev-parse in {root}: {done.said}")
+    found = _COMMIT.fullmatch(done.out.strip())  # a range or `^main` is something else
+    return os.fsdecode(found[0]) if found and done.code == 0 else None
+
+
+def _is_shallow(root: str) -> bool:
+    return _asked(root, ["rev-parse", "--is-shallow-repository"]).strip() == b"true"
+
+
+def _asked(root: str, words: list[str], config: Mapping[str, str] | None = None) -> bytes:
+    """What git answers. Raises `GitFailed` where it fails."""
+    done = _run(root, *words, settings=config)
+    if done.code:
+        raise GitFailed(f"git {words[0]} in {root}: {done.said}")
+    return done.out
+
+
+def _run(root: str, *words: str, settings: Mapping[str, str] | None = None) -> GitRun:
+    """One call of git, in which paths may be patterns and `settings` go over what is configured."""
+    variables = with_settings(os.environ, *settings.items()) if settings else {}
+    return run_git(root, *words, variables=variables, literal=False)
+
+
+def _filters(root: str) -> list[str]:
+    """The settings of all filters (`filter.lfs`, ...): programs through which files go on their way into git."""
+    done = _run(root, "config", "-z", "--name-only", "--get-regexp", r"^filter\.")
+    return sorted({os.fsdecode(name).rpartition(".")[0] for name in done.out.split(b"\0") if name})
+
+
+def _filtered(root: str, paths: Iterable[str]) -> list[str]:
+    """Those of `paths` which git keeps otherwise than they are in the work tree: its line numbers are not theirs."""
+    asked, found = sorted(paths), []
+    for start in range(0, len(asked), 200):
+        answer = _asked(root, ["check-attr", "-z", "filter", "--", *asked[start : start + 200]]).split(b"\0")
+        pairs = zip(answer[::3], answer[2::3], strict=False)
+        found += [os.fsdecode(path) for path, value in pairs if value not in (b"unspecified", b"unset")]
+    return found
+
+
+def _changed(patch: bytes) -> dict[str, Ranges]:
+    """Changed lines by path in a patch without context. What a file holds is passed over by its count."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    ranges: list[tuple[int, int]] = []
+    lines = iter(patch.split(b"\n"))
+    for line in lines:
+        if line.startswith(b"+++ "):
+            path = _new_path(line[len(b"+++ ") :])
+            ranges = [] if path is None else found.setdefault(path, [])
+        elif (hunk := _HUNK.match(line)) is not None:
+            old, new = (int(count or 1) for count in hunk.group(1, 3))
+            ranges.append(_range(int(hunk[2]), new))
+            _pass_over(lines, old + new)
+    return {path: tuple(ranges) for path, ranges in found.items()}
+
+
+def _range(start: int, count: int) -> tuple[int, int]:
+    """The new lines of a hunk; of one that only takes lines away those on both sides of the gap."""
+    return (start, start + count - 1) if count else (max(start, 1), start + 1)
+
+
+def _pass_over(lines: Iterator[bytes], count: int) -> None:
+    while count:
+        count -= not next(lines).startswith(b"\\")  # `\ No newline at end of file` is no line of it
+
+
+def _new_path(name: bytes) -> str | None:
+    """The path in a `+++` line, None for a file that is gone. Odd names stand in quotes, with escapes."""
+    name = name.removesuffix(b"\t")  # it stands behind a name with blanks
+    if name == b"/dev/null":
+        return None
+    if name.startswith(b'"'):
+        name = _ESCAPED.sub(_unescaped, name[1:-1])
+    return os.fsdecode(name.removeprefix(b"b/"))
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    code = match[1]
+    return bytes([int(code, 8)]) if len(code) == 3 else bytes([_ESCAPES[code[0]]])
