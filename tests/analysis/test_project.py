@@ -298,6 +298,13 @@ def test_who_imports_a_file(importer: str, text: str, imports: bool):
         assert importer in project.importers(path)
 
 
+def test_a_package_is_imported_from_beside_its_folder():
+    near = {"pkg/__init__.py": "from . import nets\n", "pkg/deep/far.py": "from .. import nets\n"}
+    project = project_of({**PACKAGE, **near, "elsewhere/other.py": "from . import nets\n"})
+    found = {*project.importers("pkg/nets/__init__.py")}
+    assert {"pkg/__init__.py", "pkg/deep/far.py"} <= found and "elsewhere/other.py" not in found
+
+
 # --- reading ---------------------------------------------------------------------------
 
 

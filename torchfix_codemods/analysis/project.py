@@ -291,7 +291,7 @@ class Project:
         found: set[str] = set()
         for part in parts[-2:]:
             found |= self._importers.get(part, set())
-        folder = dirname(path)
+        folder = dirname(path.removesuffix("/__init__.py"))  # a package is imported from beside its folder
         below = f"{folder}/" if folder else ""  # `from .. import x` stands in a folder below
         found |= {other for other in self._importers.get("", set()) if other.startswith(below)}
         return sorted(found - {path})
