@@ -298,3 +298,36 @@ def test_known_findings_are_not_told_again(workspace: Path, monkeypatch: pytest.
     assert run(["check", ".", "--quiet", "--write-baseline", "known.txt"]) == 0
     assert step(workspace, mode="check", baseline="known.txt", fail_on="findings").outputs["findings"] == "0"
     assert step(workspace, mode="check", baseline="none.txt").code == 2
+
+
+#: Nothing listens there.
+NOWHERE = {"GITHUB_SERVER_URL": "http://127.0.0.1:9", "GITHUB_API_URL": "http://127.0.0.1:9"}
+
+
+@pytest.mark.parametrize(
+    ("require", "changed"),
+    [("not-regressed", {"train.py"}), ("any", {"train.py", "model.py"}), ("verified", set())],
+)
+def test_what_cannot_be_proposed_is_left_as_a_patch(workspace: Path, require: str, changed: set[str]):
+    """Without the fix that a run speaks against, as in the pull request that it would have been."""
+    step(workspace, mode="check", report="r.json", patch="")
+    report = json.loads((workspace / "r.json").read_text())
+    against = {"name": "REGRESSED", "verified": False, "withheld": True, "reason": "worse", "evidence": []}
+    against |= {"caveats": [], "script": "train.py", "device": "cpu", "sandbox": "", "seconds": 1.0, "repeat": ""}
+    report["findings"][0]["fix"]["verdict"] = against
+    (workspace / "r.json").write_text(json.dumps(report))
+    done = step(workspace, mode="pr", report="r.json", require=require, token="ghs_abc", environ=NOWHERE)
+    assert done.code == 4 and "pull-request-operation" not in done.outputs
+    assert [line for line in done.commands if line.startswith("::error")] != []
+    assert done.outputs["regressed"] == "1"
+    written = (workspace / "torchfix.patch").read_text()
+    assert {name for name in ("train.py", "model.py") if f"+++ b/{name}" in written} == changed
+    assert "ghs_abc" not in done.log.replace("::add-mask::ghs_abc", "")
+
+
+def test_proposing_is_for_other_events_than_pull_requests(workspace: Path):
+    own = {"pull_request": {"head": {"repo": {"full_name": "o/r"}}, "base": {"sha": "b" * 40}}}
+    environ = NOWHERE | {"GITHUB_EVENT_NAME": "pull_request"}
+    done = step(workspace, mode="pr", token="ghs_abc", environ=environ, event=own)
+    assert done.code == 0 and done.outputs["pull-request-operation"] == "none"
+    assert [line for line in done.commands if line.startswith("::notice")] != []
