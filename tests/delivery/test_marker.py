@@ -83,6 +83,13 @@ def test_limits_of_a_mark(changes: dict[str, object]) -> None:
     assert read_marker(mark({**GOOD, **changes})) is None
 
 
+def test_a_mark_that_is_too_long_is_not_even_decoded() -> None:
+    data = json.dumps(GOOD).encode()
+    blanks = [data + b" " * count for count in (20_000, 40_000)]
+    marks = [f"<!-- torchfix:v1 {base64.b64encode(blank).decode()} -->" for blank in blanks]
+    assert read_marker(marks[0]) is not None and read_marker(marks[1]) is None
+
+
 def test_the_last_mark_counts() -> None:
     """What the code of a repository puts into a body stands before ours, which is its last line."""
     good, other = mark(GOOD), mark({**GOOD, "head": "e" * 40})

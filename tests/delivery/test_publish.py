@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from forge_pulls import PullState
-from forge_tools import REPOSITORY, git
+from forge_tools import HUMAN, REPOSITORY, git
 from forge_world import FIXES, PROGRAM, RETAIN, SOFTMAX, World, only
 
 from torchfix_codemods.delivery.decide import AUTOCLOSED
@@ -119,21 +121,28 @@ def test_a_commit_of_a_human_stops_updates_and_is_said_once(world: World) -> Non
     assert only(world.run()).operation is Operation.UPDATED
 
 
-@pytest.mark.parametrize("who", [{"who": US}, {"committer": US}], ids=["commit without trailers", "committer only"])
-def test_a_commit_in_our_name_is_not_ours(world: World, who: dict[str, tuple[str, str]]) -> None:
-    """Another workflow (a formatter) commits under the name of the same bot."""
+IN_OUR_NAME = {
+    "no trailers": (US, US, "Format the code"),
+    "another committer": (US, HUMAN, ""),
+    "another author": (HUMAN, US, ""),
+}
+
+
+@pytest.mark.parametrize("name", IN_OUR_NAME)
+def test_a_commit_in_our_name_is_not_ours(world: World, name: str) -> None:
+    """A formatter commits as the same bot, somebody amends our commit; whatever the mark says of the head."""
+    author, committer, message = IN_OUR_NAME[name]
     world.run()
-    if "committer" in who:
-        git(world.work, "fetch", "-q", str(world.bare), FIXES)
-        git(world.work, "checkout", "-q", "--detach", "FETCH_HEAD")
-        (world.work / "train.py").write_text(PROGRAM + "# end\n")
-        git(world.work, "commit", "-qam", git(world.work, "log", "-1", "--format=%B"), **who)
-        git(world.work, "push", "-q", str(world.bare), f"HEAD:refs/heads/{FIXES}")
-        git(world.work, "checkout", "-q", "main")
-    else:
-        world.push(FIXES, {"train.py": PROGRAM + "# end\n"}, **who)
+    git(world.work, "fetch", "-q", str(world.bare), FIXES)
+    git(world.work, "checkout", "-q", "--detach", "FETCH_HEAD")
+    (world.work / "train.py").write_text(PROGRAM + "# end\n")
+    message = message or git(world.work, "log", "-1", "--format=%B")
+    git(world.work, "commit", "-qam", message, who=author, committer=committer)
+    git(world.work, "push", "-q", str(world.bare), f"HEAD:refs/heads/{FIXES}")
+    git(world.work, "checkout", "-q", "main")
+    theirs = str(world.head())
+    world.pull.body = with_marker(world.pull.body or "", replace(marker_of(world.pull), head=theirs))
     world.commit({"gan.py": RETAIN})
-    theirs = world.head()
     assert only(world.run()).operation is Operation.SKIPPED_EDITED
     assert world.head() == theirs
 

@@ -75,8 +75,9 @@ def open_pull_requests(
     told = read_verdicts(wish.report) if wish.report else Told()
     publisher = _publisher(wish, clone, target, environ) if online else None
     codes = {rule.code for rule in request.rules}
-    declined = publisher.declined(codes) if publisher else frozenset[str]()
     analysis = analyse(request, progress)
+    fixable = {finding.code for finding in analysis.findings if finding.fix is not None}
+    declined = publisher.declined(fixable) if publisher else frozenset[str]()
     refuse_dirty(clone, _paths(analysis))
     found = tuple(proposals(analysis, told, wish.options, clone.committable, declined))
     notes = tuple(_notes(analysis, told))
