@@ -107,7 +107,7 @@ def test_all_can_be_read_without_scripts(opened: Open):
 
 
 def test_on_paper_everything_is_open(opened: Open):
-    page = opened("many").page
+    page = opened("some").page
     page.emulate_media(media="print")
     expect(page.locator("#toolbar")).to_be_hidden()
     page.evaluate("dispatchEvent(new Event('beforeprint'))")

@@ -109,6 +109,16 @@ def test_sides_that_differ_have_lines_marks_and_labels_of_their_own():
     assert labels["before"] < labels["after"]
 
 
+def test_a_run_that_came_less_far_is_labelled_so():
+    element = picture(loss((1.0, 0.9), (1.0, 0.9, 0.8, 0.7), count=4))
+    labels = {e.text: e.get("class", "").split() for e in element.iter("text") if "label" in e.get("class", "")}
+    assert set(labels) == {"after", "before ends"} and "leftwards" not in labels["before ends"]
+    assert classes(element).count("end before") == 1
+    late = picture(loss((1.0, 0.9, 0.8, 0.7), (1.0, 0.9, 0.8), count=4))
+    (label,) = (e for e in late.iter("text") if e.text == "after ends")
+    assert "leftwards" in label.get("class", "").split(), "there is no room at the right"
+
+
 @given(st.floats(0.1, 1), st.floats(0.1, 1))
 def test_labels_of_ends_that_are_close_do_not_cover_each_other(one: float, other: float):
     element = picture(loss((1.0, one), (1.0, other), count=2))

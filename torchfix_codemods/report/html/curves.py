@@ -9,8 +9,8 @@ from torchfix_codemods.report.html.axis import FARTHEST, Axis, index_axis, value
 from torchfix_codemods.report.html.markup import Markup, tag
 from torchfix_codemods.verify.model import Series
 
-_WIDTH, _HEIGHT = 380, 214
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 318, 14, 172
+_WIDTH, _HEIGHT = 380, 218
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 318, 18, 176
 #: Each value gets a mark where so many at most are drawn.
 _FEW = 32
 _LABEL_HEIGHT = 15.0
@@ -19,11 +19,14 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class _Curve:
-    """One side: its style, its label, and its values as pairs of x and y; y is None for what cannot be drawn."""
+    """One side: its name, and its values as pairs of x and y; y is None for what cannot be drawn.
+
+    `early`: its run came less far than the other.
+    """
 
     side: str
-    label: str
     values: tuple[tuple[float, float | None], ...]
+    early: bool = False
 
     @property
     def points(self) -> list[Point]:
@@ -47,13 +50,14 @@ def picture(series: Series) -> Iterator[Markup]:
     values, index = axis_of(series), index_axis(max(series.count, series.points))
     yield from _grid(values, index)
     yield tag("text", series.over, x=(_LEFT + _RIGHT) // 2, y=_HEIGHT - 6, class_="over")
-    after = _Curve("after", "both" if series.same else "after", _placed(series.after, series, values, index))
-    before = _Curve("before", "before", _placed(series.before, series, values, index))
+    short = len(series.before) - len(series.after)
+    after = _Curve("after", _placed(series.after, series, values, index), short > 0)
+    before = _Curve("before", _placed(series.before, series, values, index), short < 0)
     # Dashes over a solid line: where they meet, both can be seen.
     curves = [after] if series.same else [after, before]
     for curve in curves:
         yield from _drawn(curve)
-    yield from _labels(curves)
+    yield from _labels(curves, "both" if series.same else "")
 
 
 def _is_drawn(value: float) -> bool:
@@ -122,13 +126,20 @@ def _mark(side: str, x: float, y: float) -> str:
     return f"M{x - 3:.1f} {y}a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z"
 
 
-def _labels(curves: Sequence[_Curve]) -> Iterator[Markup]:
+def _labels(curves: Sequence[_Curve], name: str) -> Iterator[Markup]:
     """The name of each curve at its end, moved apart where two ends are close."""
-    ends = sorted(((curve.points[-1], curve) for curve in curves if curve.points), key=lambda end: end[0][1])
-    if len(ends) == 2 and abs(ends[0][0][0] - ends[1][0][0]) < _WIDTH - _RIGHT:
-        room = max(0.0, _LABEL_HEIGHT - (ends[1][0][1] - ends[0][0][1])) / 2
-        shifts = [-room, room]
-    else:
-        shifts = [0.0, 0.0]
-    for ((x, y), curve), shift in zip(ends, shifts, strict=False):
-        yield tag("text", curve.label, x=x + 9, y=round(y + 4 + shift, 1), class_=f"label {curve.side}")
+    for curve in curves:
+        if curve.early and curve.points:
+            yield from _early_end(curve.side, curve.points[-1][0])
+    late = [(*curve.points[-1], curve.side) for curve in curves if curve.points and not curve.early]
+    late.sort(key=lambda end: end[1])
+    room = max(0.0, _LABEL_HEIGHT - (late[1][1] - late[0][1])) / 2 if len(late) == 2 else 0.0
+    for (x, y, side), shift in zip(late, (-room, room), strict=False):
+        yield tag("text", name or side, x=x + 9, y=round(y + 4 + shift, 1), class_=f"label {side}")
+
+
+def _early_end(side: str, x: float) -> Iterator[Markup]:
+    """A mark from top to bottom, with its label above the picture and on the side where there is more room."""
+    leftwards, shift = ("", 4) if x < (_LEFT + _RIGHT) / 2 else (" leftwards", -4)
+    yield tag("path", d=f"M{x} {_TOP}V{_BOTTOM}", class_=f"end {side}")
+    yield tag("text", f"{side} ends", x=x + shift, y=_TOP - 4, class_=f"label {side}{leftwards}")

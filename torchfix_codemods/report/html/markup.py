@@ -7,6 +7,7 @@ escape, as in every other report.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from html import escape
 
 from torchfix_codemods.source.errors import printable
@@ -62,8 +63,13 @@ def _piece(line: str) -> Markup:
     return Markup(escape("\t".join(map(printable, line.split("\t")))))
 
 
+@cache
+def _name(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
+
+
 def _attribute(key: str, value: str | int | float | bool) -> str:
-    name = key.rstrip("_").replace("_", "-")
+    name = _name(key)
     if value is False or value == "":
         return ""
     if value is True:
