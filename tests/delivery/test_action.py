@@ -137,7 +137,7 @@ def test_an_internal_error_is_one_too(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 def test_hostile_names_and_code_command_nothing(workspace: Path):
     name = "::add-path::%0A::error::x.py"
-    source = "# ##[add-path]/tmp\n" + (workspace / "train.py").read_text()
+    source = "# ##[add-path]/opt\n" + (workspace / "train.py").read_text()
     (workspace / name).write_text(source.replace("    main()", '    main()\n    x = "::add-path::/x"'))
     done = step(workspace, mode="check")
     assert done.code == 0 and done.outputs["findings"] == "3"

@@ -31,10 +31,10 @@ NOSY = """
 import os
 
 bad = [name for name in os.environ if name.startswith(("GITHUB_", "RUNNER_", "TORCHFIX_", "ACTIONS_", "INPUT_", "MY_"))]
-print("::add-path::/tmp/evil")
-print("::set-env name=LD_PRELOAD::/tmp/evil.so")
+print("::add-path::/opt/evil")
+print("::set-env name=LD_PRELOAD::/opt/evil.so")
 print("::error::from the program")
-print("##[add-path]/tmp/evil")
+print("##[add-path]/opt/evil")
 if {condition}:
     raise RuntimeError("::error::it sees " + repr(bad))
 """
@@ -45,7 +45,7 @@ def test_programs_see_nothing_of_the_job_and_command_nothing(workspace: Path, co
     """The second case shows that such a program would be heard."""
     train = workspace / "train.py"
     train.write_text(train.read_text() + NOSY.replace("{condition}", condition))
-    environ = {"GITHUB_ENV": "/tmp/env", "GITHUB_PATH": "/tmp/path", "RUNNER_NAME": "x", "MY_SETTING": "1"}
+    environ = {"GITHUB_ENV": "/opt/env", "GITHUB_PATH": "/opt/path", "RUNNER_NAME": "x", "MY_SETTING": "1"}
     environ |= {"GITHUB_TOKEN": "ghs_abc", "TORCHFIX_UNSAFE": "1"}
     done = step(workspace, mode="verify", environ=environ)
     assert done.code == 0, done.log
