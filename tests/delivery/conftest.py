@@ -10,6 +10,7 @@ import pytest
 from forge_server import ForgeServer
 from forge_tools import REPOSITORY, TOKEN, Naps, git, start
 from forge_world import World
+from steps import make_workspace
 
 from torchfix_codemods.delivery.github import GitHub
 
@@ -65,3 +66,9 @@ def world(tmp_path: Path) -> Iterator[World]:
     with World(tmp_path) as made:
         yield made
         assert made.forge.violations == []
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """The workspace of a job: a repository with two mistakes."""
+    return make_workspace(tmp_path / "work")

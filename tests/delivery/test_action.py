@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import jsonschema
 import pytest
-from steps import SAMPLE, Done, step
+from steps import Done, step
 
 from torchfix_codemods.delivery.action import main
 from torchfix_codemods.verify.sandbox import layers
 
 SCHEMA = Path(layers.__file__).parents[2] / "report" / "schema.json"
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Path:
-    """A repository that trains in a second, with a softmax too many and a graph kept."""
-    folder = tmp_path / "work"
-    shutil.copytree(SAMPLE, folder)
-    commit_all(folder)
-    return folder
-
-
-def commit_all(folder: Path) -> None:
-    for line in ("init -q -b main", "add -A", "-c user.name=u -c user.email=u@localhost commit -qm all"):
-        subprocess.run(["git", *line.split()], cwd=folder, check=True, capture_output=True)
 
 
 def annotations(done: Done) -> list[str]:
@@ -152,149 +137,9 @@ def test_an_internal_error_is_one_too(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 def test_hostile_names_and_code_command_nothing(workspace: Path):
     name = "::add-path::%0A::error::x.py"
-    source = "# ##[add-path]/tmp\n" + (workspace / "train.py").read_text()
+    source = "# ##[add-path]/opt\n" + (workspace / "train.py").read_text()
     (workspace / name).write_text(source.replace("    main()", '    main()\n    x = "::add-path::/x"'))
     done = step(workspace, mode="check")
     assert done.code == 0 and done.outputs["findings"] == "3"
     names = {line.split(" ")[0].split("::")[1] for line in done.commands}
     assert names <= {"warning", "notice", "error"}
-
-
-def test_verify_gives_each_fix_a_verdict(workspace: Path):
-    done = step(workspace, mode="verify", fail_on="regressions")
-    assert done.code == 0, done.log
-    assert {key: done.outputs[key] for key in ("fixes", "verified", "regressed")} == {
-        "fixes": "2",
-        "verified": "2",
-        "regressed": "0",
-    }
-    report = json.loads((workspace / "torchfix-report.json").read_text())
-    verdicts = {finding["code"]: finding["fix"]["verdict"]["name"] for finding in report["findings"]}
-    assert verdicts == {"TFC101": "CHANGED_AS_INTENDED", "TFC203": "IMPROVED"}
-    assert "CHANGED_AS_INTENDED" in done.summary
-
-
-#: Ends with an error that names what it should not have found. A program that is run cannot tell it otherwise.
-NOSY = """
-import os
-
-bad = [name for name in os.environ if name.startswith(("GITHUB_", "RUNNER_", "TORCHFIX_", "ACTIONS_", "INPUT_", "MY_"))]
-print("::add-path::/tmp/evil")
-print("::set-env name=LD_PRELOAD::/tmp/evil.so")
-print("::error::from the program")
-print("##[add-path]/tmp/evil")
-if {condition}:
-    raise RuntimeError("::error::it sees " + repr(bad))
-"""
-
-
-@pytest.mark.parametrize(("condition", "error"), [("bad", ""), ("'PATH' in os.environ", "it sees []")])
-def test_programs_see_nothing_of_the_job_and_command_nothing(workspace: Path, condition: str, error: str):
-    """The second case shows that such a program would be heard."""
-    train = workspace / "train.py"
-    train.write_text(train.read_text() + NOSY.replace("{condition}", condition))
-    environ = {"GITHUB_ENV": "/tmp/env", "GITHUB_PATH": "/tmp/path", "RUNNER_NAME": "x", "MY_SETTING": "1"}
-    environ |= {"GITHUB_TOKEN": "ghs_abc", "TORCHFIX_UNSAFE": "1"}
-    done = step(workspace, mode="verify", environ=environ)
-    assert done.code == 0, done.log
-    [ran] = json.loads((workspace / "torchfix-report.json").read_text())["runs"]
-    assert error in ran["error"] and bool(error) == bool(ran["error"])
-    assert {line.split(" ")[0] for line in done.commands} <= {"::warning", "::notice", "::error"}
-    assert not any("from the program" in line or line.startswith("::error::") for line in done.commands)
-
-
-def test_verify_refuses_where_it_sees_a_secret(workspace: Path):
-    for name in ("GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "WANDB_API_KEY"):
-        done = step(workspace, mode="verify", environ={name: "s3cret"})
-        assert done.code == 2 and name in done.log and "s3cret" not in done.log
-    assert not (workspace / "torchfix-report.json").exists()
-
-
-def test_verify_runs_no_strangers_code_beside_secrets(workspace: Path):
-    done = step(workspace, mode="verify", environ={"GITHUB_EVENT_NAME": "pull_request_target"})
-    assert done.code == 2 and "pull_request_target" in done.log
-
-
-def test_a_required_sandbox_is_one_of_the_system(monkeypatch: pytest.MonkeyPatch, workspace: Path, capsys):
-    monkeypatch.setattr(layers, "LAYERS", tuple(layer for layer in layers.LAYERS if not layer.holds))
-    monkeypatch.chdir(workspace)
-    environ = {"TORCHFIX_MODE": "verify", "TORCHFIX_SANDBOX": "required", "GITHUB_WORKSPACE": str(workspace)}
-    assert main(environ) == 2
-    said = capsys.readouterr().out
-    assert "sandbox required: this runner allows only audit-hook" in said and "sysctl" in said
-
-
-def test_a_program_and_its_arguments_can_be_named(workspace: Path):
-    (workspace / "other.py").write_text("import sys\nfrom train import main\nif sys.argv[1:] == ['a b']:\n    main()\n")
-    done = step(workspace, mode="verify", script="other.py", args="'a b'", timeout="50", patch="")
-    [ran] = json.loads((workspace / "torchfix-report.json").read_text())["runs"]
-    assert (ran["script"], ran["args"], done.outputs["verified"]) == ("other.py", ["a b"], "2")
-
-
-@pytest.fixture
-def merged(workspace: Path) -> dict[str, str]:
-    """The merge that GitHub makes of a pull request, as a checkout of depth 2 has it, and the variables of the event.
-
-    The pull request has changed the loss in train.py; the softmax in model.py was there before.
-    """
-    identity = ("-c", "user.name=u", "-c", "user.email=u@localhost")
-    train = workspace / "train.py"
-    loss = "nn.CrossEntropyLoss()"
-    train.write_text(train.read_text().replace(loss, "nn.MSELoss()"))
-    run_git_in(workspace, *identity, "commit", "-qam", "before")
-    run_git_in(workspace, "checkout", "-q", "-b", "topic")
-    train.write_text(train.read_text().replace("nn.MSELoss()", loss))
-    run_git_in(workspace, *identity, "commit", "-qam", "change")
-    run_git_in(workspace, "checkout", "-q", "main")
-    run_git_in(workspace, *identity, "merge", "-q", "--no-ff", "-m", "Merge", "topic")
-    head = run_git_in(workspace, "rev-parse", "HEAD")
-    return {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/7/merge", "GITHUB_SHA": head}
-
-
-def run_git_in(folder: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
-
-
-#: The base that an event names may be older than what the merge was made with, and not be in the clone.
-PULL = {"pull_request": {"head": {"repo": {"full_name": "o/r"}}, "base": {"sha": "b" * 40}}}
-
-
-def test_on_a_pull_request_changed_lines_are_those_of_its_merge(workspace: Path, merged: dict[str, str]):
-    """The softmax in model.py is told since the line that makes it wrong has changed; the other finding is old."""
-    told = step(workspace, mode="check", changed_since="auto", environ=merged, event=PULL, report="r.json")
-    assert told.code == 0, told.log
-    assert [f["code"] for f in json.loads((workspace / "r.json").read_text())["findings"]] == ["TFC101"]
-    assert step(workspace, mode="check", environ=merged, event=PULL).outputs["findings"] == "2"
-    assert step(workspace, mode="check", changed_since="HEAD", report="", patch="").outputs["findings"] == "0"
-
-
-def test_auto_means_every_line_on_other_events(workspace: Path):
-    told = step(workspace, mode="check", changed_since="auto", environ={"GITHUB_EVENT_NAME": "push"})
-    assert told.outputs["findings"] == "2"
-
-
-def test_a_clone_that_is_too_short_says_what_to_do(workspace: Path, merged: dict[str, str], tmp_path: Path):
-    short = tmp_path / "short"
-    run_git_in(tmp_path, "clone", "-q", "--depth", "1", f"file://{workspace}", str(short))
-    told = step(short, mode="check", changed_since="auto", environ=merged, event=PULL)
-    assert told.code == 2 and "give checkout `fetch-depth: 2`" in told.log
-    deeper = tmp_path / "deeper"
-    run_git_in(tmp_path, "clone", "-q", "--depth", "2", f"file://{workspace}", str(deeper))
-    assert step(deeper, mode="check", changed_since="auto", environ=merged, event=PULL).outputs["findings"] == "1"
-
-
-def test_a_checkout_of_the_branch_itself_is_compared_with_the_base(workspace: Path, merged: dict[str, str]):
-    base = run_git_in(workspace, "rev-parse", "main~1")
-    run_git_in(workspace, "checkout", "-q", "topic")
-    pull = {"pull_request": {**PULL["pull_request"], "base": {"sha": base}}}
-    told = step(workspace, mode="check", changed_since="auto", environ=merged, event=pull)
-    assert told.outputs["findings"] == "1"
-
-
-def test_known_findings_are_not_told_again(workspace: Path, monkeypatch: pytest.MonkeyPatch):
-    from torchfix_codemods.cli.main import run
-
-    monkeypatch.chdir(workspace)
-    assert run(["check", ".", "--quiet", "--write-baseline", "known.txt"]) == 0
-    assert step(workspace, mode="check", baseline="known.txt", fail_on="findings").outputs["findings"] == "0"
-    assert step(workspace, mode="check", baseline="none.txt").code == 2

@@ -226,11 +226,11 @@ def test_verify_refuses_a_job_with_a_token(stage: Stage):
 
 
 LOUD = """
-print("::add-path::/tmp/evil")
-print("::set-env name=LD_PRELOAD::/tmp/evil.so")
+print("::add-path::/opt/evil")
+print("::set-env name=LD_PRELOAD::/opt/evil.so")
 print("::set-output name=fixes::99")
 print("::error::from the program")
-print("##[add-path]/tmp/evil")
+print("##[add-path]/opt/evil")
 """
 OBEYED = ("add-path", "set-env", "error")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from torchfix_codemods.delivery.choice import Options
+from torchfix_codemods.delivery.choice import Options, verdicts_for
 from torchfix_codemods.delivery.inputs import Inputs
 from torchfix_codemods.delivery.model import Operation
 from torchfix_codemods.delivery.names import check_labels
@@ -18,11 +18,13 @@ from torchfix_codemods.delivery.runner import Runner, command, say
 from torchfix_codemods.delivery.step import Step, exit_code
 from torchfix_codemods.delivery.target import target_of
 from torchfix_codemods.delivery.top import from_top, top_of
+from torchfix_codemods.delivery.verdicts import Told, read_verdicts
 from torchfix_codemods.pipeline import Analysis, Request, analyse, make_plan, patch, report_of
 from torchfix_codemods.report.markdown_text import code, plain
 from torchfix_codemods.report.outcome import outcomes, unwritten
 from torchfix_codemods.report.text import count
 from torchfix_codemods.source.errors import OutsideFailed
+from torchfix_codemods.verify.model import Verdict, Verification
 
 TITLE = "torchfix"
 _SHOWN = 100  # fixes that the summary names as not proposed
@@ -87,13 +89,23 @@ def _tell(step: Step, delivery: Delivery) -> int:
 
 def _leave_what_is_known(step: Step, request: Request) -> None:
     """After a failure of git or GitHub: the patch and the reports, so that the work is not lost."""
+    inputs = step.inputs
     analysis = analyse(request)
-    report = report_of(analysis)
+    told = read_verdicts(step.cwd / inputs.report) if inputs.report else Told()
+    verdicts = verdicts_for(analysis, told)
+    report = report_of(analysis, verification=Verification(verdicts, told.runs))
     results = outcomes(report)
-    everything = {finding.id for finding in analysis.findings if finding.level <= request.up_to}
-    write_reports(step.runner, step.inputs, step.cwd, report, results, _patch(analysis, everything))
+    wished = (finding.id for finding in analysis.findings if finding.level <= request.up_to)
+    ids = {name for name in wished if _is_good_enough(verdicts.get(name), inputs.require)}
+    write_reports(step.runner, inputs, step.cwd, report, results, _patch(analysis, ids))
     tell_counts(step.runner, report, results)
-    _tell_results(step.runner, [Result(Operation.NONE, step.inputs.branch)])
+
+
+def _is_good_enough(verdict: Verdict | None, require: str) -> bool:
+    """Whether a fix with this verdict, or without one, is what `require` asks for."""
+    if require == "verified":
+        return verdict is not None and verdict.verified
+    return require == "any" or verdict is None or not verdict.withheld
 
 
 def _patch(analysis: Analysis, ids: set[str]) -> bytes:
