@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from action_steps import make_workspace
 from forge_server import ForgeServer
 from forge_tools import REPOSITORY, TOKEN, Naps, git, start
 from forge_world import World
-from steps import make_workspace
 
 from torchfix_codemods.delivery.github import GitHub
 

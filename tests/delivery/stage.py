@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from act_tools import Bench, Ran
+from action_steps import SAMPLE
 from forge_server import ForgeServer
 from git_server import GitServer
 from namespace import Loopback
-from steps import SAMPLE
 
 TOKEN = "ghs_TokenOfThisTest0123456789"
 NAME = "owner/repo"

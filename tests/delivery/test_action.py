@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from steps import Done, step
+from action_steps import Done, step
 
 from torchfix_codemods.delivery.action import main
 from torchfix_codemods.verify.sandbox import layers

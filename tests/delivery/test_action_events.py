@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from steps import step
+from action_steps import step
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from steps import step
+from action_steps import step
 
 from torchfix_codemods.delivery.action import main
 from torchfix_codemods.verify.sandbox import layers

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from act_tools import OURS, Bench, Ran, workflow
+from action_steps import SAMPLE
 from namespace import Loopback
 from stage import BRANCH, TOKEN, Stage, forms, shown
-from steps import SAMPLE
 
 WORKFLOW = workflow("pull-request")
 MODEL, TRAIN = ((SAMPLE / name).read_text() for name in ("model.py", "train.py"))
