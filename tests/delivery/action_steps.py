@@ -14,7 +14,7 @@ from typing import Any
 
 from runner_log import obeyed, read_outputs
 
-from torchfix_codemods.delivery.inputs import variable
+from torchfix_codemods.delivery.action.inputs import variable
 
 MODULE = "torchfix_codemods.delivery.action"
 ROOT = Path(__file__).resolve().parents[2]

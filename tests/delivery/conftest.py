@@ -12,7 +12,7 @@ from forge_server import ForgeServer
 from forge_tools import REPOSITORY, TOKEN, Naps, git, start
 from forge_world import World
 
-from torchfix_codemods.delivery.github import GitHub
+from torchfix_codemods.delivery.forge.github import GitHub
 
 NAMED = ("GIT_", "XDG_", "SSH_ASKPASS", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 

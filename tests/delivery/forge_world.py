@@ -14,14 +14,14 @@ from forge_tools import REPOSITORY, TOKEN, WEB_FLOW, git, start, write
 from git_server import GitServer
 
 from torchfix_codemods import pipeline
-from torchfix_codemods.delivery.choice import Options
-from torchfix_codemods.delivery.github import GitHub
+from torchfix_codemods.delivery.forge.github import GitHub
+from torchfix_codemods.delivery.git.remote import Remote
+from torchfix_codemods.delivery.git.repository import Repository
 from torchfix_codemods.delivery.model import Proposal
-from torchfix_codemods.delivery.proposals import proposals
-from torchfix_codemods.delivery.publish import Publisher, Result, Terms
-from torchfix_codemods.delivery.remote import Remote
-from torchfix_codemods.delivery.repository import Repository
-from torchfix_codemods.delivery.verdicts import Told
+from torchfix_codemods.delivery.proposing.choice import Options
+from torchfix_codemods.delivery.proposing.proposals import proposals
+from torchfix_codemods.delivery.proposing.verdicts import Told
+from torchfix_codemods.delivery.pulls.publish import Publisher, Result, Terms
 from torchfix_codemods.findings import Level
 from torchfix_codemods.rules.registry import all_rules
 from torchfix_codemods.source.settings import Settings

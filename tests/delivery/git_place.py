@@ -10,8 +10,8 @@ from pathlib import Path
 from git_clones import git, make_clone
 from git_server import GitServer
 
-from torchfix_codemods.delivery.remote import Remote
-from torchfix_codemods.delivery.repository import Repository
+from torchfix_codemods.delivery.git.remote import Remote
+from torchfix_codemods.delivery.git.repository import Repository
 
 TOKEN = "ghs_s3cretS3cretS3cret=="
 BRANCH = "torchfix/fixes"

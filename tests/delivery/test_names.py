@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from torchfix_codemods.delivery.masks import basic, masked, secrets_of
+from torchfix_codemods.delivery.git.masks import basic, masked, secrets_of
 from torchfix_codemods.delivery.names import (
     check_branch,
     check_labels,

@@ -10,13 +10,13 @@ import click
 from torchfix_codemods.cli.console import Terminal, working_folder, write_bytes
 from torchfix_codemods.cli.options import LEVELS, choosing, request_of
 from torchfix_codemods.cli.progress import shown_progress
-from torchfix_codemods.delivery.choice import GROUP_BY, REQUIRE, Options
+from torchfix_codemods.delivery.action.top import from_top, top_of
+from torchfix_codemods.delivery.git.repository import Repository
 from torchfix_codemods.delivery.names import check_labels
 from torchfix_codemods.delivery.open import Delivery, Wish, open_pull_requests
 from torchfix_codemods.delivery.preview import preview
-from torchfix_codemods.delivery.repository import Repository
+from torchfix_codemods.delivery.proposing.choice import GROUP_BY, REQUIRE, Options
 from torchfix_codemods.delivery.target import target_of
-from torchfix_codemods.delivery.top import from_top, top_of
 
 FAILED = 2
 

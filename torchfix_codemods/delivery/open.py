@@ -10,20 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torchfix_codemods.delivery.choice import Options, verdicts_for
-from torchfix_codemods.delivery.decide import Seen, decide
-from torchfix_codemods.delivery.github import GitHub
-from torchfix_codemods.delivery.held import refuse_dirty
+from torchfix_codemods.delivery.action.runner import Runner
+from torchfix_codemods.delivery.forge.github import GitHub
+from torchfix_codemods.delivery.git.remote import Remote
+from torchfix_codemods.delivery.git.repository import Repository
 from torchfix_codemods.delivery.model import Proposal
 from torchfix_codemods.delivery.names import check_branch
-from torchfix_codemods.delivery.proposals import proposals
-from torchfix_codemods.delivery.publish import Publisher, Result, Terms, draft_of
-from torchfix_codemods.delivery.remote import Remote
-from torchfix_codemods.delivery.repository import Repository
-from torchfix_codemods.delivery.runner import Runner
-from torchfix_codemods.delivery.steps import line_of
+from torchfix_codemods.delivery.proposing.choice import Options, verdicts_for
+from torchfix_codemods.delivery.proposing.held import refuse_dirty
+from torchfix_codemods.delivery.proposing.proposals import proposals
+from torchfix_codemods.delivery.proposing.verdicts import Told, read_verdicts
+from torchfix_codemods.delivery.pulls.decide import Seen, decide
+from torchfix_codemods.delivery.pulls.publish import Publisher, Result, Terms, draft_of
+from torchfix_codemods.delivery.pulls.steps import line_of
 from torchfix_codemods.delivery.target import TOKENS, Target
-from torchfix_codemods.delivery.verdicts import Told, read_verdicts
 from torchfix_codemods.pipeline import Analysis, Progress, Request, analyse
 from torchfix_codemods.report.text import count
 from torchfix_codemods.source.errors import UsageError, WriteRefused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from torchfix_codemods.delivery import text
+from torchfix_codemods.delivery.body import text
 from torchfix_codemods.delivery.model import Chapter, Proposal
 from torchfix_codemods.source.errors import printable
 

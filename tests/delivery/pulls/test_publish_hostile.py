@@ -1,0 +1,70 @@
+"""Branches, marks and texts that are not ours: they can make us do less, and never more."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+
+import pytest
+from forge_tools import git
+from forge_world import FIXES, RETAIN, World, only
+
+from torchfix_codemods.delivery.model import Operation
+from torchfix_codemods.delivery.pulls.decide import BranchTaken
+from torchfix_codemods.delivery.pulls.marker import read_marker, with_marker
+
+
+def test_somebody_elses_branch_of_our_name_is_refused(world: World) -> None:
+    git(world.work, "push", "-q", str(world.bare), f"main:refs/heads/{FIXES}")
+    theirs = world.push(FIXES, {"mine.txt": "mine\n"})
+    with pytest.raises(BranchTaken, match=f"the branch {FIXES} holds commits that torchfix did not make"):
+        world.run()
+    assert world.head() == theirs and world.forge.written() == []
+
+
+def test_a_branch_with_nothing_of_its_own_may_be_used(world: World) -> None:
+    git(world.work, "push", "-q", str(world.bare), f"main~1:refs/heads/{FIXES}")
+    assert only(world.run()).operation is Operation.CREATED
+
+
+def test_a_forged_mark_does_not_make_us_overwrite(world: World) -> None:
+    """The mark says that the head is ours; the commits say that it is not."""
+    world.run()
+    theirs = world.push(FIXES, {"note.txt": "mine\n"})
+    marker = read_marker(world.pull.body or "")
+    assert marker is not None
+    for number, base in enumerate((marker.base, theirs, "f" * 40)):
+        world.pull.body = with_marker(world.pull.body or "", replace(marker, head=theirs, base=base))
+        world.commit({f"x{number}.py": RETAIN})
+        assert only(world.run()).operation is Operation.SKIPPED_EDITED
+        assert world.head() == theirs
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["=" * 31_999, "A" * 40_000, base64.b64encode(b"[" * 20_000).decode(), base64.b64encode(b"{}").decode(), "A", ""],
+    ids=["padding", "huge", "nested", "empty", "invalid", "none"],
+)
+def test_a_spoilt_mark_is_no_mark(world: World, mark: str) -> None:
+    world.run()
+    world.pull.body = f"Mine.\n<!-- torchfix:v1 {mark} -->"
+    world.commit({"gan.py": RETAIN})
+    assert only(world.run()).operation is Operation.UPDATED
+    assert read_marker(world.pull.body or "") is not None
+
+
+def test_marks_of_closed_pull_requests_decline_only_what_they_name(world: World) -> None:
+    world.run()
+    marker = read_marker(world.pull.body or "")
+    assert marker is not None
+    world.pull.state = "closed"
+    world.pull.body = with_marker("", replace(marker, fingerprints=("0" * 16,)))
+    assert only(world.run()).operation is Operation.CREATED
+
+
+def test_titles_and_bodies_of_strangers_do_no_harm(world: World) -> None:
+    world.run()
+    world.pull.title = "x\n::error::\x1b[31m " + "y" * 300
+    world.pull.body = "\ud800 <!-- torchfix:v1 -->\x00" + (world.pull.body or "")
+    world.commit({"gan.py": RETAIN})
+    assert only(world.run()).operation is Operation.UPDATED

@@ -1,0 +1,1 @@
+"""Commits beside the clone, and the one remote that they are pushed to."""

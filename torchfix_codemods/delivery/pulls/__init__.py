@@ -1,0 +1,1 @@
+"""What becomes of a pull request and its branch: the mark, the decision, the acts."""
