@@ -3,8 +3,8 @@
     npm pack @octokit/openapi && tar xf octokit-openapi-*.tgz package/generated/api.github.com.json
     python scripts/refresh_openapi_subset.py package/generated/api.github.com.json
 
-writes tests/delivery/github-openapi-subset.json: the operations that delivery/forge/github.py calls and those with which
-the tests' witnesses (PyGithub, gh) read, with everything that these refer to. The description is GitHub's
+writes tests/delivery/github-openapi-subset.json: the operations that delivery/forge/github.py calls and those that
+the tests' witnesses (PyGithub, gh) read from, with everything that these refer to. The description is GitHub's
 (github/rest-api-description), the package Octokit's, both under the MIT licence (github-openapi-subset.LICENSE there).
 """
 
