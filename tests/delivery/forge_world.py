@@ -150,7 +150,6 @@ class World:
     def proposals(self, publisher: Publisher, up_to: Level = Level.BEHAVIOR) -> list[Proposal]:
         """What there is to propose for the clone of `publisher`."""
         repository = publisher.repository
-        assert isinstance(repository, Repository)
         request = pipeline.Request((".",), repository.root, all_rules(), up_to=up_to, settings=Settings())
         options = Options(group_by="rule" if publisher.terms.by_rule else "all")
         analysis = pipeline.analyse(request)

@@ -20,9 +20,9 @@ from torchfix_codemods.delivery.proposing.choice import Options, verdicts_for
 from torchfix_codemods.delivery.proposing.held import refuse_dirty
 from torchfix_codemods.delivery.proposing.proposals import proposals
 from torchfix_codemods.delivery.proposing.verdicts import Told, read_verdicts
+from torchfix_codemods.delivery.pulls.acts import line_of
 from torchfix_codemods.delivery.pulls.decide import Seen, decide
 from torchfix_codemods.delivery.pulls.publish import Publisher, Result, Terms, draft_of
-from torchfix_codemods.delivery.pulls.steps import line_of
 from torchfix_codemods.delivery.target import TOKENS, Target
 from torchfix_codemods.pipeline import Analysis, Progress, Request, analyse
 from torchfix_codemods.report.text import count
@@ -124,8 +124,8 @@ def _offline(found: Sequence[Proposal], wish: Wish, clone: Repository, target: T
     """What would be sent where nothing of ours stands on the forge."""
     terms = _terms(wish, clone, wish.base or "(the default branch)")
     drafts = [draft_of(proposal, terms, clone) for proposal in found if proposal.chapters]
-    steps = [step for draft in drafts for step in decide(Seen(draft.branch), draft).steps]
-    return tuple(line_of(step, target.repository) for step in steps)
+    acts = [act for draft in drafts for act in decide(Seen(draft.branch), draft).acts]
+    return tuple(line_of(act, target.repository) for act in acts)
 
 
 def _paths(analysis: Analysis) -> set[str]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from torchfix_codemods.delivery.forge.github import Pull
 from torchfix_codemods.delivery.model import Operation
 from torchfix_codemods.delivery.pulls import notes
+from torchfix_codemods.delivery.pulls.acts import Act, Change, Delete, Label, Open, Push, Say
 from torchfix_codemods.delivery.pulls.marker import Marker, hash_of, read_marker, with_marker, without_marker
-from torchfix_codemods.delivery.pulls.steps import Change, Delete, Label, Open, Push, Say, Step
 from torchfix_codemods.source.errors import TorchfixError
 
 #: The end of the title of a pull request that we closed ourselves.
@@ -68,11 +68,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Decision:
-    """The steps in their order, and what they come to. `pull` is the pull request that is open before them."""
+    """The acts in their order, and what they come to. `pull` is the pull request that is open before them."""
 
     branch: str
     operation: Operation
-    steps: tuple[Step, ...] = ()
+    acts: tuple[Act, ...] = ()
     pull: Pull | None = None
     draft: Draft | None = None
     detail: str = ""
@@ -100,9 +100,9 @@ def decide(seen: Seen, draft: Draft) -> Decision:
         labels = (Label(None, draft.labels),) if draft.labels else ()
         made = Open(draft.title, draft.body(draft.labels), seen.branch, draft.base, draft.draft)
         return Decision(seen.branch, Operation.CREATED, (*push, made, *labels), draft=draft)
-    steps = (*push, *_updates(seen, pull, draft))
-    operation = Operation.UPDATED if steps else Operation.UNCHANGED
-    return Decision(seen.branch, operation, steps, pull, draft)
+    acts = (*push, *_updates(seen, pull, draft))
+    operation = Operation.UPDATED if acts else Operation.UNCHANGED
+    return Decision(seen.branch, operation, acts, pull, draft)
 
 
 def decide_end(seen: Seen, reason: str) -> Decision:
@@ -113,12 +113,12 @@ def decide_end(seen: Seen, reason: str) -> Decision:
     if not seen.ours:
         return _edited(seen, pull, notes.autoclosing_skipped(pull, reason))
     title = pull.title.removesuffix(AUTOCLOSED) + AUTOCLOSED
-    steps = (
+    acts = (
         notes.closed(pull, reason, seen.head),
         Change(pull.number, title=title, state="closed"),
         Delete(seen.branch, seen.head),
     )
-    return Decision(seen.branch, Operation.CLOSED, steps, replace(pull, title=title), detail=reason)
+    return Decision(seen.branch, Operation.CLOSED, acts, replace(pull, title=title), detail=reason)
 
 
 def _edited(seen: Seen, pull: Pull, note: Say) -> Decision:
@@ -126,7 +126,7 @@ def _edited(seen: Seen, pull: Pull, note: Say) -> Decision:
     return Decision(seen.branch, Operation.SKIPPED_EDITED, (note,), pull, detail=detail)
 
 
-def _updates(seen: Seen, pull: Pull, draft: Draft) -> tuple[Step, ...]:
+def _updates(seen: Seen, pull: Pull, draft: Draft) -> tuple[Act, ...]:
     old = read_marker(pull.body)
     # Without a mark nobody knows which labels were taken off by hand.
     ever = old.labels if old else draft.labels

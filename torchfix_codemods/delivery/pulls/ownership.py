@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Protocol
 
 from torchfix_codemods.delivery.git.objects import Commit, Person
-from torchfix_codemods.delivery.git.repository import BOT, BOT_MAIL
+from torchfix_codemods.delivery.git.repository import BOT, BOT_MAIL, Repository
 from torchfix_codemods.delivery.pulls.marker import Marker
 
 #: Who makes the merge commit when somebody presses "Update branch" on GitHub.
@@ -20,37 +19,18 @@ _COMMITS = 200
 _TRAILERS = re.compile(r"^Torchfix-Rule: \S.*\n(?:.+\n)*?Torchfix-Version: \S", re.MULTILINE)
 
 
-class History(Protocol):
-    """What is asked of a repository that has the branch's commits; see `repository.Repository`."""
-
-    def has(self, sha: str) -> bool:
-        """Whether a commit is at hand."""
-
-    def read(self, sha: str) -> Commit:
-        """A commit."""
-
-    def commits(self, base: str, tip: str, most: int = 200) -> tuple[Commit, ...]:
-        """The commits of `tip` that are not in `base`, newest first."""
-
-    def is_ancestor(self, older: str, newer: str) -> bool:
-        """Whether `older` is in the history of `newer`."""
-
-    def merged_tree(self, first: str, second: str) -> str | None:
-        """The tree of a merge without conflicts."""
-
-
-def is_ours(history: History, tip: str, bases: Iterable[str], marker: Marker | None) -> bool:
+def is_ours(repository: Repository, tip: str, bases: Iterable[str], marker: Marker | None) -> bool:
     """Whether `tip` has nothing on top of the `bases` (commits of base branches) that somebody else made.
 
     What "Update branch" merged in is nothing of anybody's own. A branch from which somebody took commits away counts as
     theirs: it stands on the commit that `marker` tells, and is not at the one that `marker` tells.
     """
-    return any(_is_ours_above(history, tip, base, marker) for base in bases if history.has(base))
+    return any(_is_ours_above(repository, tip, base, marker) for base in bases if repository.has(base))
 
 
-def _is_ours_above(history: History, tip: str, base: str, marker: Marker | None) -> bool:
-    own = _below_updates(history, tip, base)
-    above = history.commits(base, own, _COMMITS)
+def _is_ours_above(repository: Repository, tip: str, base: str, marker: Marker | None) -> bool:
+    own = _below_updates(repository, tip, base)
+    above = repository.commits(base, own, _COMMITS)
     if not above:
         return True
     if len(above) == _COMMITS or not all(is_our_commit(commit) for commit in above):
@@ -65,14 +45,14 @@ def is_our_commit(commit: Commit) -> bool:
     return people and len(commit.parents) == 1 and _TRAILERS.search(commit.message) is not None
 
 
-def _below_updates(history: History, tip: str, base: str) -> str:
+def _below_updates(repository: Repository, tip: str, base: str) -> str:
     """The commit below the merges of the base branch that GitHub made on top, each exactly as git would make it."""
     for _ in range(_COMMITS):
-        commit = history.read(tip)
+        commit = repository.read(tip)
         if len(commit.parents) != 2 or _who(commit.committer) != WEB_FLOW:
             break
         first, second = commit.parents
-        if not history.is_ancestor(second, base) or history.merged_tree(first, second) != commit.tree:
+        if not repository.is_ancestor(second, base) or repository.merged_tree(first, second) != commit.tree:
             break
         tip = first
     return tip

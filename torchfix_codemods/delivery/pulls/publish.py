@@ -12,16 +12,17 @@ from dataclasses import dataclass
 
 from torchfix_codemods.delivery.body import text
 from torchfix_codemods.delivery.errors import LeaseLost
-from torchfix_codemods.delivery.forge.github import Pull
+from torchfix_codemods.delivery.forge.github import GitHub, Pull
 from torchfix_codemods.delivery.forge.refusals import AlreadyExists
+from torchfix_codemods.delivery.git.remote import Remote
+from torchfix_codemods.delivery.git.repository import Repository
 from torchfix_codemods.delivery.model import Operation, Proposal, Reason
 from torchfix_codemods.delivery.pulls import notes
+from torchfix_codemods.delivery.pulls.acts import line_of
 from torchfix_codemods.delivery.pulls.carry_out import carry_out
 from torchfix_codemods.delivery.pulls.decide import Decision, Draft, Seen, decide, decide_end, declined
 from torchfix_codemods.delivery.pulls.marker import Marker, read_marker
 from torchfix_codemods.delivery.pulls.ownership import is_ours
-from torchfix_codemods.delivery.pulls.parties import Forge, Remote, Repository
-from torchfix_codemods.delivery.pulls.steps import line_of
 
 #: Pull requests that may be open at a time, with one for each rule.
 MOST_OPEN = 5
@@ -48,7 +49,7 @@ class Terms:
 class Result:
     """What became of one branch. `number` and `url` are those of its pull request (None and "" without one).
 
-    `head_sha` is our last commit on it. `detail` and `warnings` are lines for people.
+    `detail` and `warnings` are lines for people.
     """
 
     operation: Operation
@@ -56,7 +57,6 @@ class Result:
     number: int | None = None
     url: str = ""
     title: str = ""
-    head_sha: str = ""
     detail: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -68,7 +68,7 @@ class Publisher:
     terms: Terms
     repository: Repository
     remote: Remote
-    forge: Forge
+    forge: GitHub
 
     def declined(self, codes: Collection[str]) -> frozenset[str]:
         """The ids of findings that somebody declined before; `codes` are those of the rules that found something."""
@@ -87,7 +87,7 @@ class Publisher:
 
     def planned(self, proposals: Sequence[Proposal], codes: Collection[str], repository: str) -> list[str]:
         """What `publish` would send, a line each; reads, and writes nothing. `repository` is `owner/name`."""
-        return [line_of(step, repository) for each in self.decisions(proposals, codes) for step in each.steps]
+        return [line_of(act, repository) for each in self.decisions(proposals, codes) for act in each.acts]
 
     def decisions(self, proposals: Sequence[Proposal], codes: Collection[str]) -> list[Decision]:
         """What to do for each branch: what ends first, then the proposals in their order. Reads only."""
@@ -150,9 +150,8 @@ class Publisher:
 
     def _result(self, decision: Decision) -> Result:
         pull, warnings = carry_out(decision, self.remote, self.forge)
-        sha = decision.draft.sha if decision.draft and pull else ""
         number, url, title = (pull.number, pull.url, pull.title) if pull else (None, "", "")
-        return Result(decision.operation, decision.branch, number, url, title, sha, decision.detail, warnings)
+        return Result(decision.operation, decision.branch, number, url, title, decision.detail, warnings)
 
 
 def branch_of_rule(branch: str, code: str) -> str:
