@@ -159,6 +159,22 @@ def test_nothing_of_the_clone_changes_and_the_temporary_folder_goes(clone: Path)
     assert not folder.exists()
 
 
+def test_nothing_complains_of_the_borrowed_objects(clone: Path) -> None:
+    """Git asks the lender for its refs by a program, which must be there."""
+    ran = Repository(clone).side.run("rev-list", "--alternate-refs", "--count", git(clone, "rev-parse", "HEAD"))
+    assert (ran.code, ran.err) == (0, b"")
+
+
+def test_what_differs_between_two_commits(clone: Path) -> None:
+    first = git(clone, "rev-parse", "HEAD")
+    write(clone, {"a.py": b"x = 2\n", "d/line\nbreak.py": b""})
+    git(clone, "mv", "run.py", "ran.py")
+    second = commit_all(clone)
+    repository = Repository(clone)
+    assert set(repository.changed(first, second)) == {"a.py", "d/line\nbreak.py", "run.py", "ran.py"}
+    assert repository.changed(first, first) == ()
+
+
 def test_a_template_for_new_repositories_is_none_for_ours(tmp_path: Path, clone: Path, home: Path) -> None:
     write(tmp_path / "template", {"hooks/pre-push": b"#!/bin/sh\n", "config": b"[a]\n\tb = c\n"})
     git(home, "config", "--global", "init.templateDir", str(tmp_path / "template"))

@@ -74,6 +74,11 @@ class Repository:
         listed = self.side.git("rev-list", "--topo-order", f"--max-count={most}", _id(tip), f"^{_id(base)}", "--")
         return tuple(self.read(sha) for sha in listed.decode("ascii").split())
 
+    def changed(self, older: str, newer: str) -> tuple[str, ...]:
+        """The paths in which the trees of two commits differ. Raises `GitFailed`."""
+        listed = self.side.git("diff-tree", "-r", "-z", "--name-only", "--no-renames", _id(older), _id(newer))
+        return tuple(os.fsdecode(path) for path in listed.split(b"\0") if path)
+
     def merged_tree(self, first: str, second: str) -> str | None:
         """The tree that a merge of two commits gives without conflicts, as git makes it; None where it can't.
 
