@@ -90,10 +90,19 @@ class Publisher:
         `codes` are those of the rules that looked for something: only their pull requests are closed where nothing is
         left. `files` are those (from the top) that they looked at; they count where that was not the whole repository.
         """
+        return list(self.published(proposals, codes, files))
+
+    def published(
+        self, proposals: Sequence[Proposal], codes: Collection[str], files: Collection[str] = ()
+    ) -> Iterator[Result]:
+        """The same, branch by branch: where a later one fails, the results of those before are known."""
         covers = partial(self._covers, frozenset(codes), frozenset(files))
-        results = [self._carry_out(decision, covers) for decision in self._decisions(proposals, codes, covers)]
-        declined = any(kept.reason is Reason.DECLINED for proposal in proposals for kept in proposal.kept)
-        return results or [Result(Operation.SKIPPED_DECLINED if declined else Operation.NONE, self.terms.branch)]
+        decisions = self._decisions(proposals, codes, covers)
+        for decision in decisions:
+            yield self._carry_out(decision, covers)
+        if not decisions:
+            declined = any(kept.reason is Reason.DECLINED for proposal in proposals for kept in proposal.kept)
+            yield Result(Operation.SKIPPED_DECLINED if declined else Operation.NONE, self.terms.branch)
 
     def planned(
         self, proposals: Sequence[Proposal], codes: Collection[str], repository: str, files: Collection[str] = ()
