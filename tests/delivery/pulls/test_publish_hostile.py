@@ -32,6 +32,7 @@ def test_a_branch_beside_which_git_has_no_room(world: World, name: str) -> None:
     assert (result.operation, result.number) == (Operation.SKIPPED_TAKEN, None)
     assert result.warnings[0].startswith(f"beside the branch {name} git has no room for {FIXES}: delete or rename it")
     assert world.forge.written() == [] and not world.server.asked("git-receive-pack")
+    assert world.planned() == [f"nothing for {FIXES} (skipped-taken): {result.warnings[0]}"]
     git(world.bare, "update-ref", "-d", f"refs/heads/{name}")
     assert only(world.run()).operation is Operation.CREATED
 

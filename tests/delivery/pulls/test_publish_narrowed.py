@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from forge_tools import git
-from forge_world import CODES, PROGRAM, RETAIN, SOFTMAX, World, only
+from forge_world import CODES, FIXES, PROGRAM, RETAIN, SOFTMAX, World, only
 
 from torchfix_codemods.delivery.model import Operation
 
@@ -66,10 +66,11 @@ def test_a_narrow_run_adds_to_what_it_looked_at(world: World) -> None:
     assert "more.py" in (world.pull.body or "")
 
 
-def test_a_dry_run_sends_nothing_either(world: World) -> None:
+def test_a_dry_run_says_that_nothing_is_sent(world: World) -> None:
     world.run()
     world.commit({"train.py": PROGRAM, "gan.py": PROGRAM})
-    assert world.planned(whole=False) == []
+    (said,) = world.planned(whole=False)
+    assert said.startswith(f"nothing for {FIXES} (skipped-narrowed): this run did not look at all")
     assert len(world.planned()) == 3
 
 

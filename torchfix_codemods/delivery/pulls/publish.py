@@ -107,9 +107,13 @@ class Publisher:
     def planned(
         self, proposals: Sequence[Proposal], codes: Collection[str], repository: str, files: Collection[str] = ()
     ) -> list[str]:
-        """What `publish` would send, a line each; reads, and writes nothing. `repository` is `owner/name`."""
+        """What `publish` would send, a line each, and why nothing is sent for a branch; reads, and writes nothing.
+
+        `repository` is `owner/name`.
+        """
         covers = partial(self._covers, frozenset(codes), frozenset(files))
-        return [line_of(act, repository) for each in self._decisions(proposals, codes, covers) for act in each.acts]
+        decisions = self._decisions(proposals, codes, covers)
+        return [line for decision in decisions for line in _planned(decision, repository)]
 
     def _decisions(self, proposals: Sequence[Proposal], codes: Collection[str], covers: Covers) -> list[Decision]:
         """What to do for each branch: what ends first, then the proposals in their order. Reads only."""
@@ -209,6 +213,13 @@ def draft_of(proposal: Proposal, terms: Terms, repository: Repository) -> Draft:
         labels=terms.labels,
         draft=terms.draft,
     )
+
+
+def _planned(decision: Decision, repository: str) -> Iterator[str]:
+    yield from (line_of(act, repository) for act in decision.acts)
+    if not decision.acts:
+        why = filter(None, (decision.detail, *decision.warnings))
+        yield from (f"nothing for {decision.branch} ({decision.operation.value}): {words}" for words in why)
 
 
 def _capped(decisions: Sequence[Decision], most: int) -> Iterator[Decision]:
