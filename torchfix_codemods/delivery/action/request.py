@@ -13,9 +13,9 @@ from torchfix_codemods.pipeline import Request
 from torchfix_codemods.rules.pool import available_jobs
 from torchfix_codemods.rules.registry import all_rules, chosen_rules, pairs
 from torchfix_codemods.source.around import holding_folder
+from torchfix_codemods.source.changes import commit_of
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.source.git import repository_root
-from torchfix_codemods.source.run_git import run_git
 from torchfix_codemods.source.selection import check_selectors, split_selectors
 from torchfix_codemods.source.settings import Settings, load_settings, settings_of
 from torchfix_codemods.source.verify_settings import VerifySettings
@@ -65,11 +65,9 @@ def _parent(runner: Runner, cwd: Path) -> str:
     return "HEAD^1" if is_merge and _commit(cwd, "HEAD^2") else ""
 
 
-def _commit(cwd: Path, name: str) -> str:
-    """The commit of this name; empty where there is none."""
-    top = repository_root(cwd) or cwd
-    found = run_git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    return os.fsdecode(found.out).strip() if found.code == 0 else ""
+def _commit(cwd: Path, name: str) -> str | None:
+    """The commit of this name. Raises `GitFailed` where git does not look, as in a checkout of another user."""
+    return commit_of(repository_root(cwd) or cwd, name)
 
 
 def overrides_of(inputs: Inputs, settings: Settings, cwd: Path) -> VerifySettings:
