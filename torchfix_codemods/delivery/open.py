@@ -15,7 +15,7 @@ from torchfix_codemods.delivery.forge.github import GitHub
 from torchfix_codemods.delivery.git.remote import Remote
 from torchfix_codemods.delivery.git.repository import Repository
 from torchfix_codemods.delivery.model import Proposal
-from torchfix_codemods.delivery.names import check_branch
+from torchfix_codemods.delivery.names import BRANCH, check_branch
 from torchfix_codemods.delivery.proposing.choice import Options, verdicts_for
 from torchfix_codemods.delivery.proposing.held import refuse_dirty
 from torchfix_codemods.delivery.proposing.proposals import proposals
@@ -39,7 +39,7 @@ class Wish:
     options: Options = field(default_factory=Options)
     report: Path | None = None
     base: str = ""
-    branch: str = "torchfix/fixes"
+    branch: str = BRANCH
     labels: tuple[str, ...] = ("torchfix",)
     draft: bool = False
     dry_run: bool = False

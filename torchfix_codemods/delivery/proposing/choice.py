@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from torchfix_codemods.delivery.git.repository import is_forbidden
 from torchfix_codemods.delivery.model import Reason
 from torchfix_codemods.delivery.proposing.verdicts import Told, ToldEdit
 from torchfix_codemods.findings import Edit, Finding
@@ -136,7 +137,7 @@ def _of_files(paths: Collection[str], blocked: Mapping[str, str]) -> _Left | Non
 def _blocked(analysis: Analysis, plan: Plan, committable: Committable) -> Iterator[tuple[str, str]]:
     """The files of a plan that no commit may change, each with the reason."""
     for path in plan.texts:
-        if path.casefold().startswith(".github/"):
+        if is_forbidden(path):
             yield path, f"{path}: files of .github are never changed"
             continue
         new = rewritten(analysis, plan, path)
