@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from forge_tools import REPOSITORY, TOKEN, git, start, write
 from git_server import GitServer
 
 from torchfix_codemods.cli.main import run
+from torchfix_codemods.findings import Finding
+from torchfix_codemods.rules import registry
 
 LOSS = """\
 import torch
@@ -185,6 +187,21 @@ def test_no_report_can_change_the_tree(place: Place):
     assert "import evil" not in place.forge.pulls[1].body
 
 
+def test_what_is_left_out_counts_from_where_it_is_called(place: Place, monkeypatch: pytest.MonkeyPatch):
+    place.commit({"sub/old/a.py": LOSS, "sub/b.py": LOSS, "old/c.py": LOSS})
+    monkeypatch.chdir(place.work / "sub")
+    assert place.pr(".", "--exclude", "/old/").code == 0
+    assert git(place.bare, "diff", "--name-only", "main", BRANCH) == "sub/b.py"
+
+
+def test_a_report_that_was_made_in_a_folder_counts_there(place: Place, monkeypatch: pytest.MonkeyPatch):
+    place.commit({"sub/b.py": LOSS})
+    monkeypatch.chdir(place.work / "sub")
+    report = place.report("REGRESSED", "IMPROVED")
+    assert place.pr(".", "--report", str(report)).code == 0
+    assert place.show("sub/b.py") == LOSS.replace("retain_graph=True", "")
+
+
 # --- dry runs --------------------------------------------------------------------------------------------------------
 
 
@@ -275,6 +292,36 @@ def test_reports_that_are_none(place: Place, tmp_path: Path):
     refused(place, 2, "odd.json", "--report", str(tmp_path / "odd.json"))
     refused(place, 2, "No such file", "--report", str(tmp_path / "none.json"))
     refused(place, 2, "no report of runs is given", "--require", "verified")
+
+
+def test_standard_input_is_no_file_of_a_repository(place: Place):
+    refused(place, 2, "`-`: a pull request changes files of a repository", "-")
+
+
+def test_a_rule_that_fails_changes_nothing(place: Place, monkeypatch: pytest.MonkeyPatch):
+    """What it did not find is not gone: its pull request stays as it is."""
+    assert place.pr().code == 0
+    written, pull = len(place.forge.written()), (place.forge.pulls[1].title, place.forge.pulls[1].body)
+
+    def fails(*_: object) -> Iterator[Finding]:
+        raise RuntimeError("not today\nnor tomorrow")
+
+    rules = tuple(replace(rule, check=fails) if rule.code == "TFC101" else rule for rule in registry.all_rules())
+    monkeypatch.setattr(registry, "all_rules", lambda: rules)
+    for words in ((), ("--dry-run",), ("--group-by", "rule")):
+        said = place.pr(*words)
+        assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+        assert "model.py: the rule softmax-before-cross-entropy failed, and nothing is proposed" in said.err
+    assert len(place.forge.written()) == written and place.forge.pulls[1].state == "open"
+    assert (place.forge.pulls[1].title, place.forge.pulls[1].body) == pull
+
+
+def test_results_before_a_failure_are_told(place: Place):
+    assert place.pr("--group-by", "rule", "--select", "TFC101").code == 0
+    place.forge.fail(Failure(422, "Validation Failed", only=f"POST /repos/{REPOSITORY}/pulls"), times=5)
+    said = place.pr("--group-by", "rule")
+    assert said.code == 4 and said.out.startswith(f"unchanged {BRANCH}-tfc101 http")
+    assert said.err.count("\n") == 1 and "Validation Failed" in said.err
 
 
 def test_no_token(place: Place, monkeypatch: pytest.MonkeyPatch):

@@ -81,9 +81,16 @@ class Publisher:
         `codes` are those of the rules that looked for something: only their pull requests are closed where nothing is
         left. Raises `BranchTaken` too.
         """
-        results = [self._carry_out(decision) for decision in self.decisions(proposals, codes)]
-        declined = any(kept.reason is Reason.DECLINED for proposal in proposals for kept in proposal.kept)
-        return results or [Result(Operation.SKIPPED_DECLINED if declined else Operation.NONE, self.terms.branch)]
+        return list(self.published(proposals, codes))
+
+    def published(self, proposals: Sequence[Proposal], codes: Collection[str]) -> Iterator[Result]:
+        """The same, branch by branch: where a later one fails, the results of those before are known."""
+        decisions = self.decisions(proposals, codes)
+        for decision in decisions:
+            yield self._carry_out(decision)
+        if not decisions:
+            declined = any(kept.reason is Reason.DECLINED for proposal in proposals for kept in proposal.kept)
+            yield Result(Operation.SKIPPED_DECLINED if declined else Operation.NONE, self.terms.branch)
 
     def planned(self, proposals: Sequence[Proposal], codes: Collection[str], repository: str) -> list[str]:
         """What `publish` would send, a line each; reads, and writes nothing. `repository` is `owner/name`."""
