@@ -202,6 +202,30 @@ def test_a_report_that_was_made_in_a_folder_counts_there(place: Place, monkeypat
     assert place.show("sub/b.py") == LOSS.replace("retain_graph=True", "")
 
 
+@pytest.mark.parametrize(
+    "words", [("nets",), ("--select", "TFC203"), ("--ignore", "TFC101"), (".", "--exclude", "train.py")], ids=" ".join
+)
+def test_a_run_that_looks_at_less_leaves_what_it_did_not_look_at(place: Place, words: tuple[str, ...]):
+    place.commit({"nets/b.py": LOSS})
+    assert place.pr().code == 0
+    before = git(place.bare, "rev-parse", BRANCH), place.forge.pulls[1].title
+    said = place.pr(*words)
+    assert said.code == 0 and said.out.startswith("skipped-narrowed "), said
+    assert place.pr(*words, "--dry-run").out.endswith("planned calls:\n    nothing\n")
+    assert (git(place.bare, "rev-parse", BRANCH), place.forge.pulls[1].title) == before
+    assert place.forge.pulls[1].state == "open"
+
+
+def test_a_run_that_looks_at_all_that_is_in_it_updates_it(place: Place):
+    """A workflow that names folders always names the same ones."""
+    place.commit({"nets/b.py": LOSS})
+    assert place.pr("nets").out.startswith("created ")
+    place.commit({"nets/b.py": LOSS.replace("retain_graph=True", "")})
+    assert place.pr("nets").out.startswith("updated ")
+    place.commit({"nets/b.py": FIXED})
+    assert place.pr("nets").out.startswith("closed ")
+
+
 # --- dry runs --------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ a report that is given only says how runs of these rewrites went.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,10 +20,11 @@ from torchfix_codemods.delivery.proposing.choice import Options, verdicts_for
 from torchfix_codemods.delivery.proposing.held import refuse_dirty
 from torchfix_codemods.delivery.proposing.proposals import proposals, report_of_all
 from torchfix_codemods.delivery.proposing.verdicts import Told, read_verdicts
+from torchfix_codemods.delivery.pulls.acts import line_of
 from torchfix_codemods.delivery.pulls.decide import Seen, decide
 from torchfix_codemods.delivery.pulls.publish import Publisher, Result, Terms, draft_of
-from torchfix_codemods.delivery.pulls.steps import line_of
 from torchfix_codemods.delivery.target import TOKENS, Target
+from torchfix_codemods.delivery.top import is_whole
 from torchfix_codemods.pipeline import Analysis, Progress, Request, analyse
 from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.text import count
@@ -82,7 +83,8 @@ def open_pull_requests(
         raise UsageError("only verified fixes are asked for, and no report of runs is given that says which are")
     told = read_verdicts(wish.report, wish.made_in) if wish.report else Told()
     online = bool(target.token) or not wish.dry_run
-    publisher, failure = _publisher(wish, clone, target, environ) if online else (None, None)
+    terms = _terms(request, wish, clone)
+    publisher, failure = _publisher(wish, terms, clone, target, environ) if online else (None, None)
     analysis = analyse(request, progress)
     _refuse_problems(analysis)
     refuse_dirty(clone, _paths(analysis))
@@ -95,22 +97,31 @@ def open_pull_requests(
     if failure is not None:
         return delivery
     if publisher is None:
-        return replace(delivery, planned=_offline(found, wish, clone, target))
-    codes = {rule.code for rule in request.rules}
+        return replace(delivery, planned=_offline(found, terms, clone, target))
     if wish.dry_run:
-        return replace(delivery, planned=tuple(publisher.planned(found, codes, target.repository)))
-    return _published(delivery, publisher, codes)
+        planned = publisher.planned(found, _codes(request), target.repository, _looked_at(analysis))
+        return replace(delivery, planned=tuple(planned))
+    return _published(delivery, publisher)
 
 
-def _published(delivery: Delivery, publisher: Publisher, codes: Collection[str]) -> Delivery:
+def _published(delivery: Delivery, publisher: Publisher) -> Delivery:
     """The delivery with what became of each pull request, up to the first failure."""
-    results: list[Result] = []
+    analysis, results = delivery.analysis, list[Result]()
     try:
-        for result in publisher.published(delivery.proposals, codes):
+        for result in publisher.published(delivery.proposals, _codes(analysis.request), _looked_at(analysis)):
             results.append(result)
     except TorchfixError as error:
         return replace(delivery, results=tuple(results), failure=error)
     return replace(delivery, results=tuple(results))
+
+
+def _codes(request: Request) -> set[str]:
+    return {rule.code for rule in request.rules}
+
+
+def _looked_at(analysis: Analysis) -> set[str]:
+    """The files, from the top, in which findings would have shown."""
+    return {*analysis.inputs.given} - {item.path for item in analysis.unread}
 
 
 def _refuse_problems(analysis: Analysis) -> None:
@@ -130,7 +141,7 @@ def _declined(publisher: Publisher, analysis: Analysis) -> tuple[frozenset[str],
 
 
 def _publisher(
-    wish: Wish, clone: Repository, target: Target, environ: Mapping[str, str]
+    wish: Wish, terms: Terms, clone: Repository, target: Target, environ: Mapping[str, str]
 ) -> tuple[Publisher | None, OutsideFailed | None]:
     """The parties, or why they can't be reached. Raises `UsageError`, `WriteRefused` where we may not propose."""
     reason = Runner(environ).only_reads()
@@ -140,13 +151,13 @@ def _publisher(
         raise UsageError(f"a pull request needs a token in one of the variables {', '.join(TOKENS)}")
     remote = Remote(clone, target.remote, target.token)
     try:
-        base = wish.base or remote.default_branch()
-        check_branch(wish.branch, base)
+        base = terms.base or remote.default_branch()
+        check_branch(terms.branch, base)
         _refuse_unpushed(clone, remote, check_branch(base))
     except OutsideFailed as error:
         return None, error
     github = GitHub(target.api_url, target.repository, target.token)
-    return Publisher(_terms(wish, clone, base), clone, remote, github), None
+    return Publisher(replace(terms, base=base), clone, remote, github), None
 
 
 def _refuse_unpushed(clone: Repository, remote: Remote, base: str) -> None:
@@ -162,16 +173,25 @@ def _refuse_unpushed(clone: Repository, remote: Remote, base: str) -> None:
     )
 
 
-def _terms(wish: Wish, clone: Repository, base: str) -> Terms:
-    return Terms(base, clone.head(), wish.branch, wish.labels, wish.draft, wish.options.group_by == "rule")
+def _terms(request: Request, wish: Wish, clone: Repository) -> Terms:
+    """The terms of a wish; the base is "" where that is to be the default branch."""
+    return Terms(
+        base=wish.base,
+        base_sha=clone.head(),
+        branch=wish.branch,
+        labels=wish.labels,
+        draft=wish.draft,
+        by_rule=wish.options.group_by == "rule",
+        whole=is_whole(request),
+    )
 
 
-def _offline(found: Sequence[Proposal], wish: Wish, clone: Repository, target: Target) -> tuple[str, ...]:
+def _offline(found: Sequence[Proposal], terms: Terms, clone: Repository, target: Target) -> tuple[str, ...]:
     """What would be sent where nothing of ours stands on the forge."""
-    terms = _terms(wish, clone, wish.base or "(the default branch)")
+    terms = replace(terms, base=terms.base or "(the default branch)")
     drafts = [draft_of(proposal, terms, clone) for proposal in found if proposal.chapters]
-    steps = [step for draft in drafts for step in decide(Seen(draft.branch), draft).steps]
-    return tuple(line_of(step, target.repository) for step in steps)
+    acts = [act for draft in drafts for act in decide(Seen(draft.branch), draft).acts]
+    return tuple(line_of(act, target.repository) for act in acts)
 
 
 def _paths(analysis: Analysis) -> set[str]:

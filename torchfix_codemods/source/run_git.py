@@ -19,7 +19,7 @@ SECONDS = 120
 
 _FIXED_SETTINGS = (
     *("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.untrackedCache=false"),
-    *("-c", "core.askPass=", "-c", "credential.helper=", "-c", "core.alternateRefsCommand=:"),
+    *("-c", "core.askPass=", "-c", "credential.helper=", "-c", "core.alternateRefsCommand=true"),
     *("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "i18n.commitEncoding=UTF-8"),
 )
 #: Variables git may see. Among those left out are what would lead it elsewhere (GIT_DIR), what git or curl would write
