@@ -99,7 +99,7 @@ def _tell(step: Step, delivery: Delivery) -> int:
     if delivery.results:
         _tell_results(step.runner, delivery.results)
     step.runner.summary(_summary(delivery, left))
-    return exit_code(step.inputs.fail_on, counts(report, results), delivery.analysis.problems)
+    return exit_code(step.inputs.fail_on, counts(report, results), ())
 
 
 def _tell_results(runner: Runner, results: Sequence[Result]) -> None:
