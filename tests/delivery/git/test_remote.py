@@ -173,6 +173,21 @@ def test_to_a_shallow_clone_comes_no_more_history_than_it_takes(
     assert repository.is_ancestor(repository.head(), tip)
 
 
+def test_a_long_branch_comes_down_to_its_base(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is below the end of a branch that is cut off could be anybody's."""
+    commit_all(place.clone)
+    git(place.clone, "push", "-q", str(place.bare), "main")
+    git(tmp_path, "clone", "-q", "--depth=1", place.url, str(tmp_path / "shallow"))
+    git(place.clone, "checkout", "-q", "-b", "long")
+    for number in range(30):
+        git(place.clone, "commit", "-q", "--allow-empty", "-m", f"commit {number}")
+    git(place.clone, "push", "-q", str(place.bare), f"long:refs/heads/{BRANCH}")
+    monkeypatch.setattr("torchfix_codemods.delivery.git.remote.DEPTH", 2)
+    repository, remote = place.ours(tmp_path / "shallow")
+    tip, base = remote.fetch_together(BRANCH, ["main"])
+    assert base == repository.head() and len(repository.commits(base, tip)) == 30
+
+
 @pytest.mark.parametrize("name", ["torchfix", f"{BRANCH}/mine"])
 def test_a_branch_for_which_git_has_no_room_is_no_lost_race(place: Place, name: str) -> None:
     repository, remote = place.ours()

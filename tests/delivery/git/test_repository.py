@@ -175,6 +175,21 @@ def test_what_differs_between_two_commits(clone: Path) -> None:
     assert repository.changed(first, first) == ()
 
 
+def test_where_history_is_cut(tmp_path: Path, clone: Path) -> None:
+    """A branch of five commits on a base of two; of each, three are there at most, then all."""
+    commit_all(clone, "base")
+    git(clone, "checkout", "-q", "-b", "long")
+    for number in range(5):
+        commit_all(clone, f"commit {number}")
+    cut = tmp_path / "cut"
+    git(tmp_path, "clone", "-q", "--depth=3", "--no-single-branch", f"file://{clone}", str(cut))
+    base, tip, root = (git(clone, "rev-parse", name) for name in ("main", "long", "main~1"))
+    side = Repository(cut).side
+    assert side.is_cut(tip, base) and not side.is_cut(base, base) and not side.is_cut(root, base)
+    git(cut, "fetch", "-q", "--unshallow")
+    assert not Repository(cut).side.is_cut(tip, base) and not Repository(clone).side.is_cut(tip, base)
+
+
 def test_a_template_for_new_repositories_is_none_for_ours(tmp_path: Path, clone: Path, home: Path) -> None:
     write(tmp_path / "template", {"hooks/pre-push": b"#!/bin/sh\n", "config": b"[a]\n\tb = c\n"})
     git(home, "config", "--global", "init.templateDir", str(tmp_path / "template"))
