@@ -15,6 +15,7 @@ import yaml
 from act_tools import OURS, README, ROOT, workflow
 
 from torchfix_codemods.delivery.action import inputs as reading
+from torchfix_codemods.delivery.model import Operation
 from torchfix_codemods.delivery.open import Wish
 
 WORKFLOWS = ("pull-request", "check")
@@ -104,6 +105,12 @@ def test_the_inputs_are_those_that_are_read_with_the_same_defaults():
     assert (wished.branch, wished.labels, wished.draft) == (known.branch, known.labels, known.draft)
     assert (wished.options.require, wished.options.group_by) == (known.require, known.group_by)
     assert not any(told.get("required") for told in ACTION["inputs"].values()), "GitHub does not enforce it"
+
+
+def test_everything_that_can_become_of_a_pull_request_is_described():
+    told = ACTION["outputs"]["pull-request-operation"]["description"]
+    words = re.findall(r"(?:: |, | or )([a-z-]+)(?= \(|,| or |;)", told)
+    assert sorted(words) == sorted(operation.value for operation in Operation)
 
 
 def test_input_variables_are_never_read():
