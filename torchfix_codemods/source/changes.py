@@ -14,7 +14,7 @@ from pathlib import Path
 
 from torchfix_codemods.source.errors import GitFailed, GitNotInstalled, UsageError
 from torchfix_codemods.source.ignore import TAKEN, git_root
-from torchfix_codemods.source.run_git import GitRun, run_git, with_settings
+from torchfix_codemods.source.run_git import GitRun, filters_of, run_git, without
 
 #: First and last changed lines, in order.
 Ranges = tuple[tuple[int, int], ...]
@@ -27,7 +27,6 @@ _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _COMMIT = re.compile(rb"[0-9a-f]{40,64}")
 _ESCAPED = re.compile(rb'\\([0-7]{3}|[abtnvfr"\\])')
 _ESCAPES = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
-_OFF = {"clean": "", "process": "", "required": "false"}
 _WHOLE: Ranges = ((1, 2**60),)
 
 
@@ -61,11 +60,10 @@ def changed_lines(folder: Path, rev: str, also: Iterable[Path] = ()) -> Changes:
     if root is None:
         raise UsageError(f"--since {rev}: {folder} is in no git repository")
     try:
-        base, filters = _base(root, rev), _filters(root)
+        base, filters = _base(root, rev), filters_of(root)
         named = [f":(literal){os.path.relpath(path, root)}" for path in also]
         # No filter is run: they are programs of the repository's owner.
-        off = {f"{name}.{key}": value for name in filters for key, value in _OFF.items()}
-        patch = _asked(root, [*_DIFF, base, "--", *(f"*{end}" for end in TAKEN), *named], off)
+        patch = _asked(root, [*_DIFF, base, "--", *(f"*{end}" for end in TAKEN), *named], without(filters))
         lines = _changed(patch)
         lines |= dict.fromkeys(_filtered(root, lines) if filters else (), _WHOLE)
         tracked = _asked(root, ["ls-files", "-z"]).split(b"\0")
@@ -78,7 +76,7 @@ def _base(root: str, rev: str) -> str:
     """The commit where HEAD left the revision."""
     if not rev.strip() or rev.startswith("-") or "\0" in rev:
         raise UsageError(f"--since '{rev}': that is no revision")
-    commit = _commit(root, rev)
+    commit = commit_of(root, rev)
     if commit is None:
         remote = f" (fetch it first: `git fetch origin {rev.removeprefix('origin/')}`)"
         raise UsageError(f"--since {rev}: there is no such commit in this clone{remote}")
@@ -91,7 +89,11 @@ def _base(root: str, rev: str) -> str:
     return os.fsdecode(done.out).strip()
 
 
-def _commit(root: str, rev: str) -> str | None:
+def commit_of(root: Path | str, rev: str) -> str | None:
+    """The id of the commit of this name in a repository, None where it has none. Raises `GitFailed` with git's cause.
+
+    Git says nothing of a repository that belongs to another user, but that.
+    """
     done = _run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
     if done.code > 1:
         raise GitFailed(f"git rev-parse in {root}: {done.said}")
@@ -103,24 +105,17 @@ def _is_shallow(root: str) -> bool:
     return _asked(root, ["rev-parse", "--is-shallow-repository"]).strip() == b"true"
 
 
-def _asked(root: str, words: list[str], config: Mapping[str, str] | None = None) -> bytes:
+def _asked(root: str, words: list[str], variables: Mapping[str, str] | None = None) -> bytes:
     """What git answers. Raises `GitFailed` where it fails."""
-    done = _run(root, *words, settings=config)
+    done = _run(root, *words, variables=variables)
     if done.code:
         raise GitFailed(f"git {words[0]} in {root}: {done.said}")
     return done.out
 
 
-def _run(root: str, *words: str, settings: Mapping[str, str] | None = None) -> GitRun:
-    """One call of git, in which paths may be patterns and `settings` go over what is configured."""
-    variables = with_settings(os.environ, *settings.items()) if settings else {}
+def _run(root: Path | str, *words: str, variables: Mapping[str, str] | None = None) -> GitRun:
+    """One call of git, in which paths may be patterns."""
     return run_git(root, *words, variables=variables, literal=False)
-
-
-def _filters(root: str) -> list[str]:
-    """The settings of all filters (`filter.lfs`, ...): programs through which files go on their way into git."""
-    done = _run(root, "config", "-z", "--name-only", "--get-regexp", r"^filter\.")
-    return sorted({os.fsdecode(name).rpartition(".")[0] for name in done.out.split(b"\0") if name})
 
 
 def _filtered(root: str, paths: Iterable[str]) -> list[str]:

@@ -110,7 +110,7 @@ class Repository:
         None where it can't be said: no plain file of HEAD, not its content, a filter, or a path that is never touched.
         """
         tracked = self.tracked([path])
-        if path not in tracked or _is_forbidden(path):
+        if path not in tracked or is_forbidden(path):
             return None
         return worktree_form(new, raw, self.blob(tracked[path].blob))
 
@@ -170,13 +170,13 @@ def _identity(date: str) -> dict[str, str]:
 
 def _check_path(path: str, tracked: Mapping[str, Tracked]) -> None:
     """Raises `WriteRefused` for a path that may not be written. Git would take most of them."""
-    if _is_forbidden(path):
+    if is_forbidden(path):
         raise WriteRefused(f"'{path}' is not a path that is ever changed")
     if path not in tracked:
         raise WriteRefused(f"{path} is not a plain file that git tracks")
 
 
-def _is_forbidden(path: str) -> bool:
+def is_forbidden(path: str) -> bool:
     """Whether a path leads out of the repository, into git's own folder, or to the workflows of a forge."""
     parts = [part.casefold() for part in path.split("/")]
     return not _is_inside(path) or "\\" in path or ".git" in parts or parts[0] == ".github"

@@ -18,6 +18,7 @@ from torchfix_codemods.delivery.forge.refusals import AlreadyExists
 from torchfix_codemods.delivery.git.remote import Remote
 from torchfix_codemods.delivery.git.repository import Repository
 from torchfix_codemods.delivery.model import Operation, Proposal, Reason
+from torchfix_codemods.delivery.names import BRANCH
 from torchfix_codemods.delivery.pulls import notes
 from torchfix_codemods.delivery.pulls.acts import line_of
 from torchfix_codemods.delivery.pulls.carry_out import carry_out
@@ -45,7 +46,7 @@ class Terms:
 
     base: str
     base_sha: str
-    branch: str = "torchfix/fixes"
+    branch: str = BRANCH
     labels: tuple[str, ...] = ()
     draft: bool = False
     by_rule: bool = False
