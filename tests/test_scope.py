@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from torchfix_codemods.pipeline import (
     rewritten,
     with_all_known,
 )
+from torchfix_codemods.report.formats import writer
 from torchfix_codemods.report.outcome import outcomes
 from torchfix_codemods.rules import RULES
 from torchfix_codemods.rules.rule import Rule
@@ -323,9 +325,19 @@ def test_a_fix_that_changes_a_file_which_was_not_given_is_not_made(tmp_path: Pat
     committed(tmp_path, {"here.py": "pair_here\nold_word\n", "there.py": "pair_there\n"})
     analysis = run(tmp_path, "here.py", project=True)
     pair, old = analysis.findings
-    assert (pair.level, pair.fix) == (Level.SUGGESTION, None)
+    assert (pair.level, pair.fix) == (Level.CRASH_FIX, None)  # what is wrong is as wrong as it was
     assert pair.no_fix_reason == "its fix also changes there.py, which was not given"
     assert old.fix is not None and after(analysis) == {"here.py": "pair_here\nnew_word\n"}
+    report = report_of(analysis, make_plan(analysis))
+    told = {name: writer(name)(report, outcomes(report)) for name in ("sarif", "github", "gitlab", "junit", "json")}
+    assert json.loads(told["sarif"])["runs"][0]["results"][0]["level"] == "error"
+    assert told["github"].startswith("::error file=here.py,line=1,")
+    assert "fixes" not in json.loads(told["sarif"])["runs"][0]["results"][0]
+    whole = report_of(run(tmp_path, rules=(toy_rules.PAIR,)))
+    severity = json.loads(writer("gitlab")(whole, outcomes(whole)))[0]["severity"]
+    assert json.loads(told["gitlab"])[0]["severity"] == severity and 'type="crash-fix"' in told["junit"]
+    first = json.loads(told["json"])["findings"][0]
+    assert (first["level"], first["fix"]) == ("crash-fix", None)
     assert after(run(tmp_path, "here.py", "there.py", project=True)) == {
         "here.py": "one\nnew_word\n",
         "there.py": "two\n",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from torchfix_codemods.findings import Finding, Level, Location
+from torchfix_codemods.findings import Finding, Location
 from torchfix_codemods.source.changes import Changes
 from torchfix_codemods.source.raw_lines import raw_lines
 from torchfix_codemods.source.reader import Reader
@@ -26,13 +26,16 @@ class Scope:
     known: frozenset[str] = frozenset()
 
     def bounded(self, finding: Finding) -> Finding:
-        """The finding without its fix where that would change a file which was not given."""
+        """The finding without its fix where that would change a file which was not given.
+
+        Its level stays: what is wrong does not depend on the files that were given.
+        """
         edited = {edit.path for edit in finding.fix.edits} if finding.fix is not None else set()
         others = sorted(edited - (edited if self.given is None else self.given))
         if not others:
             return finding
         reason = f"its fix also changes {', '.join(others)}, which {'was' if len(others) == 1 else 'were'} not given"
-        return replace(finding, level=Level.SUGGESTION, fix=None, no_fix_reason=reason)
+        return replace(finding, fix=None, no_fix_reason=reason)
 
     def sort_out(self, findings: Iterable[Finding]) -> Sorted:
         """The findings that count, and those that don't."""
