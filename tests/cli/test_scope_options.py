@@ -188,3 +188,16 @@ def test_verify_of_what_counts_runs_nothing_where_nothing_does(tool: Tool, proje
     done = tool("verify", ".", "--since", "HEAD")
     assert done.code == 0 and "verdicts: there is no fix to run" in done.err
     assert not (project / "ran").exists()
+
+
+@pytest.mark.parametrize("words", [("check",), ("apply", "--allow-dirty"), ("verify",)])
+def test_a_name_that_begins_with_a_dash_stands_after_two_of_them(
+    tool: Tool, project: Path, words: tuple[str, ...]
+) -> None:
+    """As hooks give the names of files; arguments of a program need paths before them."""
+    (project / "-x.py").write_text("old_word\n")
+    done = tool(*words, "--project", "--", "-x.py")
+    assert done.code == {"check": 1}.get(words[0], 0) and "-x.py:1:1: TOY101" in done.text
+    assert (project / "-x.py").read_text() == ("new_word\n" if words[0] == "apply" else "old_word\n")
+    missing = tool(*words, "--project", "--")
+    assert missing.code == 2 and "Missing argument 'PATHS...'" in missing.err
