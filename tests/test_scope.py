@@ -33,6 +33,7 @@ from torchfix_codemods.rules import RULES
 from torchfix_codemods.rules.rule import Rule
 from torchfix_codemods.source.baseline import write_baseline
 from torchfix_codemods.source.errors import UsageError
+from torchfix_codemods.source.reader import Reader
 from torchfix_codemods.source.settings import load_settings
 
 
@@ -377,3 +378,32 @@ def test_changed_lines_in_the_given_files_of_a_project(tmp_path: Path) -> None:
     ]
     git(tmp_path, "commit", "-qam", "loss")
     assert places(run(tmp_path, "model.py", rules=RULES, project=True, since="HEAD")) == []
+
+
+# --- much of everything ----------------------------------------------------------------------------------------
+
+
+def reads(folder: Path, files: int, monkeypatch: pytest.MonkeyPatch) -> float:
+    """How often a file is read for each one that there is, with half of ten findings in each of them known."""
+    folder.mkdir()
+    write(folder, {f"m{number}.py": TEN for number in range(files)})
+    entries = entries_of(run(folder, rules=RULES))
+    assert len(entries) == 10 * files
+    write_baseline(folder / "known.json", entries[::2])
+    counted: list[str] = []
+    read = Reader.source
+    monkeypatch.setattr(Reader, "source", lambda reader, path: counted.append(path) or read(reader, path))
+    analysis = run(folder, rules=RULES, baseline=folder / "known.json")
+    assert len(make_plan(analysis).accepted) == 5 * files
+    monkeypatch.undo()
+    return len(counted) / files
+
+
+TEN = "from torch import nn\n" + "".join(
+    f"y{n} = x\nloss{n} = nn.CrossEntropyLoss()(nn.Softmax(dim=1)(y{n}), labels)\n" for n in range(10)
+)
+
+
+def test_a_project_of_twice_the_size_takes_twice_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = (reads(tmp_path / str(files), files, monkeypatch) for files in (4, 16))
+    assert few == many
