@@ -50,6 +50,20 @@ for step in range(3):
     loss.backward()
     optimizer.step()
 """
+#: A model and its loss in one file.
+TWICE = """\
+import torch.nn.functional as F
+from torch import nn
+
+
+class Net(nn.Module):
+    def forward(self, x):
+        logits = x
+        return F.softmax(logits, dim=1)
+
+
+loss = nn.CrossEntropyLoss()(Net()(images), labels)
+"""
 
 
 def git(folder: Path, *words: str) -> str:
@@ -78,6 +92,7 @@ def test_hooks_see_all_files_in_one_process_and_run_no_code() -> None:
     assert set(hooks) == {"torchfix", "torchfix-fix"}
     for hook in hooks.values():
         assert hook["require_serial"] and hook["language"] == "python" and hook["types_or"] == ["python", "jupyter"]
+        assert hook["args"] == ["--"]
         assert "--project" in hook["entry"].split() and "--verify" not in hook["entry"]
         assert not hook["additional_dependencies"]
 
@@ -149,3 +164,20 @@ def test_a_file_that_was_not_staged_is_not_rewritten(project: Path, home: Path) 
     done = pre_commit(project, home, "run")
     assert done.returncode == 0, done.stdout
     assert git(project, "diff", "--name-only") == ""
+
+
+@pytest.mark.slow
+def test_a_name_that_begins_with_a_dash(project: Path, home: Path) -> None:
+    """It is no option, also where the configuration has options of its own and ends them."""
+    git(project, "mv", "--", "model.py", "-model.py")
+    (project / "--quiet.py").write_text(TWICE)
+    git(project, "add", "-A")
+    for own in ("", ", args: [--select, TFC101, --]"):
+        config = project / ".pre-commit-config.yaml"
+        text = config.read_text().replace("id: torchfix}", f"id: torchfix{own}}}")
+        (project / "own.yaml").write_text(text)
+        done = pre_commit(project, home, "run", "--config", "own.yaml", "torchfix")
+        assert done.returncode == 1 and "--quiet.py:8:16: TFC101" in done.stdout, done.stdout
+    rewrite = pre_commit(project, home, "run", "torchfix-fix")
+    assert rewrite.returncode == 1 and "files were modified by this hook" in rewrite.stdout
+    assert git(project, "diff", "--name-only") == "--quiet.py\n"

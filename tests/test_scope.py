@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Mapping
@@ -26,11 +27,13 @@ from torchfix_codemods.pipeline import (
     rewritten,
     with_all_known,
 )
+from torchfix_codemods.report.formats import writer
 from torchfix_codemods.report.outcome import outcomes
 from torchfix_codemods.rules import RULES
 from torchfix_codemods.rules.rule import Rule
 from torchfix_codemods.source.baseline import write_baseline
 from torchfix_codemods.source.errors import UsageError
+from torchfix_codemods.source.reader import Reader
 from torchfix_codemods.source.settings import load_settings
 
 
@@ -323,9 +326,19 @@ def test_a_fix_that_changes_a_file_which_was_not_given_is_not_made(tmp_path: Pat
     committed(tmp_path, {"here.py": "pair_here\nold_word\n", "there.py": "pair_there\n"})
     analysis = run(tmp_path, "here.py", project=True)
     pair, old = analysis.findings
-    assert (pair.level, pair.fix) == (Level.SUGGESTION, None)
+    assert (pair.level, pair.fix) == (Level.CRASH_FIX, None)  # what is wrong is as wrong as it was
     assert pair.no_fix_reason == "its fix also changes there.py, which was not given"
     assert old.fix is not None and after(analysis) == {"here.py": "pair_here\nnew_word\n"}
+    report = report_of(analysis, make_plan(analysis))
+    told = {name: writer(name)(report, outcomes(report)) for name in ("sarif", "github", "gitlab", "junit", "json")}
+    assert json.loads(told["sarif"])["runs"][0]["results"][0]["level"] == "error"
+    assert told["github"].startswith("::error file=here.py,line=1,")
+    assert "fixes" not in json.loads(told["sarif"])["runs"][0]["results"][0]
+    whole = report_of(run(tmp_path, rules=(toy_rules.PAIR,)))
+    severity = json.loads(writer("gitlab")(whole, outcomes(whole)))[0]["severity"]
+    assert json.loads(told["gitlab"])[0]["severity"] == severity and 'type="crash-fix"' in told["junit"]
+    first = json.loads(told["json"])["findings"][0]
+    assert (first["level"], first["fix"]) == ("crash-fix", None)
     assert after(run(tmp_path, "here.py", "there.py", project=True)) == {
         "here.py": "one\nnew_word\n",
         "there.py": "two\n",
@@ -365,3 +378,32 @@ def test_changed_lines_in_the_given_files_of_a_project(tmp_path: Path) -> None:
     ]
     git(tmp_path, "commit", "-qam", "loss")
     assert places(run(tmp_path, "model.py", rules=RULES, project=True, since="HEAD")) == []
+
+
+# --- much of everything ----------------------------------------------------------------------------------------
+
+
+def reads(folder: Path, files: int, monkeypatch: pytest.MonkeyPatch) -> float:
+    """How often a file is read for each one that there is, with half of ten findings in each of them known."""
+    folder.mkdir()
+    write(folder, {f"m{number}.py": TEN for number in range(files)})
+    entries = entries_of(run(folder, rules=RULES))
+    assert len(entries) == 10 * files
+    write_baseline(folder / "known.json", entries[::2])
+    counted: list[str] = []
+    read = Reader.source
+    monkeypatch.setattr(Reader, "source", lambda reader, path: counted.append(path) or read(reader, path))
+    analysis = run(folder, rules=RULES, baseline=folder / "known.json")
+    assert len(make_plan(analysis).accepted) == 5 * files
+    monkeypatch.undo()
+    return len(counted) / files
+
+
+TEN = "from torch import nn\n" + "".join(
+    f"y{n} = x\nloss{n} = nn.CrossEntropyLoss()(nn.Softmax(dim=1)(y{n}), labels)\n" for n in range(10)
+)
+
+
+def test_a_project_of_twice_the_size_takes_twice_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = (reads(tmp_path / str(files), files, monkeypatch) for files in (4, 16))
+    assert few == many

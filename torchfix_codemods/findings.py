@@ -63,9 +63,10 @@ class Fix:
 class Finding:
     """One mistake at one place.
 
-    `level` is the level of the fix, or SUGGESTION where there is none; a finding without a fix says why in
-    `no_fix_reason`. `location` is where the mistake stands, `steps` is the evidence in reading order.
-    `id` is a fingerprint which survives shifted lines; the pipeline fills it in.
+    `level` is the level of the fix, also of one that may not be made here because it would change a file which was not
+    given; SUGGESTION where there is no fix. A finding without a fix says why in `no_fix_reason`. `location` is where
+    the mistake stands, `steps` is the evidence in reading order. `id` is a fingerprint which survives shifted lines;
+    the pipeline fills it in.
     """
 
     rule: str

@@ -62,11 +62,11 @@ def test_apply_since_writes_only_what_counts(tool: Tool, project: Path) -> None:
 
 @pytest.mark.parametrize("command", ["check", "apply", "verify"])
 def test_a_revision_that_is_not_there_is_one_line(tool: Tool, project: Path, command: str) -> None:
-    for rev in ("origin/main", "--output=x", ""):
+    for rev in ("origin/main", "--output=x", "", "HEAD^{tree}", "HEAD@{9}", "@{u}", ":/x", "HEAD~1", "0" * 40):
         done = tool(command, ".", f"--since={rev}")
         assert (done.code, done.out, done.err.count("\n")) == (2, b"", 1)
         assert done.err.startswith("torchfix: --since ")
-    assert "`git fetch origin main`" in tool(command, ".", "--since", "origin/main").err
+    assert "`git fetch origin main:refs/remotes/origin/main`" in tool(command, ".", "--since", "origin/main").err
     assert not (project / "x").exists()
 
 
@@ -125,6 +125,19 @@ def test_a_malformed_baseline_is_one_line(tool: Tool, project: Path) -> None:
     assert "known.json: line 2: a conflict of a merge was left there" in done.err
 
 
+def test_a_baseline_takes_the_place_of_nothing_else(tool: Tool, project: Path) -> None:
+    (project / "list.json").write_text('{"packages": []}\n')
+    (project / "link").symlink_to("a.py")
+    before = {path: path.read_bytes() for path in project.iterdir() if path.is_file()}
+    for name in ("a.py", "list.json", "link", "."):
+        done = tool("check", ".", "--write-baseline", name)
+        assert (done.code, done.out, done.err.count("\n")) == (2, b"", 1)
+        assert done.err.startswith(f"torchfix: --write-baseline {name}: ")
+    assert {path: path.read_bytes() for path in project.iterdir() if path.is_file()} == before
+    both = tool("check", ".", "--write-baseline", "new.json", "--report", "./new.json")
+    assert both.code == 2 and "--report names the same file" in both.err and not (project / "new.json").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
@@ -145,6 +158,7 @@ def test_a_file_in_its_project(tool: Tool, project: Path) -> None:
     assert "TOY103" not in alone.text
     done = tool("check", "b.py", "--project")
     assert done.code == 1 and "b.py:2:1: TOY103 toy-pair" in done.text and "a.py" not in done.text
+    assert "TOY103 toy-pair [crash-fix]" in done.text
     assert "no fix: its fix also changes there.py, which was not given" in done.text
     assert done.err.endswith("1 file analysed of 1\n2 more files of the project read for context\n")
     found = report(tool("check", "b.py", "--project", "--output-format", "json"))
@@ -174,3 +188,16 @@ def test_verify_of_what_counts_runs_nothing_where_nothing_does(tool: Tool, proje
     done = tool("verify", ".", "--since", "HEAD")
     assert done.code == 0 and "verdicts: there is no fix to run" in done.err
     assert not (project / "ran").exists()
+
+
+@pytest.mark.parametrize("words", [("check",), ("apply", "--allow-dirty"), ("verify",)])
+def test_a_name_that_begins_with_a_dash_stands_after_two_of_them(
+    tool: Tool, project: Path, words: tuple[str, ...]
+) -> None:
+    """As hooks give the names of files; arguments of a program need paths before them."""
+    (project / "-x.py").write_text("old_word\n")
+    done = tool(*words, "--project", "--", "-x.py")
+    assert done.code == {"check": 1}.get(words[0], 0) and "-x.py:1:1: TOY101" in done.text
+    assert (project / "-x.py").read_text() == ("new_word\n" if words[0] == "apply" else "old_word\n")
+    missing = tool(*words, "--project", "--")
+    assert missing.code == 2 and "Missing argument 'PATHS...'" in missing.err

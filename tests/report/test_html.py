@@ -18,6 +18,7 @@ from html_reports import many, texts_in_all_places, with_outcomes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from torchfix_codemods.findings import Level
 from torchfix_codemods.report.diff import Row
 from torchfix_codemods.report.formats import writer
 from torchfix_codemods.report.html.diff import pairs
@@ -64,6 +65,13 @@ def test_names_are_unique_and_what_points_at_them_finds_them(large: Element):
     labels = [name for element in large.iter() for name in (element.get("aria-labelledby") or "").split()]
     assert len(links) > 60 and all(link.startswith("#") for link in links)
     assert {link[1:] for link in links} | set(labels) <= set(names)
+
+
+def test_the_words_of_levels_and_verdicts_are_explained(large: Element):
+    legends = [said(element) for element in large.findall(".//details[@class='legend']")]
+    assert len(legends) == 2
+    assert all(level.label in legends[0] for level in Level) and "numbers change on purpose" in legends[0]
+    assert "improved" in legends[1] and "it did worse with the fix" in legends[1]
 
 
 def test_the_policy_lets_in_our_style_and_script_and_nothing_else(large: Element):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ntpath
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from toy_rules import TOYS
 import torchfix_codemods
 from torchfix_codemods.findings import Level
 from torchfix_codemods.pipeline import file_changes, make_plan, report_of
-from torchfix_codemods.report import sarif
+from torchfix_codemods.report import sarif, sarif_results
 from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Status, outcomes
 from torchfix_codemods.report.sarif import write_sarif
@@ -225,14 +226,17 @@ def test_too_many_results_lose_the_least_and_say_so(tmp_path: Path, monkeypatch:
     assert notification["message"]["text"].startswith("2 findings are left out")
 
 
-def test_names_of_files_are_addresses(tmp_path: Path):
+def test_names_of_files_are_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def uri(path: str) -> dict[str, str]:
         return run_of(made_up(path=path))["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
 
     assert uri("a b/é:#?%.py") == {"uri": "a%20b/%C3%A9%3A%23%3F%25.py", "uriBaseId": "%SRCROOT%"}
     assert uri("/far/a.py") == {"uri": "file:///far/a.py"}
-    assert uri("C:/far/a.py") == {"uri": "file:///C%3A/far/a.py"}
+    assert uri("C:/near/a.py") == {"uri": "C%3A/near/a.py", "uriBaseId": "%SRCROOT%"}
     assert uri("\udce9.py")["uri"] == "%E9.py" and uri("\ud800.py")["uri"] == "%ED%A0%80.py"
+    monkeypatch.setattr(sarif_results, "isabs", ntpath.isabs)
+    assert uri("C:/far/a.py") == {"uri": "file:///C%3A/far/a.py"}
+    assert uri("near/a.py") == {"uri": "near/a.py", "uriBaseId": "%SRCROOT%"}
 
 
 def test_no_words_become_links_or_placeholders():

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import dedent
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Level
 from torchfix_codemods.rules import softmax_before_cross_entropy
+from torchfix_codemods.rules._activation_flow import quoted_names
 
 HEAD = """
 import torch, torch.nn as nn
@@ -71,6 +76,27 @@ def test_without_them_it_is_written(findings):
 def test_what_sees_the_output_from_outside_makes_it_a_suggestion(findings, below):
     for found in findings(program(below=below), softmax_before_cross_entropy.RULE):
         assert found.level == Level.SUGGESTION
+
+
+@pytest.mark.parametrize(
+    ("below", "level"),
+    [
+        ("'Nets'; globals()['Other']", Level.BEHAVIOR),
+        ("'x' 'nets.Net'; globals()[name]", Level.SUGGESTION),
+        ("print('a', b'Net'); __import__(name)", Level.SUGGESTION),
+        ("'Net'", Level.BEHAVIOR),
+    ],
+)
+def test_only_who_looks_up_names_and_has_this_one_in_quotes_counts(findings, below, level):
+    (found,) = findings(program(below=below), softmax_before_cross_entropy.RULE)
+    assert found.level == level
+
+
+@given(st.text(st.sampled_from("'\"N.é ")), st.sampled_from(["N", "NN", "é"]))
+def test_a_name_in_quotes_is_what_a_search_for_it_would_find(text, name):
+    project = Project(["a.py"], lambda path: text)
+    searched = re.search(rf"[\"'](?:[\w.]*\.)?(?:{name})[\"']", text)
+    assert (name in quoted_names(project)) == (searched is not None)
 
 
 @pytest.mark.parametrize("below", READ.values(), ids=READ)

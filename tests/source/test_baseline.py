@@ -61,10 +61,10 @@ def test_an_existing_file_is_replaced_with_its_mode_and_a_link_stays_one(tmp_pat
 
 
 def test_a_baseline_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"^--write-baseline .*no such file or directory$"):
+    with pytest.raises(UsageError, match=r"^--write-baseline .*there is no folder .*nowhere$"):
         write_baseline(tmp_path / "nowhere/known", [ONE])
     (tmp_path / "folder").mkdir()
-    with pytest.raises(UsageError, match="is a directory"):
+    with pytest.raises(UsageError, match="it is a folder"):
         write_baseline(tmp_path / "folder", [ONE])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder"]
 
@@ -79,6 +79,9 @@ BAD = {
     "a list": (b"[]\n", "line 1: it is no JSON object"),
     "a report": (b'{"version": 1}\n', "no baseline of torchfix"),
     "a later schema": (b'{"schema": 2}\n', "its schema is 2"),
+    "a schema that is true": (b'{"schema": true}\n', "its schema is True"),
+    "a schema with a point": (b'{"schema": 1.0}\n', "its schema is 1.0"),
+    "a schema in words": (b'{"schema": "1"}\n', "its schema is '1'"),
     "cut off": (HEAD + ENTRY[:20], "line 2: it is no JSON object"),
     "a conflict": (HEAD + b"<<<<<<< HEAD\n" + ENTRY, "line 2: a conflict of a merge was left there"),
     "no id": (HEAD + b"\n" + ENTRY.replace(b"0" * 16, b"zero"), "line 3: it needs an id"),
@@ -110,6 +113,40 @@ def test_keys_of_later_versions_lines_that_stand_twice_and_blank_lines(tmp_path:
     more = ENTRY.replace(b"{", b'{"later": [1], ')
     (tmp_path / "known").write_bytes(HEAD + ENTRY + b"\n\n" + more + b"\n")
     assert read_baseline(tmp_path / "known") == (Known("a.py", "r", "0" * 16, "m"),)
+
+
+def test_a_byte_order_mark_and_carriage_returns(tmp_path: Path) -> None:
+    """As editors on Windows leave it."""
+    (tmp_path / "known").write_bytes(b"\xef\xbb\xbf" + HEAD.replace(b"\n", b"\r\n") + ENTRY + b"\r\n")
+    assert read_baseline(tmp_path / "known") == (Known("a.py", "r", "0" * 16, "m"),)
+
+
+FOREIGN = (b"import torch\n", b"\xff\xfe", b"{}\n", b'{"version": 1}\n', b'{\n "schema": 1\n}\n', b'{"schema": true}\n')
+
+
+@pytest.mark.parametrize("raw", FOREIGN)
+def test_what_is_no_baseline_is_not_overwritten(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "notes").write_bytes(raw)
+    (tmp_path / "link").symlink_to("notes")
+    for name in ("notes", "link"):
+        with pytest.raises(UsageError, match=rf"^--write-baseline .*{name}: there is a file which is no baseline"):
+            write_baseline(tmp_path / name, [ONE])
+    assert (tmp_path / "notes").read_bytes() == raw and (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("raw", [b"", b"\n", HEAD, HEAD + b"<<<<<<< HEAD\n", b'{"schema": 2, "later": 1}\n'])
+def test_an_empty_file_and_a_damaged_baseline_are_written_anew(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "known").write_bytes(raw)
+    write_baseline(tmp_path / "known", [ONE])
+    assert read_baseline(tmp_path / "known") == (ONE,)
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "book.ipynb"])
+def test_a_program_is_no_place_for_a_baseline_even_where_it_is_empty(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(UsageError, match="that is the name of a program"):
+        write_baseline(tmp_path / name, [ONE])
+    assert (tmp_path / name).read_bytes() == b""
 
 
 def test_an_entry_is_gone_only_where_its_rule_looked_at_its_file() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -287,19 +288,84 @@ def test_no_revision(repository: Path, rev: str) -> None:
     assert not (repository / "x").exists()
 
 
-def test_a_shallow_clone_says_how_to_fetch(repository: Path, tmp_path: Path) -> None:
+def said_of(folder: Path, rev: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        changed_lines(folder, rev)
+    return str(caught.value).removeprefix(f"--since {rev}: ")
+
+
+NOT_HERE = "there is no such commit in this clone"
+
+
+def test_a_shallow_clone_of_one_branch_says_how_to_fetch(repository: Path, tmp_path: Path) -> None:
+    """What is said is done, and helps."""
+    git(repository, "tag", "v1")
     git(repository, "checkout", "-qb", "topic")
     commit(repository, b_py="x\n")
-    git(tmp_path, "clone", "-q", "--depth=1", "--branch=topic", f"file://{repository}", "shallow")
-    with pytest.raises(UsageError, match=r"no such commit in this clone .*`git fetch origin main`"):
-        changed_lines(tmp_path / "shallow", "origin/main")
-    git(repository, "checkout", "-q", "main")
-    commit(repository, c_py="x\n")
-    git(tmp_path / "shallow", "fetch", "-q", "--depth=1", "origin", "main:refs/remotes/origin/main")
-    with pytest.raises(UsageError, match=r"no commit in common with HEAD .*`git fetch --unshallow`"):
-        changed_lines(tmp_path / "shallow", "origin/main")
-    git(tmp_path / "shallow", "fetch", "-q", "--unshallow", "origin", "main")
-    assert since(tmp_path / "shallow", "origin/main", "b.py") == [1]
+    clone = tmp_path / "shallow"
+    for rev in ("origin/main", "main", "v1"):
+        shutil.rmtree(clone, ignore_errors=True)
+        git(tmp_path, "clone", "-q", "--depth=1", "--branch=topic", f"file://{repository}", "shallow")
+        told = re.fullmatch(
+            rf"{NOT_HERE} \(the clone is shallow: `git (.*)`, in a .* `fetch-depth: 0`\)", said_of(clone, rev)
+        )
+        assert told is not None
+        git(clone, *told[1].split())
+        assert since(clone, rev, "b.py") == [1]
+
+
+def test_a_whole_clone_of_one_branch_says_how_to_fetch(repository: Path, tmp_path: Path) -> None:
+    git(repository, "checkout", "-qb", "topic")
+    commit(repository, b_py="x\n")
+    git(tmp_path, "clone", "-q", "--single-branch", str(repository), "clone")
+    clone = tmp_path / "clone"
+    told = re.fullmatch(rf"{NOT_HERE} \(fetch it first: `git (.*)`\)", said_of(clone, "origin/main"))
+    assert told is not None
+    git(clone, *told[1].split())
+    assert since(clone, "origin/main", "b.py") == [1]
+
+
+def test_a_history_that_is_cut_off(repository: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        last = commit(repository, b_py=f"{number}\n")
+    first = git(repository, "rev-parse", "HEAD~2")
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{repository}", "shallow")
+    clone = tmp_path / "shallow"
+    cure = " (the clone is shallow: `git fetch --unshallow`, in a workflow `fetch-depth: 0`)"
+    for rev in ("HEAD~2", first, first[:9], "v1^", f"{last}~1"):
+        assert said_of(clone, rev) == NOT_HERE + cure
+    git(clone, "fetch", "-q", "--depth=1", str(repository), f"{first}:other")
+    assert said_of(clone, "other") == "it has no commit in common with HEAD" + cure
+    git(clone, "fetch", "-q", "--unshallow")
+    assert since(clone, "HEAD~2", "b.py") == [1]
+
+
+def test_what_stands_for_no_commit_is_named(repository: Path) -> None:
+    git(repository, "tag", "-a", "folder", "-m", "all", "HEAD^{tree}")
+    for rev in ("HEAD^{tree}", "folder"):
+        assert said_of(repository, rev) == "it is a tree, no commit"
+    assert said_of(repository, "HEAD:a.py") == "it is a blob, no commit"
+    assert said_of(repository, "folder^{commit}") == "expected commit type, but the object dereferences to tree type"
+    for rev in ("HEAD..HEAD", "^HEAD"):
+        assert said_of(repository, rev) == "that is a range, no single commit"
+
+
+def test_the_reason_is_that_of_git_where_it_gives_one(repository: Path) -> None:
+    assert said_of(repository, "HEAD@{5}") == "log for 'HEAD' only has 1 entries"
+    assert said_of(repository, "@{u}") == "no upstream configured for branch 'main'"
+    assert said_of(repository, ":/no such words") == "no commit has a message like that"
+    assert touched(changed_lines(repository, ":/all"), "a.py") == []
+
+
+@pytest.mark.parametrize("rev", ["HEAD~1", "HEAD^2", "0" * 40, "abcdef0", "@{-1}", "HEAD:none.py", "a b", "x..y"])
+def test_no_fetch_is_told_where_it_would_not_help(repository: Path, rev: str) -> None:
+    assert said_of(repository, rev) == NOT_HERE
+
+
+def test_an_annotated_tag_is_its_commit(repository: Path) -> None:
+    git(repository, "tag", "-a", "v1", "-m", "one")
+    edit(repository, "a.py", "line 3\n", "three\n")
+    assert since(repository, "v1") == [3]
 
 
 def test_unrelated_histories(repository: Path) -> None:

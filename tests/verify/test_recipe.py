@@ -309,7 +309,19 @@ def environment(folder: Path) -> str:
     """A folder that looks like an environment, with a Python."""
     put(folder, {"pyvenv.cfg": "", "bin/x": ""})
     (folder / "bin" / "python").symlink_to(sys.executable)
+    (folder / "lib" / "python3.11" / "site-packages" / "torch").mkdir(parents=True)
     return str(folder / "bin" / "python")
+
+
+def test_environments_without_torch_are_passed_over(tmp_path: Path) -> None:
+    bare, whole = tmp_path / "bare", tmp_path / "whole"
+    own = environment(bare / ".venv")
+    other = environment(whole)
+    (bare / ".venv/lib/python3.11/site-packages/torch").rmdir()
+    assert interpreter(None, bare, {"VIRTUAL_ENV": str(whole)}) == other
+    assert interpreter(None, bare, {}) == sys.executable, "the one that runs the tests has torch"
+    (bare / ".venv" / "pyvenv.cfg").write_text("include-system-site-packages = true\n")
+    assert interpreter(None, bare, {}) == own, "what lies below it may have torch"
 
 
 def test_the_order_of_interpreters(tmp_path: Path) -> None:

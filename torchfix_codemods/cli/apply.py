@@ -113,7 +113,7 @@ def apply(
     if not (dry_run or interactive or request.given):
         print_findings(terminal, result, results)
     print_summary(terminal, result, results, written)
-    write_reports(report_files, result, results)
+    write_reports(report_files, result, results, written)
     return result.exit_code
 
 

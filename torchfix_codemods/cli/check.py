@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -14,6 +17,7 @@ from torchfix_codemods.pipeline import Analysis, analyse, entries_of, report_of,
 from torchfix_codemods.report.formats import PRINTED
 from torchfix_codemods.report.outcome import outcomes
 from torchfix_codemods.report.text import count
+from torchfix_codemods.source.baseline import check_target
 from torchfix_codemods.source.baseline import write_baseline as write_known
 from torchfix_codemods.source.errors import UsageError
 
@@ -47,6 +51,7 @@ def check(
     terminal = Terminal(color, quiet, verbose)
     report_files = check_report_files(report)
     _check_baseline(write_baseline, since, baseline, project, stdin_filename)
+    _check_place(write_baseline, report_files)
     request = request_of(
         paths, select, ignore, exclude, stdin_filename, since=since, baseline=baseline, project=project
     )
@@ -75,6 +80,15 @@ def _check_baseline(
     given = [name for name, value in others.items() if value is not None]
     if given:
         raise UsageError(f"--write-baseline writes all findings of PATHS: it does not go with {given[0]}")
+
+
+def _check_place(written: str | None, reports: Iterable[Path]) -> None:
+    """Raise `UsageError` where the baseline would take the place of something else."""
+    if written is None:
+        return
+    if os.path.realpath(written) in map(os.path.realpath, reports):
+        raise UsageError(f"--write-baseline {written}: --report names the same file")
+    check_target(Path(written))
 
 
 def _put_aside(terminal: Terminal, analysis: Analysis, name: str) -> Analysis:

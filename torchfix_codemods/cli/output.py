@@ -13,7 +13,8 @@ from torchfix_codemods.report.formats import BY_SUFFIX, format_of, writer
 from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Outcome
 from torchfix_codemods.report.text import finding_lines, summary_lines
-from torchfix_codemods.source.errors import UsageError
+from torchfix_codemods.source.errors import UsageError, name_some
+from torchfix_codemods.source.outputs import obstacle, write_output
 
 _LEAST_ROOM = 1000  # bytes
 
@@ -50,50 +51,78 @@ def print_report(terminal: Terminal, name: str, report: Report, results: Sequenc
     """The report on standard output, in the format of this name."""
     if name == "text":
         print_findings(terminal, report, results)
+    elif name == "github":
+        _annotate(terminal, report, results)
     else:
         write_bytes(encoded(writer(name)(report, results)))
-    if name == "github":
-        _append_job_summary(terminal, report, results)
 
 
-def _append_job_summary(terminal: Terminal, report: Report, results: Sequence[Outcome]) -> None:
-    """The summary for the page of the job, where GitHub's runner says into which file; a failure is only a warning."""
+def _annotate(terminal: Terminal, report: Report, results: Sequence[Outcome]) -> None:
+    """The summary of the job, then the annotations, which say where the rest is."""
+    from torchfix_codemods.report.github import ELSEWHERE, IN_SUMMARY, write_github
+
+    summarised = _append_job_summary(terminal, report, results)
+    write_bytes(encoded(write_github(report, results, rest=IN_SUMMARY if summarised else ELSEWHERE)))
+
+
+def _append_job_summary(terminal: Terminal, report: Report, results: Sequence[Outcome]) -> bool:
+    """The summary for the page of the job, where GitHub's runner says into which file; a failure is only a warning.
+
+    Returns whether it was written.
+    """
     from torchfix_codemods.report.job_summary import LIMIT, job_summary
 
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if not name:
-        return
+        return False
     try:
         with open(name, "ab") as file:
             room = LIMIT - file.tell()  # what earlier commands of the step wrote counts too
             if room < _LEAST_ROOM:
                 terminal.complain("warning: the job summary is full: nothing was added")
-                return
+                return False
             file.write(encoded(job_summary(report, results, room)))
     except OSError as error:
         terminal.complain(f"warning: the job summary was not written: {error.strerror or error}")
+        return False
+    return True
 
 
 def check_report_files(names: Iterable[str]) -> tuple[Path, ...]:
-    """Where reports are to be written. Raises `UsageError` before any work for a format that there is none of."""
+    """Where reports are to be written.
+
+    Raises `UsageError`, before any work, for a format that there is none of, and where nothing can be written.
+    """
     paths = tuple(map(Path, names))
     for path in paths:
         if format_of(path) is None:
             raise UsageError(f"--report {path}: the name must end in {', '.join(BY_SUFFIX)}")
-        if not path.parent.is_dir():
-            raise UsageError(f"--report {path}: there is no folder {path.parent}")
+        reason = obstacle(path)
+        if reason is not None:
+            raise UsageError(f"--report {path}: {reason}")
     return paths
 
 
-def write_reports(paths: Iterable[Path], report: Report, results: Sequence[Outcome]) -> None:
-    """Write the report to files, in the formats of their names. Raises `UsageError` where that is not possible."""
+def write_reports(
+    paths: Iterable[Path], report: Report, results: Sequence[Outcome], written: int | None = None
+) -> None:
+    """Write the report to files, in the formats of their names, each whole or not at all.
+
+    Raises `UsageError` where that is not possible, once the others are written; it says so where `written` files hold
+    fixes already.
+    """
+    failed = []
     for path in paths:
         name = format_of(path)
         assert name is not None, "the names were checked before any work"
+        data = encoded(writer(name)(report, results))
         try:
-            path.write_bytes(encoded(writer(name)(report, results)))
+            write_output(path, data)
         except OSError as error:
-            raise UsageError(f"--report {path}: {error.strerror or error}") from error
+            failed.append(f"{path}: {(error.strerror or str(error)).lower()}")
+    if failed:
+        stands = "; the fixes are written (`torchfix undo` takes them back)" if written else ""
+        raise UsageError(f"--report {name_some(failed)}{stands}")
 
 
 def encoded(text: str) -> bytes:

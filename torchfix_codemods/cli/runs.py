@@ -37,14 +37,19 @@ def run_options(command: _Command) -> _Command:
 
 
 class WithProgramArguments(click.Command):
-    """A command whose words after `--` are the arguments of the program that is run."""
+    """A command whose words after `--` are the arguments of the program that is run, where paths stand before it.
+
+    Where none do they are the paths, as everywhere: a file may be called `-x.py`.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep what follows `--` in `ctx.meta`."""
         if "--" in args:
             place = args.index("--")
-            ctx.meta["program arguments"] = tuple(args[place + 1 :])
-            args = args[:place]
+            paths = self.make_parser(ctx).parse_args(args[:place])[0].get("paths")
+            if paths and isinstance(paths, tuple):  # releases of click differ in what stands there for nothing
+                ctx.meta["program arguments"] = tuple(args[place + 1 :])
+                args = args[:place]
         return super().parse_args(ctx, args)
 
 

@@ -25,6 +25,9 @@ LEVELS = {
 }
 #: Annotations of a level before the one that says how many more there are.
 SHOWN = 9
+#: Where those are that are not shown.
+IN_SUMMARY = "in the job summary"
+ELSEWHERE = "than GitHub shows: `--report FILE` writes all of them"
 _LONGEST = 8000  # characters of a message
 
 
@@ -52,9 +55,12 @@ class Annotation:
         return f"::{self.level} {told}::{escaped(self.message)}"
 
 
-def write_github(report: Report, results: Sequence[Outcome]) -> str:
-    """The annotations, empty where there is nothing to say; files must be named from the top of the repository."""
-    return "".join(annotation.command() + "\n" for annotation in _shown(every_annotation(report, results)))
+def write_github(report: Report, results: Sequence[Outcome], *, rest: str = IN_SUMMARY) -> str:
+    """The annotations, empty where there is nothing to say; files must be named from the top of the repository.
+
+    `rest` says where those are that are not shown.
+    """
+    return "".join(annotation.command() + "\n" for annotation in _shown(every_annotation(report, results), rest))
 
 
 def every_annotation(report: Report, results: Iterable[Outcome]) -> Iterator[Annotation]:
@@ -91,7 +97,7 @@ def _place(region: Region) -> Iterator[tuple[str, str]]:
         yield "endColumn", str(region.end_column)
 
 
-def _shown(found: Iterable[Annotation]) -> Iterator[Annotation]:
+def _shown(found: Iterable[Annotation], rest: str) -> Iterator[Annotation]:
     """So many of each level that none is dropped in silence, then how many more there are."""
     levels: dict[str, list[Annotation]] = {"error": [], "warning": [], "notice": []}
     for annotation in found:
@@ -99,7 +105,7 @@ def _shown(found: Iterable[Annotation]) -> Iterator[Annotation]:
     for level, own in levels.items():
         yield from own[:SHOWN]
         if len(own) > SHOWN:
-            yield Annotation(level, "torchfix", (f"{len(own) - SHOWN:,} more in the job summary",))
+            yield Annotation(level, "torchfix", (f"{len(own) - SHOWN:,} more {rest}",))
 
 
 def escaped(text: str, also: str = "") -> str:

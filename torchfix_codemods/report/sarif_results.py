@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from os.path import isabs
 from typing import Any
 from urllib.parse import quote
 
@@ -66,7 +67,7 @@ def artifact(path: str) -> dict[str, str]:
         raw = path.encode("utf-8", "surrogatepass")
     if path.startswith("/"):
         return {"uri": "file://" + quote(raw)}
-    if re.match("[A-Za-z]:/", path):
+    if isabs(path):  # on Windows; elsewhere `C:` is a folder like others
         return {"uri": "file:///" + quote(raw)}
     return {"uri": quote(raw), "uriBaseId": ROOT}
 

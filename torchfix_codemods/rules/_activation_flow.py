@@ -21,6 +21,7 @@ _REPLACED = re.compile(
     r"|LogSoftmax|Sigmoid|CrossEntropyLoss|NLLLoss|BCELoss|BCEWithLogitsLoss)\s*=(?!=)"
 )
 _FORWARD_REPLACED = re.compile(r"\.forward\s*=(?!=)|setattr\([^\n]*[\"']forward[\"']")
+_IN_QUOTES = re.compile(r"[\"'](?=([\w.]+)[\"'])")
 _BY_NAME = re.compile(r"\bimport_module\(|\b__import__\(|\bglobals\(\)[ \t]*\[")
 
 
@@ -89,18 +90,36 @@ def seen_from_outside(program: Program) -> str | None:
 
 def _looked_up(flow: Flow, program: Program) -> str | None:
     """Whether a class that hands on the output, or its module, is looked up by its name at run time."""
+    project = program.project
+    looking = _looking(project)
+    if not looking:
+        return None
     stem = flow.activation.site.path.rpartition("/")[2].removesuffix(".py")
-    names = {name for trace in program.traces for name in trace.carriers.get(flow.activation.site, ())}
-    quoted = r"[\"'](?:[\w.]*\.)?(?:{})[\"']"
-    module = re.compile(quoted.format(re.escape(stem)))
-    classes = re.compile(quoted.format("|".join(map(re.escape, sorted(names))))) if names else None
-    texts = {path: program.project.read(path) or "" for path in sorted(program.project.paths)}
-    looking = [path for path, text in texts.items() if _BY_NAME.search(text)]
-    if any(module.search(texts[path]) for path in looking):
+    module = re.compile(rf"[\"'](?:[\w.]*\.)?(?:{re.escape(stem)})[\"']")
+    if any(module.search(project.read(path) or "") for path in looking):
         return "its module is imported by its name at run time"
-    if looking and classes and any(classes.search(text) for text in texts.values()):
+    names = {name for trace in program.traces for name in trace.carriers.get(flow.activation.site, ())}
+    if not names.isdisjoint(quoted_names(project)):
         return f"{looking[0]} looks classes up by their names at run time"
     return None
+
+
+def _looking(project: Project) -> list[str]:
+    """The files of a project in which something is looked up by its name."""
+    known: dict[str, list[str]] = project.memory.setdefault("looked up by name", {})
+    if "files" not in known:
+        known["files"] = [path for path in sorted(project.paths) if _BY_NAME.search(project.read(path) or "")]
+    return known["files"]
+
+
+def quoted_names(project: Project) -> frozenset[str]:
+    """The names that stand in quotes somewhere in a project, of dotted ones the last part."""
+    known: dict[str, frozenset[str]] = project.memory.setdefault("names in quotes", {})
+    if "names" not in known:
+        texts = (project.read(path) or "" for path in sorted(project.paths))
+        found = (match[1] for text in texts for match in _IN_QUOTES.finditer(text))
+        known["names"] = frozenset(name.rpartition(".")[2] for name in found)
+    return known["names"]
 
 
 def _export(flow: Flow, program: Program, name: str) -> str | None:

@@ -145,7 +145,7 @@ def _kind_of_cell(file: ParsedFile, project: Project, loop: Loop) -> str:
     names = {
         name
         for path in project.paths
-        if (text := project.read(path)) is not None and (path == file.path or _uses(file, path))
+        if (path == file.path or _uses(file, path)) and (text := project.read(path)) is not None
         for name in ("LSTM", "GRU", "RNN")
         if f"nn.{name}(" in text or f"nn.{name}Cell(" in text
     }

@@ -6,10 +6,12 @@ the softmax in model.py.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from torchfix_codemods.findings import Finding, Level, Location
+from torchfix_codemods.findings import Finding, Location
 from torchfix_codemods.source.changes import Changes
 from torchfix_codemods.source.raw_lines import raw_lines
 from torchfix_codemods.source.reader import Reader
@@ -26,13 +28,16 @@ class Scope:
     known: frozenset[str] = frozenset()
 
     def bounded(self, finding: Finding) -> Finding:
-        """The finding without its fix where that would change a file which was not given."""
+        """The finding without its fix where that would change a file which was not given.
+
+        Its level stays: what is wrong does not depend on the files that were given.
+        """
         edited = {edit.path for edit in finding.fix.edits} if finding.fix is not None else set()
         others = sorted(edited - (edited if self.given is None else self.given))
         if not others:
             return finding
         reason = f"its fix also changes {', '.join(others)}, which {'was' if len(others) == 1 else 'were'} not given"
-        return replace(finding, level=Level.SUGGESTION, fix=None, no_fix_reason=reason)
+        return replace(finding, fix=None, no_fix_reason=reason)
 
     def sort_out(self, findings: Iterable[Finding]) -> Sorted:
         """The findings that count, and those that don't."""
@@ -74,11 +79,25 @@ class Sorted:
 
         Ids cannot tell: once the first of two alike lines is repaired, the second one inherits its id.
         """
-        if any(_is_same(other, finding) for other in self.counted):
+        if (finding.code, finding.location) in self._places:
             return True
-        if any(_is_within(other, finding) for other in (*self.outside, *self.known, *self.elsewhere)):
+        left_out = self._left_out.get((finding.code, finding.location.path), ())
+        if any(_is_within(place, finding.location) for place in left_out):
             return False
         return bool(self.scope.sort_out([replace(finding, id="")]).counted)
+
+    @cached_property
+    def _places(self) -> frozenset[tuple[str, Location]]:
+        """The codes and places of what counts."""
+        return frozenset((finding.code, finding.location) for finding in self.counted)
+
+    @cached_property
+    def _left_out(self) -> Mapping[tuple[str, str], list[Location]]:
+        """The places of what does not count, by code and path."""
+        found: defaultdict[tuple[str, str], list[Location]] = defaultdict(list)
+        for finding in (*self.outside, *self.known, *self.elsewhere):
+            found[finding.code, finding.location.path].append(finding.location)
+        return found
 
 
 def places_changed(changes: Changes, reader: Reader, sources: Mapping[str, Source]) -> Callable[[Location], bool]:
@@ -93,11 +112,6 @@ def places_changed(changes: Changes, reader: Reader, sources: Mapping[str, Sourc
     return changed
 
 
-def _is_same(one: Finding, other: Finding) -> bool:
-    return (one.code, one.location) == (other.code, other.location)
-
-
-def _is_within(one: Finding, other: Finding) -> bool:
-    """Whether a finding is another, or stood in the text that was replaced as a whole and in which that was found."""
-    inner, outer = one.location, other.location
-    return (one.code, inner.path) == (other.code, outer.path) and outer.start <= inner.start and inner.end <= outer.end
+def _is_within(inner: Location, outer: Location) -> bool:
+    """Whether a place is another one, or stood in the text that was replaced as a whole and in which that was found."""
+    return outer.start <= inner.start and inner.end <= outer.end

@@ -10,13 +10,14 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from torchfix_codemods.source.atomic import read_plain
 from torchfix_codemods.source.errors import UsageError
+from torchfix_codemods.source.ignore import TAKEN
+from torchfix_codemods.source.outputs import obstacle, write_output
 
 SCHEMA = 1
 _ABOUT = "findings that torchfix need not tell again: `torchfix check PATHS --write-baseline FILE` writes them anew"
@@ -37,7 +38,7 @@ class Known:
 def read_baseline(file: Path) -> tuple[Known, ...]:
     """The findings of a baseline, each id once. Raises `UsageError` for a file that is not there, or is none."""
     try:
-        text = read_plain(Path(os.path.realpath(file))).decode("utf-8")
+        lines = _lines(read_plain(Path(os.path.realpath(file))))
     except FileNotFoundError:
         raise UsageError(
             f"baseline {file}: there is no such file (`torchfix check --write-baseline` makes it)"
@@ -46,7 +47,6 @@ def read_baseline(file: Path) -> tuple[Known, ...]:
         raise UsageError(f"baseline {file}: {(error.strerror or str(error)).lower()}") from error
     except ValueError:
         raise UsageError(f"baseline {file}: it is not UTF-8") from None
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise UsageError(f"baseline {file}: it is empty")
     _check_head(file, *lines[0])
@@ -54,20 +54,35 @@ def read_baseline(file: Path) -> tuple[Known, ...]:
     return tuple(known.values())
 
 
+def check_target(file: Path) -> None:
+    """Raise `UsageError` where a baseline can't be written, or would take the place of what is none."""
+    real = Path(os.path.realpath(file))
+    reason = obstacle(real)
+    if reason is None and real.suffix in TAKEN:
+        reason = "that is the name of a program"
+    if reason is None and real.exists() and not _may_be_replaced(real):
+        reason = "there is a file which is no baseline of torchfix: nothing was written"
+    if reason is not None:
+        raise UsageError(f"--write-baseline {file}: {reason}")
+
+
+def _may_be_replaced(real: Path) -> bool:
+    """Whether a file is empty, or begins as a baseline does; what else is in it may be damaged."""
+    try:
+        lines = _lines(read_plain(real))
+        return not lines or _is_schema(_object(real, *lines[0]).get("schema"))
+    except (OSError, ValueError, UsageError):
+        return False
+
+
 def write_baseline(file: Path, entries: Iterable[Known]) -> None:
-    """Write a baseline, whole or not at all. Raises `UsageError` where that is not possible."""
+    """Write a baseline, whole or not at all. Raises `UsageError` where that is not possible, see `check_target`."""
     lines = [json.dumps({"schema": SCHEMA, "about": _ABOUT})]
     lines += [json.dumps(asdict(entry)) for entry in sorted(entries)]
-    real = Path(os.path.realpath(file))
-    waiting = real.with_name(f".{real.name}.{os.urandom(6).hex()}.tmp")
+    check_target(file)
     try:
-        waiting.write_bytes("\n".join((*lines, "")).encode("ascii"))
-        if real.exists():
-            waiting.chmod(real.stat().st_mode & 0o777)
-        os.replace(waiting, real)
+        write_output(Path(os.path.realpath(file)), "\n".join((*lines, "")).encode("ascii"))
     except OSError as error:
-        with suppress(OSError):
-            waiting.unlink()
         raise UsageError(f"--write-baseline {file}: {(error.strerror or str(error)).lower()}") from error
 
 
@@ -77,11 +92,21 @@ def gone(entries: Iterable[Known], ids: Iterable[str], rules: Iterable[str], pat
     return tuple(entry for entry in entries if entry.id not in found and entry.rule in ran and entry.path in read)
 
 
+def _lines(raw: bytes) -> list[tuple[int, str]]:
+    """The lines that hold anything, with their numbers. Raises `ValueError` for what is not UTF-8."""
+    text = raw.decode("utf-8-sig")  # some editors put a byte order mark before it
+    return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+
+
+def _is_schema(value: object) -> bool:
+    return type(value) is int  # for Python `true` and 1.0 are 1 too
+
+
 def _check_head(file: Path, number: int, line: str) -> None:
     head = _object(file, number, line)
     if "schema" not in head:
         raise UsageError(f"baseline {file}: it is no baseline of torchfix (its first line has no schema)")
-    if head["schema"] != SCHEMA:
+    if not _is_schema(head["schema"]) or head["schema"] != SCHEMA:
         raise UsageError(f"baseline {file}: its schema is {head['schema']!r}, and this version knows {SCHEMA} only")
 
 

@@ -10,10 +10,12 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from torchfix_codemods.source.errors import GitFailed, GitNotInstalled, UsageError
 from torchfix_codemods.source.ignore import TAKEN, git_root
+from torchfix_codemods.source.revisions import commit_of, is_shallow
 from torchfix_codemods.source.run_git import GitRun, filters_of, run_git, without
 
 #: First and last changed lines, in order.
@@ -24,7 +26,6 @@ _DIFF = (
     *("--find-renames", "--no-relative", "--ignore-submodules=all", "--src-prefix=a/", "--dst-prefix=b/"),
 )
 _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-_COMMIT = re.compile(rb"[0-9a-f]{40,64}")
 _ESCAPED = re.compile(rb'\\([0-7]{3}|[abtnvfr"\\])')
 _ESCAPES = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
 _WHOLE: Ranges = ((1, 2**60),)
@@ -74,35 +75,14 @@ def changed_lines(folder: Path, rev: str, also: Iterable[Path] = ()) -> Changes:
 
 def _base(root: str, rev: str) -> str:
     """The commit where HEAD left the revision."""
-    if not rev.strip() or rev.startswith("-") or "\0" in rev:
-        raise UsageError(f"--since '{rev}': that is no revision")
-    commit = commit_of(root, rev)
-    if commit is None:
-        remote = f" (fetch it first: `git fetch origin {rev.removeprefix('origin/')}`)"
-        raise UsageError(f"--since {rev}: there is no such commit in this clone{remote}")
-    done = _run(root, "merge-base", commit, "HEAD")
+    git = partial(_run, root)
+    done = git("merge-base", commit_of(git, rev), "HEAD")
     if done.code > 1:
         raise GitFailed(f"git merge-base in {root}: {done.said}")
     if done.code == 1:
-        cure = " (the clone is shallow: `git fetch --unshallow`)" if _is_shallow(root) else ""
-        raise UsageError(f"--since {rev}: it has no commit in common with HEAD{cure}")
+        hint = " (the clone is shallow: `git fetch --unshallow`, in a workflow `fetch-depth: 0`)"
+        raise UsageError(f"--since {rev}: it has no commit in common with HEAD{hint if is_shallow(git) else ''}")
     return os.fsdecode(done.out).strip()
-
-
-def commit_of(root: Path | str, rev: str) -> str | None:
-    """The id of the commit of this name in a repository, None where it has none. Raises `GitFailed` with git's cause.
-
-    Git says nothing of a repository that belongs to another user, but that.
-    """
-    done = _run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
-    if done.code > 1:
-        raise GitFailed(f"git rev-parse in {root}: {done.said}")
-    found = _COMMIT.fullmatch(done.out.strip())  # a range or `^main` is something else
-    return os.fsdecode(found[0]) if found and done.code == 0 else None
-
-
-def _is_shallow(root: str) -> bool:
-    return _asked(root, ["rev-parse", "--is-shallow-repository"]).strip() == b"true"
 
 
 def _asked(root: str, words: list[str], variables: Mapping[str, str] | None = None) -> bytes:

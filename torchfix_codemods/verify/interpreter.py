@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,13 +14,31 @@ from torchfix_codemods.source.errors import UsageError
 def interpreter(configured: str | None, project: Path, environment: Mapping[str, str] | None = None) -> str:
     """The Python of the project: the configured one, the active environment's, the project's own, else ours.
 
-    `configured` is a command, or a path that counts from `project`. Raises `UsageError` where that one isn't there.
+    Environments without torch are passed over where another one has it. `configured` is a command, or a path that
+    counts from `project`. Raises `UsageError` where that one isn't there.
     """
     if configured is not None:
         return _configured(configured, project)
     places = _environments(os.environ if environment is None else environment, project)
-    found = (python for folder in places for python in _pythons(folder))
-    return next((str(python) for python in found if os.access(python, os.X_OK)), sys.executable)
+    found = [(folder, python) for folder in places if (python := _executable(folder)) is not None]
+    found.append((Path(sys.prefix), sys.executable))
+    return next((python for folder, python in found if _may_have_torch(folder)), found[0][1])
+
+
+def _executable(folder: Path) -> str | None:
+    """The Python of an environment, None where there is none that can be started."""
+    return next((str(python) for python in _pythons(folder) if os.access(python, os.X_OK)), None)
+
+
+def _may_have_torch(folder: Path) -> bool:
+    """Whether torch lies in an environment, or might lie in the one below it. Nothing is started to find out."""
+    if any(any(folder.glob(f"{lib}/site-packages/torch")) for lib in ("lib*/python*", "Lib")):
+        return True
+    try:
+        said = (folder / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return re.search(r"^include-system-site-packages\s*=\s*true", said, re.MULTILINE) is not None
 
 
 def _configured(configured: str, project: Path) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from torchfix_codemods.findings import Level
 from torchfix_codemods.report.html.markup import Markup, tag
 from torchfix_codemods.report.html.shown import verdict_word
+from torchfix_codemods.report.markdown_parts import EFFECTS
 from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Outcome, Status
+from torchfix_codemods.report.standing import Standing, standing
 from torchfix_codemods.report.text import count
 from torchfix_codemods.verify.model import VERIFIED, WITHHELD, VerdictName
 
@@ -78,13 +80,24 @@ def group_name(code: str, rule: str) -> str:
 def _levels(results: Sequence[Outcome]) -> Markup | None:
     counted = Counter(outcome.finding.level for outcome in results)
     rows = [(level.label, f"level {level.label}", counted[level]) for level in Level if counted[level]]
-    return _panel("Levels", _bars(rows)) if rows else None
+    meanings = [(level.label, EFFECTS[level].replace("**", "")) for level in Level if counted[level]]
+    return _panel("Levels", _bars(rows), _legend("Effect of a fix on the program", meanings)) if rows else None
 
 
 def _verdicts(results: Sequence[Outcome]) -> Markup | None:
     counted = Counter(outcome.shown.name for outcome in results if outcome.shown is not None)
     rows = [(verdict_word(name.value), _kind(name), counted[name]) for name in VerdictName if counted[name]]
-    return _panel("Verdicts of the runs", _bars(rows)) if rows else None
+    groups: dict[Standing, list[str]] = {}
+    for shown in sorted((o.shown for o in results if o.shown is not None), key=lambda verdict: verdict.name.value):
+        groups.setdefault(standing(shown), []).append(verdict_word(shown.name.value))
+    meanings = [(", ".join(dict.fromkeys(groups[kind])), kind.meaning) for kind in Standing if kind in groups]
+    return _panel("Verdicts of the runs", _bars(rows), _legend("What these words mean", meanings)) if rows else None
+
+
+def _legend(heading: str, meanings: Sequence[tuple[str, str]]) -> Markup:
+    """Words and what they mean, for who meets them for the first time."""
+    items = [part for word, meaning in meanings for part in (tag("dt", word), tag("dd", meaning))]
+    return tag("details", tag("summary", heading), tag("dl", *items), class_="legend")
 
 
 def _kind(name: VerdictName) -> str:
@@ -115,5 +128,5 @@ def _bar(number: int, largest: int, kind: str = "") -> Markup:
     )
 
 
-def _panel(heading: str, content: Markup) -> Markup:
-    return tag("section", tag("h3", heading), content, class_="panel")
+def _panel(heading: str, *content: Markup) -> Markup:
+    return tag("section", tag("h3", heading), *content, class_="panel")
