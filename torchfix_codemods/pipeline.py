@@ -57,6 +57,7 @@ Progress = Callable[[str, int, int], None]
 class Request:
     """What is wanted: which files, which rules, how far fixes may go. `given` is a name and bytes (standard input).
 
+    The patterns of `exclude` count from `exclude_from`; None is the working folder, from where the paths count.
     `project`: the project around the files is read too. `since` is a revision: only findings on lines that were changed
     since then count. `baseline` is a file of findings that don't.
     """
@@ -67,6 +68,7 @@ class Request:
     up_to: Level = Level.BEHAVIOR
     settings: Settings = field(default_factory=Settings)
     exclude: tuple[str, ...] = ()
+    exclude_from: Path | None = None
     given: tuple[str, bytes] | None = None
     jobs: int = 1
     project: bool = False
@@ -322,7 +324,7 @@ def report_of(
 
 def _inputs(request: Request) -> Inputs:
     """The files of the run, or the one that was given."""
-    from_here = Place(request.cwd, request.settings, request.exclude)
+    from_here = Place(request.cwd, request.settings, request.exclude, request.exclude_from)
     if request.given is not None:
         return text_of(from_here, *request.given, project=request.project)
     return files_of(from_here, request.paths, project=request.project)

@@ -5,7 +5,7 @@ Git pushes go to a real git server, requests to the stand-in of GitHub's API ove
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from forge_pulls import PullState
@@ -149,20 +149,36 @@ class World:
 
     def proposals(self, publisher: Publisher, up_to: Level = Level.BEHAVIOR) -> list[Proposal]:
         """What there is to propose for the clone of `publisher`."""
-        repository = publisher.repository
-        assert isinstance(repository, Repository)
-        request = pipeline.Request((".",), repository.root, all_rules(), up_to=up_to, settings=Settings())
+        return self._proposed(publisher, _analysis(publisher, up_to=up_to))
+
+    def _proposed(self, publisher: Publisher, analysis: pipeline.Analysis) -> list[Proposal]:
         options = Options(group_by="rule" if publisher.terms.by_rule else "all")
-        analysis = pipeline.analyse(request)
         declined = publisher.declined({finding.code for finding in analysis.findings})
-        return proposals(analysis, Told(), options, repository.committable, declined)
+        return proposals(analysis, Told(), options, publisher.repository.committable, declined)
 
     def run(self, work: Path | None = None, up_to: Level = Level.BEHAVIOR, **terms: object) -> list[Result]:
         """One whole run of ours."""
         publisher = self.publisher(work, **terms)
         return publisher.publish(self.proposals(publisher, up_to), CODES)
 
+    def run_on(self, *paths: str, codes: Collection[str] = CODES, **terms: object) -> list[Result]:
+        """A run of ours over some paths only, or with some rules only."""
+        publisher = self.publisher(whole=False, **terms)
+        analysis = _analysis(publisher, paths, codes)
+        return publisher.publish(self._proposed(publisher, analysis), codes, analysis.inputs.given)
+
     def planned(self, **terms: object) -> list[str]:
         """One dry run."""
         publisher = self.publisher(**terms)
         return publisher.planned(self.proposals(publisher), CODES, REPOSITORY)
+
+
+def _analysis(
+    publisher: Publisher,
+    paths: tuple[str, ...] = (".",),
+    codes: Collection[str] = CODES,
+    up_to: Level = Level.BEHAVIOR,
+) -> pipeline.Analysis:
+    rules = tuple(rule for rule in all_rules() if rule.code in codes)
+    request = pipeline.Request(paths, publisher.repository.root, rules, up_to=up_to, settings=Settings())
+    return pipeline.analyse(request)

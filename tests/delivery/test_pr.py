@@ -3,101 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from forge_server import Failure, ForgeServer
-from forge_tools import REPOSITORY, TOKEN, git, start, write
-from git_server import GitServer
-
-from torchfix_codemods.cli.main import run
-
-LOSS = """\
-import torch
-import torch.nn.functional as F
-from torch import nn
-
-layer = nn.Linear(8, 3)
-optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
-for step in range(4):
-    x, y = torch.randn(20, 8), torch.randint(0, 3, (20,))
-    loss = F.cross_entropy(F.softmax(layer(x), dim=1), y)
-    optimizer.zero_grad()
-    loss.backward(retain_graph=True)
-    optimizer.step()
-"""
-FIXED = LOSS.replace("F.softmax(layer(x), dim=1)", "layer(x)").replace("retain_graph=True", "")
-BRANCH = "torchfix/fixes"
-
-
-@dataclass(frozen=True)
-class Said:
-    """What one call of the command line said."""
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass
-class Place:
-    """A clone, the repository on the server, the forge, and the command line in the clone."""
-
-    work: Path
-    bare: Path
-    server: GitServer
-    forge: ForgeServer
-    call: Callable[..., Said]
-
-    def pr(self, *words: str) -> Said:
-        return self.call("pr", *words, "--remote", f"{self.server.url}/{REPOSITORY}.git")
-
-    def branches(self) -> list[str]:
-        return git(self.bare, "for-each-ref", "--format=%(refname:short)", "refs/heads").split()
-
-    def show(self, name: str, branch: str = BRANCH) -> str:
-        return git(self.bare, "show", f"{branch}:{name}") + "\n"
-
-    def commit(self, files: dict[str, str]) -> None:
-        write(self.work, files, "Change")
-        git(self.work, "push", "-q", str(self.bare), "main")
-
-    def report(self, *names: str) -> Path:
-        """The report of a run that gave these verdicts to the findings in their order."""
-        path = self.work.parent / "report.json"
-        assert self.call("check", ".", "--report", str(path)).code == 1
-        report = json.loads(path.read_text())
-        for finding, name in zip(report["findings"], names, strict=True):
-            finding["fix"]["verdict"] = {"name": name, "reason": "it was run"}
-        path.write_text(json.dumps(report))
-        return path
+from forge_tools import REPOSITORY, git
+from pr_place import BRANCH, FIXED, LOSS, Place, pr_place
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Place]:
-    def call(*words: str) -> Said:
-        capfd.readouterr()
-        code = run(words)
-        out, err = capfd.readouterr()
-        assert TOKEN not in out + err
-        return Said(code, out, err)
-
-    server = GitServer(tmp_path / "server", TOKEN)
-    bare, work = server.bare(REPOSITORY), tmp_path / "work"
-    start(work, bare)
-    for name in ("GITHUB_TOKEN", "GH_TOKEN", "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_ACTOR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(work)
-    with server, ForgeServer(bare, REPOSITORY, TOKEN) as forge:
-        monkeypatch.setenv("TORCHFIX_TOKEN", TOKEN)
-        monkeypatch.setenv("GITHUB_API_URL", forge.url)
-        monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
-        there = Place(work, bare, server, forge, call)
-        there.commit({"train.py": LOSS})
+    with pr_place(tmp_path, monkeypatch, capfd) as there:
         yield there
-        assert forge.violations == []
 
 
 def untouched(place: Place) -> tuple[bytes, str, bytes]:
@@ -185,6 +102,46 @@ def test_no_report_can_change_the_tree(place: Place):
     assert "import evil" not in place.forge.pulls[1].body
 
 
+def test_what_is_left_out_counts_from_where_it_is_called(place: Place, monkeypatch: pytest.MonkeyPatch):
+    place.commit({"sub/old/a.py": LOSS, "sub/b.py": LOSS, "old/c.py": LOSS})
+    monkeypatch.chdir(place.work / "sub")
+    assert place.pr(".", "--exclude", "/old/").code == 0
+    assert git(place.bare, "diff", "--name-only", "main", BRANCH) == "sub/b.py"
+
+
+def test_a_report_that_was_made_in_a_folder_counts_there(place: Place, monkeypatch: pytest.MonkeyPatch):
+    place.commit({"sub/b.py": LOSS})
+    monkeypatch.chdir(place.work / "sub")
+    report = place.report("REGRESSED", "IMPROVED")
+    assert place.pr(".", "--report", str(report)).code == 0
+    assert place.show("sub/b.py") == LOSS.replace("retain_graph=True", "")
+
+
+@pytest.mark.parametrize(
+    "words", [("nets",), ("--select", "TFC203"), ("--ignore", "TFC101"), (".", "--exclude", "train.py")], ids=" ".join
+)
+def test_a_run_that_looks_at_less_leaves_what_it_did_not_look_at(place: Place, words: tuple[str, ...]):
+    place.commit({"nets/b.py": LOSS})
+    assert place.pr().code == 0
+    before = git(place.bare, "rev-parse", BRANCH), place.forge.pulls[1].title
+    said = place.pr(*words)
+    assert said.code == 0 and said.out.startswith("skipped-narrowed "), said
+    planned = place.pr(*words, "--dry-run").out.partition("planned calls:\n")[2]
+    assert planned.startswith(f"    nothing for {BRANCH} (skipped-narrowed): ") and planned.count("\n") == 1
+    assert (git(place.bare, "rev-parse", BRANCH), place.forge.pulls[1].title) == before
+    assert place.forge.pulls[1].state == "open"
+
+
+def test_a_run_that_looks_at_all_that_is_in_it_updates_it(place: Place):
+    """A workflow that names folders always names the same ones."""
+    place.commit({"nets/b.py": LOSS})
+    assert place.pr("nets").out.startswith("created ")
+    place.commit({"nets/b.py": LOSS.replace("retain_graph=True", "")})
+    assert place.pr("nets").out.startswith("updated ")
+    place.commit({"nets/b.py": FIXED})
+    assert place.pr("nets").out.startswith("closed ")
+
+
 # --- dry runs --------------------------------------------------------------------------------------------------------
 
 
@@ -212,80 +169,3 @@ def test_without_a_token_a_dry_run_asks_nobody(place: Place, monkeypatch: pytest
 def test_a_dry_run_of_an_open_pull_request_plans_nothing(place: Place):
     assert place.pr().code == 0
     assert place.pr("--dry-run").out.endswith("planned calls:\n    nothing\n")
-
-
-# --- refusals --------------------------------------------------------------------------------------------------------
-
-
-def refused(place: Place, code: int, words: str, *arguments: str) -> None:
-    """One clear line, and nothing was sent."""
-    said = place.pr(*arguments)
-    assert said.code == code and words in said.err and said.err.count("\n") == 1, said.err
-    assert said.out == "" and place.branches() == ["main"] and place.forge.written() == []
-
-
-def test_commits_that_are_not_on_the_base_branch(place: Place):
-    write(place.work, {"new.py": "x = 1\n"}, "Mine")
-    refused(place, 2, "the commit that is checked out is not on main")
-    git(place.work, "commit", "-q", "--amend", "--allow-empty", "-m", "Elsewhere")
-    refused(place, 2, "the commit that is checked out is not on main", "--base", "main")
-
-
-def test_files_with_changes_of_their_own(place: Place):
-    (place.work / "train.py").write_text(LOSS + "# mine\n")
-    refused(place, 2, "train.py would change and is not committed")
-    git(place.work, "add", "train.py")
-    refused(place, 2, "train.py would change and is not committed")
-    git(place.work, "checkout", "-q", "HEAD", "train.py")
-    (place.work / "README").write_text("changed, but no file of ours\n")
-    (place.work / "untracked.py").write_text(LOSS)
-    assert place.pr().code == 0
-    assert git(place.bare, "diff", "--name-only", "main", BRANCH) == "train.py"
-    assert "untracked.py" in place.forge.pulls[1].body
-
-
-def test_a_pull_request_from_a_fork(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    event = tmp_path / "event.json"
-    event.write_text(json.dumps({"pull_request": {"head": {"repo": {"full_name": "eve/nets"}}}}))
-    monkeypatch.setenv("GITHUB_EVENT_NAME", "pull_request")
-    monkeypatch.setenv("GITHUB_EVENT_PATH", str(event))
-    refused(place, 2, "comes from a fork")
-
-
-def test_names_that_cannot_be(place: Place):
-    refused(place, 2, "is the base branch", "--branch", "main")
-    refused(place, 2, "there is no branch nowhere", "--base", "nowhere")
-    refused(place, 2, "is no name for a branch", "--branch", "a;$(id)")
-    refused(place, 2, "is not the owner/name", "--repository", "../x")
-    refused(place, 2, "is no label", "--labels", "x" * 51)
-    refused(place, 2, "unknown rule", "--select", "TFC999")
-
-
-def test_paths_outside_of_one_repository(place: Place, tmp_path: Path):
-    (tmp_path / "elsewhere").mkdir()
-    refused(place, 2, "must lie in one", str(tmp_path / "elsewhere"))
-    refused(place, 2, "must lie in one", ".", str(tmp_path / "elsewhere"))
-
-
-def test_reports_that_are_none(place: Place, tmp_path: Path):
-    with (tmp_path / "big.json").open("wb") as file:
-        file.truncate(100 * 2**20)
-    (tmp_path / "odd.json").write_text("[" * 100_000)
-    refused(place, 2, "larger than", "--report", str(tmp_path / "big.json"))
-    refused(place, 2, "odd.json", "--report", str(tmp_path / "odd.json"))
-    refused(place, 2, "No such file", "--report", str(tmp_path / "none.json"))
-    refused(place, 2, "no report of runs is given", "--require", "verified")
-
-
-def test_no_token(place: Place, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv("TORCHFIX_TOKEN")
-    refused(place, 2, "needs a token in one of the variables TORCHFIX_TOKEN, GITHUB_TOKEN, GH_TOKEN")
-    monkeypatch.setenv("GH_TOKEN", TOKEN)
-    assert place.pr().code == 0
-
-
-def test_a_forge_or_a_server_that_says_no(place: Place):
-    place.forge.fail(Failure(401, "Bad credentials"))
-    refused(place, 4, "Bad credentials")
-    place.server.refuse("git-receive-pack", 403, "Permission denied")
-    refused(place, 4, "403")

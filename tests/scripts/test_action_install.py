@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "action_install.py"
@@ -158,3 +159,51 @@ def test_a_real_installation_in_a_hostile_workspace(job: dict[str, str], tmp_pat
     again = install(job | hostile, cwd=work)
     assert again.returncode == 0 and "Successfully" not in again.stdout
     assert sysconfig.get_paths()["purelib"] not in python
+
+
+# --- the step itself, as action.yml has it ---------------------------------------------------------------------------
+
+
+def run_step(job: Mapping[str, str], *folders: str) -> subprocess.CompletedProcess[str]:
+    """Run the words of the first step as a runner does, in the workspace, with `folders` ahead on PATH."""
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    script = Path(job["RUNNER_TEMP"], "step.sh")
+    script.write_text(action["runs"]["steps"][0]["run"])
+    path = ":".join((*folders, job["PATH"])) if job["PATH"] else ":".join(folders)
+    environ = {**job, "PATH": path, "TORCHFIX_ACTION_PATH": str(ROOT), "TORCHFIX_MODE": "check", "TORCHFIX_PYTHON": ""}
+    line = [str(shutil.which("bash")), "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)]
+    return subprocess.run(line, env=environ, cwd=job["GITHUB_WORKSPACE"], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="a composite step needs bash")
+def test_the_step_starts_no_program_of_the_workspace(job: dict[str, str], tmp_path: Path):
+    """A step before may have put such a folder on PATH, by its name, by a link, relative, or as an empty entry."""
+    place = prepare(tmp_path / "temp", install(job, "--key", cwd=tmp_path).stdout.strip())
+    work = tmp_path / "work"
+    names = ("python3", "python", "readlink", "realpath", "dirname")
+    for file in [folder / name for folder in (work, work / "bin") for name in names]:
+        fake_python(file, "3.12")
+    (tmp_path / "linked").symlink_to(work / "bin")
+    (work / "*").mkdir()
+    done = run_step(job, "", ".", "bin", str(work), f"{work}/bin/", f"{work}/x/../bin", str(tmp_path / "linked"), "*")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "output").read_text() == f"python={place}/bin/python\n"
+    assert list(work.rglob("*.ran")) == []
+    job["PATH"] = ""
+    done = run_step(job, str(work), f"{work}/bin")
+    assert done.returncode == 2 and "::error title=torchfix::there is no python3 on this runner" in done.stdout
+    assert list(work.rglob("*.ran")) == []
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="a composite step needs bash")
+def test_the_step_takes_the_first_python3_and_else_python(job: dict[str, str], tmp_path: Path):
+    """`work-other` beside the workspace `work` is no part of it; folders may have blanks in their names."""
+    beside = tmp_path / "work-other"
+    fake_python(beside / "python", "3.12")
+    job["PATH"] = ""
+    run_step(job, str(beside))
+    assert (beside / "python.ran").exists()
+    (beside / "python.ran").unlink()
+    fake_python(tmp_path / "two words" / "python3", "3.12")
+    run_step(job, str(beside), str(tmp_path / "two words"))
+    assert (tmp_path / "two words" / "python3.ran").exists() and not (beside / "python.ran").exists()

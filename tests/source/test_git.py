@@ -165,3 +165,17 @@ def test_a_missing_git_is_noticed_inside_a_repository_only(tmp_path: Path, monke
     assert lacks_git([inside]) and not lacks_git([outside])
     monkeypatch.undo()
     assert not lacks_git([inside])
+
+
+def test_no_filter_is_run_for_a_touched_file(repository: Path, tmp_path: Path) -> None:
+    """A filter is a program of the repository's owner; git starts it for a file whose time has changed."""
+    for key in ("clean", "smudge", "process"):
+        git(repository, "config", f"filter.a=b.{key}", f"sh -c 'touch {tmp_path}/ran; cat'")
+    git(repository, "config", "filter.a=b.required", "true")
+    (repository / ".git/info/attributes").write_text("clean.py filter=a=b\n")
+    os.utime(repository / "clean.py", (1, 1))
+    assert dirty(repository) == []
+    assert not (tmp_path / "ran").exists()
+    git(repository, "config", "--unset", "filter.a=b.process")
+    git(repository, "status")
+    assert (tmp_path / "ran").exists(), "git by itself starts it"

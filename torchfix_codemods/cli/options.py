@@ -14,10 +14,9 @@ from torchfix_codemods.findings import Level
 from torchfix_codemods.pipeline import Request
 from torchfix_codemods.report.formats import BY_SUFFIX
 from torchfix_codemods.rules.pool import available_jobs
-from torchfix_codemods.rules.registry import all_rules, chosen_rules, pairs
+from torchfix_codemods.rules.registry import wished_rules
 from torchfix_codemods.source.around import holding_folder
 from torchfix_codemods.source.errors import UsageError
-from torchfix_codemods.source.selection import check_selectors, split_selectors
 from torchfix_codemods.source.settings import load_settings
 
 LEVELS = {level.label: level for level in Level}
@@ -94,15 +93,11 @@ def request_of(
         raise UsageError("--since goes with files: git knows nothing of standard input")
     given = _standard_input(paths, stdin_filename)
     settings = load_settings(holding_folder(cwd, (given[0],) if given else paths))
-    known = all_rules()
-    for _, selectors in settings.per_file_ignores:
-        check_selectors(pairs(known), split_selectors(selectors), origin=f"{settings.file}: per-file-ignores")
     return Request(
         paths=paths,
         cwd=cwd,
-        # Whoever selects on the command line says all: what the settings ignore does not count then.
-        rules=chosen_rules(known, select or settings.select, (*ignore, *(() if select else settings.ignore))),
-        up_to=LEVELS[up_to] if up_to else Level.BEHAVIOR if settings.up_to is None else settings.up_to,
+        rules=wished_rules(settings, select, ignore),
+        up_to=settings.level(LEVELS[up_to] if up_to else None),
         settings=settings,
         exclude=exclude,
         given=given,

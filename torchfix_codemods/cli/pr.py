@@ -10,15 +10,14 @@ import click
 from torchfix_codemods.cli.console import Terminal, working_folder, write_bytes
 from torchfix_codemods.cli.options import LEVELS, choosing, request_of
 from torchfix_codemods.cli.progress import shown_progress
-from torchfix_codemods.delivery.action.top import from_top, top_of
 from torchfix_codemods.delivery.git.repository import Repository
 from torchfix_codemods.delivery.names import check_labels
 from torchfix_codemods.delivery.open import Delivery, Wish, open_pull_requests
 from torchfix_codemods.delivery.preview import preview
 from torchfix_codemods.delivery.proposing.choice import GROUP_BY, REQUIRE, Options
 from torchfix_codemods.delivery.target import target_of
-
-FAILED = 2
+from torchfix_codemods.delivery.top import from_top, top_of
+from torchfix_codemods.source.errors import UsageError
 
 
 @click.command()
@@ -66,12 +65,15 @@ def pr(
     """
     terminal = Terminal(color, quiet, verbose)
     paths = paths or (".",)
+    if "-" in paths:
+        raise UsageError("`-`: a pull request changes files of a repository, not standard input")
     top = top_of(working_folder(), paths)
     clone = Repository(top)
     target = target_of(os.environ, repository, remote, clone.origin())
     wish = Wish(
         options=Options(require, group_by),
         report=Path(report) if report else None,
+        made_in=working_folder(),
         base=base,
         branch=branch,
         labels=check_labels(labels),
@@ -83,11 +85,12 @@ def pr(
         delivery = open_pull_requests(request, wish, clone, target, os.environ, progress)
     for note in delivery.notes:
         terminal.say(f"note: {note}", "yellow")
+    _tell(terminal, delivery)
+    if delivery.failure is not None:
+        raise delivery.failure
     if dry_run:
         write_bytes(preview(delivery.proposals, delivery.planned))
-    else:
-        _tell(terminal, delivery)
-    return FAILED if delivery.analysis.problems else 0
+    return 0
 
 
 def _tell(terminal: Terminal, delivery: Delivery) -> None:

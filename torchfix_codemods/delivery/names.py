@@ -9,6 +9,8 @@ import urllib.parse
 from torchfix_codemods.source.errors import UsageError, printable
 from torchfix_codemods.source.run_git import run_git
 
+#: The branch of the pull request; with one for each rule the beginning of their names.
+BRANCH = "torchfix/fixes"
 MAX_LABELS = 20
 #: GitHub's own limit for the length of a label's name.
 MAX_LABEL = 50

@@ -51,8 +51,8 @@ class Annotation:
     def command(self) -> str:
         """The workflow command, one line without its end."""
         properties = (*self.place, ("title", self.title))
-        told = ",".join(f"{name}={_escaped(printable(value), ':,')}" for name, value in properties)
-        return f"::{self.level} {told}::{_escaped(self.message)}"
+        told = ",".join(f"{name}={escaped(printable(value), ':,')}" for name, value in properties)
+        return f"::{self.level} {told}::{escaped(self.message)}"
 
 
 def write_github(report: Report, results: Sequence[Outcome], *, rest: str = IN_SUMMARY) -> str:
@@ -108,6 +108,6 @@ def _shown(found: Iterable[Annotation], rest: str) -> Iterator[Annotation]:
             yield Annotation(level, "torchfix", (f"{len(own) - SHOWN:,} more {rest}",))
 
 
-def _escaped(text: str, also: str = "") -> str:
+def escaped(text: str, also: str = "") -> str:
     """Text as a workflow command takes it; `also` are the characters that end a property."""
     return "".join(f"%{ord(c):02X}" if c in "%\r\n" + also else c for c in text)

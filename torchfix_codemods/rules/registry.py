@@ -12,7 +12,8 @@ from pathlib import Path
 from torchfix_codemods.rules.rule import Rule
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.source.nearest import did_you_mean
-from torchfix_codemods.source.selection import select_rules
+from torchfix_codemods.source.selection import check_selectors, select_rules, split_selectors
+from torchfix_codemods.source.settings import Settings
 
 ENTRY_POINT_GROUP = "torchfix_codemods.rules"
 
@@ -102,3 +103,14 @@ def chosen_rules(rules: Sequence[Rule], select: Sequence[str], ignore: Sequence[
     """The rules asked for, in their order; an empty `select` means all. Raises `UsageError` for an unknown one."""
     names = set(select_rules(pairs(rules), select, ignore))
     return tuple(rule for rule in rules if rule.name in names)
+
+
+def wished_rules(settings: Settings, select: Sequence[str] = (), ignore: Sequence[str] = ()) -> tuple[Rule, ...]:
+    """The rules of a run, what it asks for over the settings. Raises `UsageError` for an unknown one, there too.
+
+    Whoever selects says all: what the settings ignore does not count then.
+    """
+    known = all_rules()
+    for _, selectors in settings.per_file_ignores:
+        check_selectors(pairs(known), split_selectors(selectors), origin=f"{settings.file}: per-file-ignores")
+    return chosen_rules(known, select or settings.select, (*ignore, *(() if select else settings.ignore)))

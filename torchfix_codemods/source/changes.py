@@ -16,7 +16,7 @@ from pathlib import Path
 from torchfix_codemods.source.errors import GitFailed, GitNotInstalled, UsageError
 from torchfix_codemods.source.ignore import TAKEN, git_root
 from torchfix_codemods.source.revisions import commit_of, is_shallow
-from torchfix_codemods.source.run_git import GitRun, run_git, with_settings
+from torchfix_codemods.source.run_git import GitRun, filters_of, run_git, without
 
 #: First and last changed lines, in order.
 Ranges = tuple[tuple[int, int], ...]
@@ -28,7 +28,6 @@ _DIFF = (
 _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _ESCAPED = re.compile(rb'\\([0-7]{3}|[abtnvfr"\\])')
 _ESCAPES = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
-_OFF = {"clean": "", "process": "", "required": "false"}
 _WHOLE: Ranges = ((1, 2**60),)
 
 
@@ -62,11 +61,10 @@ def changed_lines(folder: Path, rev: str, also: Iterable[Path] = ()) -> Changes:
     if root is None:
         raise UsageError(f"--since {rev}: {folder} is in no git repository")
     try:
-        base, filters = _base(root, rev), _filters(root)
+        base, filters = _base(root, rev), filters_of(root)
         named = [f":(literal){os.path.relpath(path, root)}" for path in also]
         # No filter is run: they are programs of the repository's owner.
-        off = {f"{name}.{key}": value for name in filters for key, value in _OFF.items()}
-        patch = _asked(root, [*_DIFF, base, "--", *(f"*{end}" for end in TAKEN), *named], off)
+        patch = _asked(root, [*_DIFF, base, "--", *(f"*{end}" for end in TAKEN), *named], without(filters))
         lines = _changed(patch)
         lines |= dict.fromkeys(_filtered(root, lines) if filters else (), _WHOLE)
         tracked = _asked(root, ["ls-files", "-z"]).split(b"\0")
@@ -87,24 +85,17 @@ def _base(root: str, rev: str) -> str:
     return os.fsdecode(done.out).strip()
 
 
-def _asked(root: str, words: list[str], config: Mapping[str, str] | None = None) -> bytes:
+def _asked(root: str, words: list[str], variables: Mapping[str, str] | None = None) -> bytes:
     """What git answers. Raises `GitFailed` where it fails."""
-    done = _run(root, *words, settings=config)
+    done = _run(root, *words, variables=variables)
     if done.code:
         raise GitFailed(f"git {words[0]} in {root}: {done.said}")
     return done.out
 
 
-def _run(root: str, *words: str, settings: Mapping[str, str] | None = None) -> GitRun:
-    """One call of git, in which paths may be patterns and `settings` go over what is configured."""
-    variables = with_settings(os.environ, *settings.items()) if settings else {}
+def _run(root: Path | str, *words: str, variables: Mapping[str, str] | None = None) -> GitRun:
+    """One call of git, in which paths may be patterns."""
     return run_git(root, *words, variables=variables, literal=False)
-
-
-def _filters(root: str) -> list[str]:
-    """The settings of all filters (`filter.lfs`, ...): programs through which files go on their way into git."""
-    done = _run(root, "config", "-z", "--name-only", "--get-regexp", r"^filter\.")
-    return sorted({os.fsdecode(name).rpartition(".")[0] for name in done.out.split(b"\0") if name})
 
 
 def _filtered(root: str, paths: Iterable[str]) -> list[str]:

@@ -60,20 +60,21 @@ def discover(
     paths: Sequence[str],
     *,
     exclude: Sequence[str] = (),
+    exclude_from: Path | None = None,
     cwd: Path,
     project: Path | None = None,
     project_exclude: Sequence[str] = (),
 ) -> Discovery:
     """The Python files and notebooks of `paths`, each once.
 
-    `exclude` holds patterns in the style of .gitignore relative to `cwd`, `project_exclude` (of the settings)
-    relative to `project`. Raises `UsageError` for a path that is not there.
+    `exclude` holds patterns in the style of .gitignore relative to `exclude_from` (None: `cwd`), `project_exclude` (of
+    the settings) relative to `project`. Raises `UsageError` for a path that is not there.
     """
     walk = _Walk(
         cwd=os.path.abspath(cwd),
         real_cwd=os.path.realpath(cwd),
         excludes=(
-            IgnoreRules(os.path.realpath(cwd), exclude),
+            IgnoreRules(os.path.realpath(exclude_from or cwd), exclude),
             IgnoreRules(os.path.realpath(project or cwd), project_exclude),
         ),
     )

@@ -6,12 +6,13 @@ Nothing is written (no index refresh), and no program of the repository is run, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from torchfix_codemods.source.errors import GitFailed, GitNotInstalled
 from torchfix_codemods.source.ignore import git_root
-from torchfix_codemods.source.run_git import run_git
+from torchfix_codemods.source.run_git import filters_of, run_git, without
 
 _STATUS = (
     *("status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignored=no"),
@@ -23,14 +24,19 @@ _PATHS_PER_CALL = 200
 def dirty_files(paths: Iterable[Path]) -> list[Path]:
     """Those of `paths` (real ones) that differ from the last commit: modified, staged, or not yet tracked.
 
-    Git could not give these back. Files that a repository ignores are not its business, and count as clean
+    Git could not give these back. A touched file with a filter counts as one if its bytes are not those that git holds.
+    Files that a repository ignores are not its business, and count as clean
     just like files outside of any repository; so does everything where git is not installed.
     Raises `GitFailed` where git is there and can't tell.
     """
     dirty: set[Path] = set()
     for root, names in sorted(_by_repository(paths).items()):
-        for start in range(0, len(names), _PATHS_PER_CALL):
-            dirty.update(Path(root, name) for name in _status(root, names[start : start + _PATHS_PER_CALL]))
+        with suppress(GitNotInstalled):
+            # A file that was touched would go through its filter, a program of the repository's owner.
+            unfiltered = without(filters_of(root))
+            for start in range(0, len(names), _PATHS_PER_CALL):
+                listed = _status(root, names[start : start + _PATHS_PER_CALL], unfiltered)
+                dirty.update(Path(root, name) for name in listed)
     return sorted(dirty)
 
 
@@ -60,12 +66,9 @@ def _by_repository(paths: Iterable[Path]) -> dict[str, list[str]]:
     return grouped
 
 
-def _status(root: str, names: Sequence[str]) -> Iterator[str]:
+def _status(root: str, names: Sequence[str], variables: Mapping[str, str]) -> Iterator[str]:
     """The paths, relative to `root`, that `git status` lists among `names`."""
-    try:
-        done = run_git(root, *_STATUS, *names)
-    except GitNotInstalled:
-        return
+    done = run_git(root, *_STATUS, *names, variables=variables)
     if done.code != 0 and b"not a git repository" not in done.err:
         raise GitFailed(f"git status in {root}: {done.said}")
     for record in done.out.split(b"\0"):

@@ -43,17 +43,26 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Place:
-    """From where paths and patterns count: the working folder, the settings, and what the command line leaves out."""
+    """From where paths and patterns count: the working folder, the settings, and what the command line leaves out.
+
+    The patterns of `exclude` count from `exclude_from`; None is the working folder.
+    """
 
     cwd: Path
     settings: Settings
     exclude: tuple[str, ...] = ()
+    exclude_from: Path | None = None
 
     def found(self, paths: Sequence[str]) -> Discovery:
         """The files below paths. Raises `UsageError` for a path that is not there."""
         settings = self.settings
         return discover(
-            paths, exclude=self.exclude, cwd=self.cwd, project=settings.root, project_exclude=settings.exclude
+            paths,
+            exclude=self.exclude,
+            exclude_from=self.exclude_from,
+            cwd=self.cwd,
+            project=settings.root,
+            project_exclude=settings.exclude,
         )
 
 

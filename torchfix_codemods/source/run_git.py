@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ SECONDS = 120
 
 _FIXED_SETTINGS = (
     *("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.untrackedCache=false"),
-    *("-c", "core.askPass=", "-c", "credential.helper=", "-c", "core.alternateRefsCommand=:"),
+    *("-c", "core.askPass=", "-c", "credential.helper=", "-c", "core.alternateRefsCommand=true"),
     *("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "i18n.commitEncoding=UTF-8"),
 )
 #: Variables git may see. Among those left out are what would lead it elsewhere (GIT_DIR), what git or curl would write
@@ -33,6 +33,7 @@ _KEPT = frozenset(
     SYSTEMROOT COMSPEC PATHEXT TEMP TMP USERPROFILE APPDATA LOCALAPPDATA PROGRAMDATA HOMEDRIVE HOMEPATH
     """.split()
 )
+_NO_FILTER = {"clean": "", "smudge": "", "process": "", "required": "false"}
 _KEPT_SETTING = re.compile(r"GIT_CONFIG_(KEY|VALUE)_\d+")
 _OURS = {
     "LC_ALL": "C",
@@ -94,6 +95,21 @@ def run_git(
     except (OSError, ValueError) as error:
         raise GitFailed(f"git {words[0]} in {folder}: {error}") from error
     return GitRun(done.returncode, done.stdout, done.stderr)
+
+
+def filters_of(folder: Path | str) -> list[str]:
+    """The filters that are configured (`filter.lfs`, ...): programs through which files go on their way into git.
+
+    Raises `GitNotInstalled` and `GitFailed` as `run_git` does.
+    """
+    done = run_git(folder, "config", "-z", "--name-only", "--get-regexp", r"^filter\.")
+    return sorted({os.fsdecode(name).rpartition(".")[0] for name in done.out.split(b"\0") if name})
+
+
+def without(filters: Iterable[str]) -> dict[str, str]:
+    """Variables with which git starts none of these filters and takes files as they lie there."""
+    off = [(f"{name}.{key}", value) for name in filters for key, value in _NO_FILTER.items()]
+    return with_settings(os.environ, *off) if off else {}
 
 
 def git_environment(outer: Mapping[str, str]) -> dict[str, str]:

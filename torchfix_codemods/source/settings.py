@@ -41,6 +41,11 @@ class Settings:
         """The file of the findings that are known."""
         return self.root / self.baseline if self.root is not None and self.baseline is not None else None
 
+    def level(self, asked: Level | None) -> Level:
+        """The highest level of a fix that is made: what is asked for goes over the settings."""
+        wished = self.up_to if asked is None else asked
+        return Level.BEHAVIOR if wished is None else wished
+
     def ignored_in(self, real: Path) -> tuple[str, ...]:
         """The selectors of the rules that `per-file-ignores` switches off in one file (its real path)."""
         if self.root is None or not self.per_file_ignores:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -60,6 +61,15 @@ def test_a_clone_that_is_too_short_says_what_to_do(workspace: Path, merged: dict
     deeper = tmp_path / "deeper"
     run_git_in(tmp_path, "clone", "-q", "--depth", "2", f"file://{workspace}", str(deeper))
     assert step(deeper, mode="check", changed_since="auto", environ=merged, event=PULL).outputs["findings"] == "1"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_a_checkout_of_another_user_is_told_as_git_tells_it(workspace: Path, merged: dict[str, str]):
+    """As in a container: the clone is long enough, and `fetch-depth` would be the wrong cure."""
+    for path in (workspace, *workspace.rglob("*")):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+    told = step(workspace, mode="check", changed_since="auto", environ=merged, event=PULL, report="", patch="")
+    assert told.code == 4 and "dubious ownership" in told.log and "fetch-depth" not in told.log
 
 
 def test_a_checkout_of_the_branch_itself_is_compared_with_the_base(workspace: Path, merged: dict[str, str]):

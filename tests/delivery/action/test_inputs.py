@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchfix_codemods.delivery.action.inputs import NAMES, Inputs, read_inputs, variable
+from torchfix_codemods.delivery.action.inputs import Inputs, read_inputs, variable
 from torchfix_codemods.findings import Level
 from torchfix_codemods.source.errors import UsageError
+
+NAMES = tuple(field.name.replace("_", "-") for field in fields(Inputs))
 
 
 def read(**values: str) -> Inputs:
@@ -120,6 +122,12 @@ def test_a_token_is_for_the_mode_that_writes_and_no_other():
     for mode in ("check", "verify"):
         with pytest.raises(UsageError, match=f"mode {mode} takes no token"):
             read(mode=mode, token="ghs_secret")
+
+
+@pytest.mark.parametrize("since", ["auto", "main"])
+def test_what_is_proposed_is_not_narrowed_to_changed_lines(since: str):
+    with pytest.raises(UsageError, match="input changed-since: mode pr looks at all lines"):
+        read(mode="pr", token="ghs_abc", changed_since=since)
 
 
 @pytest.mark.parametrize("token", ["ghs_se cret", "ghs_secret\nx", "ghs_secret\u00e9", "ghs_secret\x07"])

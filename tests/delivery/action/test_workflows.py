@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import yaml
 from act_tools import OURS, README, ROOT, workflow
 
 from torchfix_codemods.delivery.action import inputs as reading
+from torchfix_codemods.delivery.model import Operation
+from torchfix_codemods.delivery.open import Wish
 
 WORKFLOWS = ("pull-request", "check")
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -95,10 +98,19 @@ def test_every_input_is_handed_on_once_and_the_token_to_one_mode():
 
 
 def test_the_inputs_are_those_that_are_read_with_the_same_defaults():
-    assert tuple(reading.NAMES) == tuple(ACTION["inputs"]) or set(reading.NAMES) == set(ACTION["inputs"])
+    assert {field.name.replace("_", "-") for field in fields(reading.Inputs)} == set(ACTION["inputs"])
     given = {reading.variable(name): told["default"] for name, told in ACTION["inputs"].items() if name != "token"}
     assert reading.read_inputs(given) == reading.Inputs()
+    wished, known = Wish(), reading.Inputs()
+    assert (wished.branch, wished.labels, wished.draft) == (known.branch, known.labels, known.draft)
+    assert (wished.options.require, wished.options.group_by) == (known.require, known.group_by)
     assert not any(told.get("required") for told in ACTION["inputs"].values()), "GitHub does not enforce it"
+
+
+def test_everything_that_can_become_of_a_pull_request_is_described():
+    told = ACTION["outputs"]["pull-request-operation"]["description"]
+    words = re.findall(r"(?:: |, | or )([a-z-]+)(?= \(|,| or |;)", told)
+    assert sorted(words) == sorted(operation.value for operation in Operation)
 
 
 def test_input_variables_are_never_read():

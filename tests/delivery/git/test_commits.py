@@ -69,9 +69,8 @@ def test_no_setting_and_no_program_has_a_part_in_it(
         monkeypatch.setenv(f"GIT_{name}", value)
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
     before = everything_in(clone)
-    repository, sha = made(clone)
+    _, sha = made(clone)
     assert sha == expected
-    assert repository.dirty(["a.py"]) == ()
     assert everything_in(clone) == before
     assert traces.ran == []
 
@@ -150,7 +149,6 @@ def test_any_name_of_a_file_is_only_a_name(tmp_path_factory: pytest.TempPathFact
     tracked = git(clone, "ls-files", "-z").split("\0")
     files = {name: name.encode() for name in tracked if name.startswith("d/")}
     repository = Repository(clone)
-    assert repository.dirty(files) == ()
     sha = repository.commit(repository.head(), files, "m")
     changed = repository.side.git("diff-tree", "-r", "-z", "--name-only", repository.head(), sha)
     assert set(changed.decode().split("\0")) - {""} == set(files)

@@ -11,7 +11,7 @@ from git_clones import commit_all, everything_in, git, make_clone, write
 from git_place import BRANCH, TOKEN, Place, fix, open_place
 from git_server import add_hook
 
-from torchfix_codemods.delivery.errors import LeaseLost, RemoteFailed
+from torchfix_codemods.delivery.errors import LeaseLost, PushRefused, RemoteFailed
 from torchfix_codemods.delivery.git.remote import Remote
 from torchfix_codemods.delivery.git.repository import Repository
 from torchfix_codemods.source.errors import UsageError
@@ -154,17 +154,47 @@ def test_a_shallow_clone(place: Place, tmp_path: Path) -> None:
     assert everything_in(shallow) == before
 
 
-def test_to_a_shallow_clone_comes_no_long_history(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("behind, known", [(1, 2), (2, 16), (5, 16), (20, 27)])
+def test_to_a_shallow_clone_comes_no_more_history_than_it_takes(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: int, known: int
 ) -> None:
-    git(tmp_path, "clone", "-q", "--depth=1", place.url, str(tmp_path / "shallow"))
-    for number in range(5):
+    """There are 27 commits; HEAD is so many behind. With 2 to begin with, then 16, then all."""
+    for number in range(26):
+        if number == 26 - behind:
+            git(place.clone, "push", "-q", str(place.bare), "main")
+            git(tmp_path, "clone", "-q", "--depth=1", place.url, str(tmp_path / "shallow"))
         write(place.clone, {"a.py": b"x = %d\n" % number})
         commit_all(place.clone)
     git(place.clone, "push", "-q", str(place.bare), "main")
     monkeypatch.setattr("torchfix_codemods.delivery.git.remote.DEPTH", 2)
     repository, remote = place.ours(tmp_path / "shallow")
-    assert repository.side.git("rev-list", "--count", remote.fetch("main")).strip() == b"2"
+    tip = remote.fetch("main")
+    assert int(repository.side.git("rev-list", "--count", tip)) == known
+    assert repository.is_ancestor(repository.head(), tip)
+
+
+def test_a_long_branch_comes_down_to_its_base(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is below the end of a branch that is cut off could be anybody's."""
+    commit_all(place.clone)
+    git(place.clone, "push", "-q", str(place.bare), "main")
+    git(tmp_path, "clone", "-q", "--depth=1", place.url, str(tmp_path / "shallow"))
+    git(place.clone, "checkout", "-q", "-b", "long")
+    for number in range(30):
+        git(place.clone, "commit", "-q", "--allow-empty", "-m", f"commit {number}")
+    git(place.clone, "push", "-q", str(place.bare), f"long:refs/heads/{BRANCH}")
+    monkeypatch.setattr("torchfix_codemods.delivery.git.remote.DEPTH", 2)
+    repository, remote = place.ours(tmp_path / "shallow")
+    tip, base = remote.fetch_together(BRANCH, ["main"])
+    assert base == repository.head() and len(repository.commits(base, tip)) == 30
+
+
+@pytest.mark.parametrize("name", ["torchfix", f"{BRANCH}/mine"])
+def test_a_branch_for_which_git_has_no_room_is_no_lost_race(place: Place, name: str) -> None:
+    repository, remote = place.ours()
+    git(place.bare, "update-ref", f"refs/heads/{name}", repository.head())
+    with pytest.raises(PushRefused, match=f"the server refused the push to {BRANCH}, which nobody has changed: "):
+        remote.push(fix(repository), BRANCH, None)
+    assert remote.in_the_way(BRANCH) == name and remote.in_the_way("torchfix2/fixes") is None
 
 
 def test_a_shallow_clone_whose_base_the_remote_has_left_behind(place: Place, tmp_path: Path) -> None:

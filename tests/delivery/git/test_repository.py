@@ -1,4 +1,4 @@
-"""What a repository says of itself: HEAD, its files, what differs, its history."""
+"""What a repository says of itself: HEAD, its files, its history."""
 
 from __future__ import annotations
 
@@ -40,7 +40,6 @@ def test_links_and_submodules_are_no_plain_files(tmp_path: Path, clone: Path) ->
     commit_all(clone)
     names = ["link.py", "sub.py", "sub.py/a.py", "a.py"]
     assert list(Repository(clone).tracked(names)) == ["a.py"]
-    assert Repository(clone).dirty(names) == ("link.py", "sub.py", "sub.py/a.py")
 
 
 def test_many_files_and_odd_names(clone: Path) -> None:
@@ -61,37 +60,6 @@ def test_many_files_and_odd_names(clone: Path) -> None:
     tracked = repository.tracked([*names, *odd])
     assert set(tracked) == {*names, *odd}
     assert {repository.blob(tracked[name].blob) for name in odd} == {os.fsencode(name) for name in odd}
-    assert repository.dirty([*names, *odd]) == ()
-
-
-def test_everything_that_makes_a_file_dirty(clone: Path) -> None:
-    names = ["clean.py", "edited.py", "staged.py", "back.py", "gone.py", "removed.py", "linked.py", "executable.py"]
-    write(clone, dict.fromkeys(names, b"x = 1\n"))
-    commit_all(clone)
-    for name in ("edited.py", "staged.py", "back.py"):
-        (clone / name).write_bytes(b"x = 2\n")
-    git(clone, "add", "staged.py", "back.py")
-    (clone / "back.py").write_bytes(b"x = 1\n")
-    for name in ("gone.py", "linked.py"):
-        (clone / name).unlink()
-    (clone / "linked.py").symlink_to("clean.py")
-    git(clone, "rm", "-q", "--cached", "removed.py")
-    git(clone, "update-index", "--chmod=+x", "executable.py")
-    (clone / "new.py").write_bytes(b"")
-    assert Repository(clone).dirty([*names, "new.py"]) == tuple(sorted({*names, "new.py"} - {"clean.py"}))
-
-
-def test_a_conflict_is_dirty(clone: Path) -> None:
-    git(clone, "checkout", "-qb", "other")
-    write(clone, {"a.py": b"x = 2\n"})
-    commit_all(clone)
-    git(clone, "checkout", "-q", "main")
-    write(clone, {"a.py": b"x = 3\n"})
-    commit_all(clone)
-    with pytest.raises(AssertionError):
-        git(clone, "merge", "-q", "other")
-    (clone / "a.py").write_bytes(b"x = 3\n")
-    assert Repository(clone).dirty(["a.py", "pkg/b.py"]) == ("a.py",)
 
 
 @pytest.mark.parametrize("how", ["autocrlf", "attributes"])
@@ -104,7 +72,6 @@ def test_other_line_ends_in_the_work_tree_are_clean(tmp_path: Path, home: Path, 
     raw = (clone / "a.py").read_bytes()
     assert raw == b"x = 1\r\ny = 1\r\n"
     repository = Repository(clone)
-    assert repository.dirty(["a.py"]) == ()
     assert repository.committable("a.py", raw, raw.replace(b"x = 1", b"x = 2")) == b"x = 2\ny = 1\n"
 
 
@@ -116,7 +83,7 @@ def test_a_filter_is_not_run_and_its_files_are_left_alone(tmp_path: Path, clone:
     for way in ("clean", "smudge", "process"):
         git(clone, "config", f"filter.lfs.{way}", f"touch {tmp_path}/ran-{way}; cat")
     repository = Repository(clone)
-    assert repository.tracked(["big.py"]) and repository.dirty(["big.py", "a.py"]) == ("big.py",)
+    assert repository.tracked(["big.py"])
     assert repository.committable("big.py", b"x = 1\n", b"x = 3\n") is None
     assert repository.commit(repository.head(), {"big.py": b"x = 3\n"}, "by id only")
     assert list(tmp_path.glob("ran-*")) == []
@@ -186,11 +153,41 @@ def test_nothing_of_the_clone_changes_and_the_temporary_folder_goes(clone: Path)
     before = everything_in(clone)
     repository = Repository(clone)
     folder = repository.side.folder
-    repository.dirty(["a.py", "pkg/b.py"])
     repository.commit(repository.head(), {"a.py": b"x = 2\n"}, "m")
     assert everything_in(clone) == before and folder.is_dir()
     del repository
     assert not folder.exists()
+
+
+def test_nothing_complains_of_the_borrowed_objects(clone: Path) -> None:
+    """Git asks the lender for its refs by a program, which must be there."""
+    ran = Repository(clone).side.run("rev-list", "--alternate-refs", "--count", git(clone, "rev-parse", "HEAD"))
+    assert (ran.code, ran.err) == (0, b"")
+
+
+def test_what_differs_between_two_commits(clone: Path) -> None:
+    first = git(clone, "rev-parse", "HEAD")
+    write(clone, {"a.py": b"x = 2\n", "d/line\nbreak.py": b""})
+    git(clone, "mv", "run.py", "ran.py")
+    second = commit_all(clone)
+    repository = Repository(clone)
+    assert set(repository.changed(first, second)) == {"a.py", "d/line\nbreak.py", "run.py", "ran.py"}
+    assert repository.changed(first, first) == ()
+
+
+def test_where_history_is_cut(tmp_path: Path, clone: Path) -> None:
+    """A branch of five commits on a base of two; of each, three are there at most, then all."""
+    commit_all(clone, "base")
+    git(clone, "checkout", "-q", "-b", "long")
+    for number in range(5):
+        commit_all(clone, f"commit {number}")
+    cut = tmp_path / "cut"
+    git(tmp_path, "clone", "-q", "--depth=3", "--no-single-branch", f"file://{clone}", str(cut))
+    base, tip, root = (git(clone, "rev-parse", name) for name in ("main", "long", "main~1"))
+    side = Repository(cut).side
+    assert side.is_cut(tip, base) and not side.is_cut(base, base) and not side.is_cut(root, base)
+    git(cut, "fetch", "-q", "--unshallow")
+    assert not Repository(cut).side.is_cut(tip, base) and not Repository(clone).side.is_cut(tip, base)
 
 
 def test_a_template_for_new_repositories_is_none_for_ours(tmp_path: Path, clone: Path, home: Path) -> None:
@@ -211,8 +208,7 @@ def test_origin(clone: Path) -> None:
 class TestKindsOfRepositories:
     def same_commit(self, clone: Path) -> str:
         repository = Repository(clone)
-        assert repository.dirty(["a.py"]) == ()
-        made = repository.commit(repository.head(), {"a.py": b"x = 2\n"}, "m", "1700000000 +0000")
+        made = repository.commit(repository.head(), {"a.py": b"x = 2\n"}, "m")
         assert repository.side.git("cat-file", "blob", f"{made}:a.py") == b"x = 2\n"
         return made
 

@@ -10,7 +10,7 @@ from git_clones import git, make_clone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from torchfix_codemods.delivery.git.worktree import blob_id, plain_bytes, worktree_form
+from torchfix_codemods.delivery.git.worktree import worktree_form
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -65,19 +65,3 @@ def test_git_would_keep_the_same_bytes(converting: Path, lines: list[bytes], end
 
 def _bytes(clone: Path, *words: str) -> bytes:
     return subprocess.run(["git", *words], cwd=clone, capture_output=True, check=True).stdout
-
-
-@pytest.mark.parametrize("format_, length", [("sha1", 40), ("sha256", 64)])
-def test_ids_are_those_of_git(tmp_path: Path, format_: str, length: int) -> None:
-    clone = make_clone(tmp_path / "clone", {"a.py": b"x\n"}, f"--object-format={format_}")
-    assert blob_id(b"x\n", length) == git(clone, "rev-parse", "HEAD:a.py")
-
-
-def test_only_regular_files_are_read(tmp_path: Path) -> None:
-    import os
-
-    (tmp_path / "file").write_bytes(b"x\r\n")
-    (tmp_path / "link").symlink_to("file")
-    os.mkfifo(tmp_path / "pipe")
-    read = [plain_bytes(tmp_path / name) for name in ("file", "link", "pipe", ".", "missing")]
-    assert read == [b"x\r\n", None, None, None, None]

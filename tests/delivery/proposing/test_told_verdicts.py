@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from torchfix_codemods import __version__
-from torchfix_codemods.delivery.proposing.untrusted import MAX_BYTES
+from torchfix_codemods.delivery.proposing.untrusted import MAX_BYTES, MAX_CONTAINERS
 from torchfix_codemods.delivery.proposing.verdicts import Told, ToldVerdict, read_verdicts
 from torchfix_codemods.report.json import verdict_object
 from torchfix_codemods.source.errors import UsageError
@@ -262,6 +262,15 @@ def test_a_hundred_megabytes_are_refused_before_they_are_read(tmp_path: Path):
     path.write_bytes(b" " * (MAX_BYTES + 1))
     with pytest.raises(UsageError, match="larger than"):
         read_verdicts(path)
+
+
+def test_a_million_lists_are_refused_before_they_are_made(tmp_path: Path):
+    """16 MiB of empty lists are 5.6 million objects: half a gigabyte of memory."""
+    content = b'{"findings": [' + b"[]," * (MAX_BYTES // 3 - 10) + b"[]]}"
+    assert len(content) <= MAX_BYTES
+    assert f"more than {MAX_CONTAINERS:,} objects and lists" in refusal(tmp_path, content)
+    just = b'{"schema": 1, "findings": [' + b"[]," * (MAX_CONTAINERS - 3) + b"[]]}"
+    assert "objects and lists" not in refusal(tmp_path, just)
 
 
 def test_only_a_regular_file_is_read(tmp_path: Path):

@@ -11,6 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from torchfix_codemods.delivery.forge.github import Pull
+from torchfix_codemods.delivery.pulls.acts import Change, Open
+from torchfix_codemods.delivery.pulls.decide import Draft, Seen, decide
 from torchfix_codemods.delivery.pulls.marker import Marker, hash_of, read_marker, with_marker, without_marker
 
 
@@ -43,6 +46,7 @@ GOOD = {
     "title": "c" * 64,
     "body": "d" * 64,
     "labels": [],
+    "tried": [],
 }
 
 
@@ -57,6 +61,7 @@ def test_no_odd_mark_is_read(changes: dict[str, object]) -> None:
             **vars(marker),
             "fingerprints": told["fingerprints"],
             "labels": told["labels"],
+            "tried": told["tried"],
         }
 
 
@@ -71,6 +76,9 @@ TOO_MUCH = [
     {"labels": ["x" * 51]},
     {"labels": ["a\nb"]},
     {"fingerprints": ["0" * 15]},
+    {"tried": ["a" * 40] * 9},
+    {"tried": ["0" * 39]},
+    {"tried": [7]},
     {"head": "A" * 40},
     {"head": "a" * 41},
     {"body": "d" * 63},
@@ -88,6 +96,44 @@ def test_a_mark_that_is_too_long_is_not_even_decoded() -> None:
     blanks = [data + b" " * count for count in (20_000, 40_000)]
     marks = [f"<!-- torchfix:v1 {base64.b64encode(blank).decode()} -->" for blank in blanks]
     assert read_marker(marks[0]) is not None and read_marker(marks[1]) is None
+
+
+label_lists = st.lists(st.text("abü ", min_size=1, max_size=50).filter(str.strip), max_size=20, unique_by=str.casefold)
+
+
+def pull_of(draft: Draft, labels: tuple[str, ...], base: str) -> Pull:
+    body = replace(draft, base_sha=base).body(labels)
+    return Pull(1, "u", draft.title, body, "open", False, False, "a" * 40, "b", "o/n", "main", ())
+
+
+@settings(deadline=None)
+@given(label_lists, label_lists, st.integers(0, 600), st.sampled_from(["a" * 40, "c" * 40]))
+def test_every_mark_that_is_written_is_read_again(old: list[str], new: list[str], ids: int, base: str) -> None:
+    names = tuple(f"{number:016x}" for number in range(ids))
+    draft = Draft("b", "e" * 40, "main", "a" * 40, "Title", "Text", names, tuple(new))
+    pull = pull_of(replace(draft, sha="d" * 40), tuple(old), base)
+    for seen in (Seen("b"), Seen("b", "d" * 40, (pull,))):
+        for act in decide(seen, draft).acts:
+            if isinstance(act, Open | Change) and act.body is not None:
+                marker = read_marker(act.body)
+                assert marker is not None and read_marker(str(marker)) == marker
+    assert read_marker(str(draft.marker(tuple(old + new)))) == draft.marker(tuple(old + new))
+
+
+def test_the_newest_labels_are_kept() -> None:
+    draft = Draft("b", "e" * 40, "main", "a" * 40, "Title", "Text", (), ())
+    labels = tuple(f"label {number}" for number in range(30))
+    assert draft.marker(labels).labels == labels[10:]
+
+
+@given(st.integers(0, 30))
+def test_the_newest_tries_are_kept(count: int) -> None:
+    marker = Marker("a" * 40, "b" * 40, (), hash_of(""), hash_of(""))
+    shas = [f"{number:040x}" for number in range(count)]
+    for sha in shas:
+        marker = marker.trying(sha)
+        assert read_marker(str(marker)) == marker
+    assert marker.tried == tuple(shas[-8:])
 
 
 def test_the_last_mark_counts() -> None:

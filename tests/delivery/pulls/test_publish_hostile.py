@@ -9,17 +9,52 @@ import pytest
 from forge_tools import git
 from forge_world import FIXES, RETAIN, World, only
 
+from torchfix_codemods.delivery.body import text
 from torchfix_codemods.delivery.model import Operation
-from torchfix_codemods.delivery.pulls.decide import BranchTaken
+from torchfix_codemods.delivery.pulls import ownership
 from torchfix_codemods.delivery.pulls.marker import read_marker, with_marker
 
 
 def test_somebody_elses_branch_of_our_name_is_refused(world: World) -> None:
     git(world.work, "push", "-q", str(world.bare), f"main:refs/heads/{FIXES}")
     theirs = world.push(FIXES, {"mine.txt": "mine\n"})
-    with pytest.raises(BranchTaken, match=f"the branch {FIXES} holds commits that torchfix did not make"):
-        world.run()
+    result = only(world.run())
+    assert (result.operation, result.number) == (Operation.SKIPPED_TAKEN, None)
+    assert f"the branch {FIXES} holds commits that torchfix did not make" in result.warnings[0]
+    assert "--branch (in the Action: the input branch)" in result.warnings[0]
     assert world.head() == theirs and world.forge.written() == []
+
+
+@pytest.mark.parametrize("name", ["torchfix", f"{FIXES}/mine", f"{FIXES}/mine/too"])
+def test_a_branch_beside_which_git_has_no_room(world: World, name: str) -> None:
+    git(world.work, "push", "-q", str(world.bare), f"main:refs/heads/{name}")
+    result = only(world.run())
+    assert (result.operation, result.number) == (Operation.SKIPPED_TAKEN, None)
+    assert result.warnings[0].startswith(f"beside the branch {name} git has no room for {FIXES}: delete or rename it")
+    assert world.forge.written() == [] and not world.server.asked("git-receive-pack")
+    assert world.planned() == [f"nothing for {FIXES} (skipped-taken): {result.warnings[0]}"]
+    git(world.bare, "update-ref", "-d", f"refs/heads/{name}")
+    assert only(world.run()).operation is Operation.CREATED
+
+
+@pytest.mark.parametrize("name", ["torch", "torchfix-fixes", "torchfix/fix", "torchfix/fixes2", "mine/torchfix"])
+def test_branches_that_are_not_in_the_way(world: World, name: str) -> None:
+    git(world.work, "push", "-q", str(world.bare), f"main:refs/heads/{name}")
+    assert only(world.run()).operation is Operation.CREATED
+
+
+def test_a_branch_without_end_is_not_ours(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is far below is not read: here a commit of somebody, below two of ours."""
+    monkeypatch.setattr(ownership, "_COMMITS", 2)
+    world.commit({"gan.py": RETAIN})
+    git(world.work, "push", "-q", str(world.bare), f"main:refs/heads/{FIXES}")
+    tip = world.push(FIXES, {"note.txt": "mine\n"})
+    publisher = world.publisher()
+    (proposal,) = world.proposals(publisher)
+    for chapter in proposal.chapters:
+        tip = publisher.repository.commit(tip, chapter.files, text.message(chapter))
+    assert len(proposal.chapters) == 2
+    assert ownership.ours(publisher.repository, tip, [str(world.head("main"))], None) is None
 
 
 def test_a_branch_with_nothing_of_its_own_may_be_used(world: World) -> None:

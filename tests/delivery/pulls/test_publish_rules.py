@@ -67,6 +67,33 @@ def test_no_more_are_opened_than_can_be_read(world: World) -> None:
     assert "5 pull requests are open" in results[-1].detail and world.head(results[-1].branch) is None
 
 
+def test_those_that_stay_although_nothing_is_left_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "MOST_OPEN", 1)
+    first, second = f"{FIXES}-tfc101", f"{FIXES}-tfc203"
+    world.commit({"train.py": PROGRAM})
+    assert told(world) == {second: Operation.CREATED}
+    world.push(second, {"note.txt": "mine\n"})
+    world.commit({"gan.py": PROGRAM, "train.py": SOFTMAX})
+    assert told(world) == {first: Operation.SKIPPED_CAP, second: Operation.SKIPPED_EDITED}
+
+
+def test_a_branch_that_is_taken_stops_that_rule_alone(world: World) -> None:
+    first, second = f"{FIXES}-tfc101", f"{FIXES}-tfc203"
+    git(world.work, "push", "-q", str(world.bare), f"main:refs/heads/{first}")
+    theirs = world.push(first, {"note.txt": "mine\n"})
+    for _ in range(2):
+        results = {result.branch: result for result in world.run(by_rule=True)}
+        assert results[first].operation is Operation.SKIPPED_TAKEN and first in results[first].warnings[0]
+        assert results[second].number == 1
+    assert world.head(first) == theirs
+
+
+def test_a_branch_below_that_of_one_rule_stops_that_rule_alone(world: World) -> None:
+    first, second = f"{FIXES}-tfc101", f"{FIXES}-tfc203"
+    git(world.work, "push", "-q", str(world.bare), f"main:refs/heads/{first}/mine/too")
+    assert told(world) == {first: Operation.SKIPPED_TAKEN, second: Operation.CREATED}
+
+
 def test_there_is_room_again_when_one_is_closed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publish, "MOST_OPEN", 1)
     first, second = f"{FIXES}-tfc101", f"{FIXES}-tfc203"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from forge_server import Failure
@@ -12,10 +11,12 @@ from forge_tools import REPOSITORY, TOKEN, git
 from forge_world import CODES, FIXES, PROGRAM, RETAIN, World, only
 from git_server import add_hook
 
+from torchfix_codemods.delivery.body import text
 from torchfix_codemods.delivery.errors import ForgeFailed, LeaseLost, PushRefused
 from torchfix_codemods.delivery.forge.refusals import MayNotWrite
 from torchfix_codemods.delivery.git.remote import Remote
 from torchfix_codemods.delivery.model import Operation
+from torchfix_codemods.delivery.pulls.marker import read_marker
 from torchfix_codemods.delivery.pulls.publish import Publisher, Result
 
 PULLS = f"/repos/{REPOSITORY}/pulls"
@@ -34,9 +35,9 @@ class Racing(Remote):
         super().push(sha, branch, expected)
 
 
-def racing(world: World, meanwhile: Callable[[], object], times: int = 1) -> Publisher:
-    publisher = world.publisher()
-    remote = Racing(publisher.repository, world.url, TOKEN)  # type: ignore[arg-type]
+def racing(world: World, meanwhile: Callable[[], object], times: int = 1, **terms: object) -> Publisher:
+    publisher = world.publisher(**terms)
+    remote = Racing(publisher.repository, world.url, TOKEN)
     remote.meanwhile, remote.times = meanwhile, times
     return replace(publisher, remote=remote)
 
@@ -57,6 +58,16 @@ def test_a_race_that_a_human_has_won(world: World) -> None:
     result = publish(world, racing(world, lambda: world.push(FIXES, {"note.txt": "mine\n"})))
     assert result.operation is Operation.SKIPPED_EDITED
     assert world.show("note.txt") == "mine" and "gan.py" not in (world.pull.body or "")
+
+
+def test_a_race_of_a_narrow_run_that_a_whole_one_has_won(world: World) -> None:
+    world.commit({"gan.py": RETAIN})
+    publisher = racing(world, world.run, whole=False)
+    (proposal,) = world.proposals(publisher)
+    chapters = tuple(chapter for chapter in proposal.chapters if chapter.rule.code == "TFC101")
+    result = only(publisher.publish([replace(proposal, chapters=chapters)], {"TFC101"}, {"train.py"}))
+    assert (result.operation, result.number) == (Operation.SKIPPED_NARROWED, 1)
+    assert "gan.py" in (world.pull.body or "")
 
 
 def test_a_race_that_is_lost_twice_is_told(world: World) -> None:
@@ -104,8 +115,8 @@ def test_a_refused_pull_request_is_opened_by_the_next_run(world: World) -> None:
     pushed = world.head()
     assert pushed is not None and world.forge.pulls == {}
     world.forge.settings_allow = True
-    result = only(world.run())
-    assert (result.operation, result.head_sha) == (Operation.CREATED, pushed)
+    assert only(world.run()).operation is Operation.CREATED
+    assert world.head() == pushed
 
 
 def test_a_refused_pull_request_is_opened_although_the_code_went_on(world: World) -> None:
@@ -129,6 +140,60 @@ def test_an_update_that_broke_off_after_the_push_goes_on(world: World) -> None:
     assert only(world.run()).operation is Operation.UPDATED
     assert "gan.py" in (world.pull.body or "")
     assert only(world.run()).operation is Operation.UNCHANGED
+
+
+def other_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version of ours makes other commits of the same fixes on the same base."""
+    monkeypatch.setattr(text, "__version__", "999.0")
+
+
+def test_an_update_on_the_same_base_that_broke_off_after_the_push(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mark names the old head; that the branch is where we put it must not look like somebody's doing."""
+    world.run()
+    old = world.head()
+    other_version(monkeypatch)
+    publisher = racing(world, lambda: world.forge.fail(Failure(400, only="PATCH")))
+    with pytest.raises(ForgeFailed):
+        publish(world, publisher)
+    assert world.head() != old
+    world.commit({"gan.py": RETAIN})
+    assert only(world.run()).operation is Operation.UPDATED
+    assert "gan.py" in (world.pull.body or "") and world.pull.comments == []
+    marker = read_marker(world.pull.body or "")
+    assert marker is not None and (marker.head, marker.tried) == (world.head(), ())
+
+
+def test_an_update_on_the_same_base_that_broke_off_before_the_push(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.run()
+    old, body = world.head(), world.pull.body
+    other_version(monkeypatch)
+    world.forge.fail(Failure(400, only="PATCH"))
+    with pytest.raises(ForgeFailed):
+        world.run()
+    assert (world.head(), world.pull.body) == (old, body)
+    add_hook(world.bare, "pre-receive", "exit 1")
+    with pytest.raises(PushRefused):
+        world.run()
+    assert world.head() == old
+    (world.bare / "hooks" / "pre-receive").unlink()
+    world.commit({"gan.py": RETAIN})
+    assert only(world.run()).operation is Operation.UPDATED
+
+
+def test_an_update_that_broke_off_is_no_licence(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody takes commits away after it."""
+    world.commit({"gan.py": RETAIN})
+    world.run()
+    other_version(monkeypatch)
+    with pytest.raises(ForgeFailed):
+        publish(world, racing(world, lambda: world.forge.fail(Failure(400, only="PATCH"))))
+    world.set_branch(FIXES, f"forge/{FIXES}~1")
+    world.commit({"more.py": "x = 1\n"})
+    assert only(world.run()).operation is Operation.SKIPPED_EDITED
 
 
 def test_closing_that_broke_off_goes_on(world: World) -> None:
@@ -223,15 +288,3 @@ def test_a_dry_run_of_an_end(world: World) -> None:
         f"PATCH {PULLS}/1 title='torchfix: 1 fix in 1 file (0 verified) - autoclosed' state=closed",
         f"git push --force-with-lease=refs/heads/{FIXES}:{head} :refs/heads/{FIXES}",
     ]
-
-
-def test_a_shallow_clone_reaches_back_as_far_as_it_must(world: World, tmp_path: Path) -> None:
-    """The checkout of a workflow has one commit; our branch stands on one far behind it."""
-    world.run()
-    for number in range(60):
-        git(world.work, "commit", "-q", "--allow-empty", "-m", f"commit {number}")
-    world.commit({"gan.py": RETAIN})
-    shallow = tmp_path / "shallow"
-    git(tmp_path, "clone", "-q", "--depth=1", f"file://{world.bare}", str(shallow))
-    assert only(world.run(shallow)).operation is Operation.UPDATED
-    assert git(shallow, "rev-list", "--count", "HEAD") == "1"

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from torchfix_codemods.delivery.action.inputs import read_inputs
+from torchfix_codemods.delivery.action.mode_pr import propose
 from torchfix_codemods.delivery.action.modes import check, verify
-from torchfix_codemods.delivery.action.propose import propose
 from torchfix_codemods.delivery.action.runner import Runner, command, mask
 from torchfix_codemods.delivery.action.step import Step
 from torchfix_codemods.source.errors import OutsideFailed, TorchfixError

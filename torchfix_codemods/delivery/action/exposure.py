@@ -25,6 +25,7 @@ _OPEN_KEYS = frozenset(("CACHE", "PUBLIC", "PRIMARY", "SORT", "PARTITION"))
 #: Harmless ones of GitHub, and the socket of an agent that signs with keys.
 _HARMLESS = frozenset(("GITHUB_SECRET_SOURCE", "ACTIONS_ID_TOKEN_REQUEST_URL"))
 _ALSO_SECRET = frozenset(("SSH_AUTH_SOCK", "GIT_ASKPASS"))
+_USER_IN_URL = re.compile(r"://[^/\s]*@")
 _PASSWORD_IN_URL = re.compile(r"https?://(?:[^/@\s]*:[^/@\s]+|gh[a-z]_\w+|github_pat_\w+)@", re.IGNORECASE)
 
 
@@ -66,13 +67,13 @@ def sounds_secret(name: str) -> bool:
 def stored_credentials(folder: Path) -> Iterator[str]:
     """The settings of git in a folder that hold a credential, by name: headers, and passwords in addresses.
 
-    Files that the settings include count: there newer versions of actions/checkout leave the token.
+    A name may hold an address too: of that the user and the password are left out. Files that the settings include
+    count: there newer versions of actions/checkout leave the token.
     """
     for name, value in _git_settings(folder):
-        if (name.lower().endswith(".extraheader") and value.strip()) or _PASSWORD_IN_URL.search(value):
-            yield name
-        elif _PASSWORD_IN_URL.search(name):
-            yield "url.<...>.insteadOf"
+        is_header = name.lower().endswith(".extraheader") and value.strip()
+        if is_header or _PASSWORD_IN_URL.search(value) or _PASSWORD_IN_URL.search(name):
+            yield _USER_IN_URL.sub("://***@", name)
 
 
 def _git_settings(folder: Path) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from torchfix_codemods.delivery.names import BRANCH, check_token
+from torchfix_codemods.delivery.proposing.choice import GROUP_BY, REQUIRE
 from torchfix_codemods.findings import Level
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.source.nearest import did_you_mean
@@ -21,8 +23,6 @@ from torchfix_codemods.source.verify_settings import SANDBOXES
 MODES = ("check", "verify", "pr")
 REQUIRED = "required"  # as a sandbox: any in which the system itself holds something back
 FAIL_ON = ("none", "findings", "fixes", "regressions")
-REQUIRE = ("verified", "not-regressed", "any")
-GROUPS = ("all", "rule")
 AUTO = "auto"
 _LEVELS = {level.label: level for level in Level}
 
@@ -57,7 +57,7 @@ class Inputs:
     require: str = "not-regressed"
     group_by: str = "all"
     base: str = ""
-    branch: str = "torchfix/fixes"
+    branch: str = BRANCH
     labels: tuple[str, ...] = ("torchfix",)
     draft: bool = False
     token: str = field(default="", repr=False)
@@ -74,6 +74,8 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         raise UsageError("mode pr needs a token: leave the input `token` as it is, or give a GitHub App's")
     if inputs.mode != "pr" and inputs.token:
         raise UsageError(f"mode {inputs.mode} takes no token: TORCHFIX_TOKEN is for mode pr only")
+    if inputs.mode == "pr" and inputs.changed_since:
+        raise UsageError("input changed-since: mode pr looks at all lines, or it would close what others need")
     return inputs
 
 
@@ -154,11 +156,11 @@ def _seconds(value: str) -> float:
 
 
 def _secret(value: str) -> str:
-    """A token: printable ASCII without spaces. What it is, no message says."""
-    token = value.strip()
-    if not all("!" <= letter <= "~" for letter in token):
-        raise _Wrong("is no token: it holds spaces, control characters or letters beyond ASCII")
-    return token
+    """A token. What it is, no message says."""
+    try:
+        return check_token(value.strip())
+    except UsageError as error:
+        raise _Wrong(str(error)) from None
 
 
 _READERS: dict[str, Callable[[str], object]] = {
@@ -182,7 +184,7 @@ _READERS: dict[str, Callable[[str], object]] = {
     "timeout": _seconds,
     "sandbox": _one_of(("auto", REQUIRED, *(name for name in SANDBOXES if name != "auto"))),
     "require": _one_of(REQUIRE),
-    "group_by": _one_of(GROUPS),
+    "group_by": _one_of(GROUP_BY),
     "base": _line,
     "branch": _line,
     "labels": _words,
@@ -192,4 +194,3 @@ _READERS: dict[str, Callable[[str], object]] = {
 }
 #: Inputs whose being blank says something else than their default: nowhere, and no labels.
 _BLANK: dict[str, object] = {"report": "", "patch": "", "labels": ()}
-NAMES = tuple(name.replace("_", "-") for name in _READERS)

@@ -1,4 +1,4 @@
-"""Two modes of the Action: `check` reads, `verify` runs the programs too (the third, `pr`, is in propose.py)."""
+"""Two modes of the Action: `check` reads, `verify` runs the programs too (the third, `pr`, is in mode_pr.py)."""
 
 from __future__ import annotations
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 from torchfix_codemods.delivery.action.inputs import AUTO, REQUIRED, Inputs
 from torchfix_codemods.delivery.action.runner import Runner
 from torchfix_codemods.pipeline import Request
 from torchfix_codemods.rules.pool import available_jobs
-from torchfix_codemods.rules.registry import all_rules, chosen_rules, pairs
+from torchfix_codemods.rules.registry import wished_rules
 from torchfix_codemods.source.around import holding_folder
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.source.git import repository_root
+from torchfix_codemods.source.revisions import commit_of
 from torchfix_codemods.source.run_git import run_git
-from torchfix_codemods.source.selection import check_selectors, split_selectors
 from torchfix_codemods.source.settings import Settings, load_settings, settings_of
 from torchfix_codemods.source.verify_settings import VerifySettings
 
@@ -24,16 +25,11 @@ from torchfix_codemods.source.verify_settings import VerifySettings
 def request_of(inputs: Inputs, runner: Runner, cwd: Path) -> Request:
     """The request of a step, its inputs over the settings. Raises `UsageError` and `SettingsError`."""
     settings = settings_of(cwd / inputs.config) if inputs.config else load_settings(holding_folder(cwd, inputs.paths))
-    known = all_rules()
-    for _, selectors in settings.per_file_ignores:
-        check_selectors(pairs(known), split_selectors(selectors), origin=f"{settings.file}: per-file-ignores")
-    ignored_by_settings = () if inputs.select else settings.ignore
-    default = Request.up_to if settings.up_to is None else settings.up_to
     return Request(
         paths=inputs.paths,
         cwd=cwd,
-        rules=chosen_rules(known, inputs.select or settings.select, (*inputs.ignore, *ignored_by_settings)),
-        up_to=default if inputs.up_to is None else inputs.up_to,
+        rules=wished_rules(settings, inputs.select, inputs.ignore),
+        up_to=settings.level(inputs.up_to),
         settings=settings,
         exclude=inputs.exclude,
         jobs=available_jobs(),
@@ -65,11 +61,12 @@ def _parent(runner: Runner, cwd: Path) -> str:
     return "HEAD^1" if is_merge and _commit(cwd, "HEAD^2") else ""
 
 
-def _commit(cwd: Path, name: str) -> str:
-    """The commit of this name; empty where there is none."""
-    top = repository_root(cwd) or cwd
-    found = run_git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    return os.fsdecode(found.out).strip() if found.code == 0 else ""
+def _commit(cwd: Path, name: str) -> str | None:
+    """The commit of this name, None where there is none. Raises `GitFailed` where git does not look (another's clone)."""
+    try:
+        return commit_of(partial(run_git, repository_root(cwd) or cwd, literal=False), name)
+    except UsageError:
+        return None
 
 
 def overrides_of(inputs: Inputs, settings: Settings, cwd: Path) -> VerifySettings:

@@ -6,7 +6,6 @@ where the runner obeys nothing, and commands only with escaped values.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import secrets
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torchfix_codemods.delivery.git.masks import basic
+from torchfix_codemods.report.github import escaped
 from torchfix_codemods.source.errors import UsageError, printable
 
 _EVENT_BYTES = 32 * 2**20
@@ -82,19 +83,14 @@ class Runner:
 
 def mask(token: str) -> None:
     """Have the runner replace a token, and what git sends for it, by `***` in all that follows in the log."""
-    for secret in (token, base64.b64encode(f"x-access-token:{token}".encode()).decode("ascii")):
+    for secret in (token, basic(token)):
         command("add-mask", secret)
 
 
 def command(name: str, value: str, title: str = "") -> None:
     """One command in the log, such as an annotation `error`."""
-    title = f" title={escaped(title).replace(':', '%3A').replace(',', '%2C')}" if title else ""
+    title = f" title={escaped(title, ':,')}" if title else ""
     _print(f"::{name}{title}::{escaped(value)}")
-
-
-def escaped(value: str) -> str:
-    """A value of a command on one line, as the runner reads it back."""
-    return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 @contextmanager

@@ -117,8 +117,9 @@ def manners(proposal: Proposal) -> str:
     """How this pull request behaves."""
     one = " To leave out one rule, revert its commit." if len(proposal.chapters) > 1 else ""
     return (
-        "**This pull request** is kept up to date while it is open. Closing it declines these fixes for good. Pushing"
-        f" to its branch stops the updates, and what you pushed stays.{one} It closes itself when nothing is left."
+        "**This pull request** is kept up to date while it is open. Closing it, or deleting its branch, declines these"
+        " fixes for good. Pushing to its branch stops the updates, and what you pushed stays."
+        f"{one} It closes itself when nothing is left."
         " If it was opened with the token of a workflow, its checks may wait until somebody presses"
         ' "Approve workflows to run".'
     )

@@ -109,10 +109,6 @@ class GitHub:
         path = f"{self._path}/issues/{number}/comments"
         return self._once(lambda: _comment(self._rest.post(path, {"body": body})), made)
 
-    def edit_comment(self, comment: int, body: str) -> Comment:
-        """Replace the text of a comment, by its id."""
-        return _comment(self._rest.patch(f"{self._path}/issues/comments/{comment}", {"body": body}))
-
     def _is_own(self, pull: Pull) -> bool:
         return pull.head_repository.casefold() == self.repository.casefold()
 

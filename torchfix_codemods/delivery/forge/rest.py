@@ -102,10 +102,6 @@ class Rest:
                 raise ForgeFailed(f"GitHub's next page of {path} lies on another host")
         raise ForgeFailed(f"GET {path} has more than {PAGES * 100} results")
 
-    def get(self, path: str) -> object:
-        """One thing. Raises `ForgeFailed`."""
-        return self._whole("GET", path, None, sure=True)
-
     def patch(self, path: str, fields: Mapping[str, object]) -> object:
         """Change one thing; asked again after a lost answer, since that changes nothing more. Raises `ForgeFailed`."""
         return self._whole("PATCH", path, fields, sure=True)

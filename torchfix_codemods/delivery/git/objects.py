@@ -52,15 +52,6 @@ def tree_entries(listed: bytes) -> Iterator[tuple[str, str, str]]:
             yield os.fsdecode(path), mode, sha
 
 
-def index_entries(listed: bytes) -> Iterator[tuple[str, str, str, str]]:
-    """Path, mode, id and stage (`0` unless in conflict) of each record of `ls-files -s -z`."""
-    for record in listed.split(b"\0"):
-        if record:
-            facts, _, path = record.partition(b"\t")
-            mode, sha, stage = facts.decode("ascii").split(" ")
-            yield os.fsdecode(path), mode, sha, stage
-
-
 def read_commit(sha: str, content: bytes) -> Commit:
     """The commit whose object (as of `cat-file commit`) is `content`. Raises `ValueError` for a damaged one."""
     head, _, message = content.decode("utf-8", "replace").partition("\n\n")

@@ -49,7 +49,7 @@ _CLOSED_DOORS = (
 
 def push_failure(branch: str, out: str, err: str) -> RemoteFailed:
     """The error for a push to `branch` that failed; `out` and `err` are what git printed, without secrets."""
-    status = next((line.rpartition("\t")[2] for line in out.split("\n") if line.startswith("!")), "")
+    status = _status(out)
     if not status:
         return _closed_door(f"pushing {branch}", err, PushRefused)
     if status.startswith("[rejected]") or any(words in status for words in _LATE):
@@ -61,9 +61,19 @@ def push_failure(branch: str, out: str, err: str) -> RemoteFailed:
     return PushRefused(f"the server refused the push to {branch}: {words[0]} ({words[1]}). It said: {said}")
 
 
+def not_moved(branch: str, out: str) -> PushRefused:
+    """The error for a push that looked too late, of a branch that is where it was; `out` is what git printed."""
+    return PushRefused(f"the server refused the push to {branch}, which nobody has changed: {_quoted(_status(out))}")
+
+
 def access_failure(url: str, err: str) -> RemoteFailed:
     """The error for a question to the server at `url` that failed."""
     return _closed_door(f"asking {url}", err, RemoteFailed)
+
+
+def _status(out: str) -> str:
+    """The words of git for the branch that was not pushed, "" where it did not come so far."""
+    return next((line.rpartition("\t")[2] for line in out.split("\n") if line.startswith("!")), "")
 
 
 def _closed_door(doing: str, err: str, kind: type[RemoteFailed]) -> RemoteFailed:

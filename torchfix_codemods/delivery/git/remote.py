@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 import urllib.parse
+from collections.abc import Sequence
 
-from torchfix_codemods.delivery.errors import RemoteFailed
+from torchfix_codemods.delivery.errors import LeaseLost, RemoteFailed
 from torchfix_codemods.delivery.git.masks import basic, masked
-from torchfix_codemods.delivery.git.push_errors import access_failure, push_failure
+from torchfix_codemods.delivery.git.push_errors import access_failure, not_moved, push_failure
 from torchfix_codemods.delivery.git.repository import Repository
 from torchfix_codemods.delivery.names import check_branch, check_token, is_branch, is_commit_id
 from torchfix_codemods.source.errors import UsageError
@@ -21,8 +22,10 @@ from torchfix_codemods.source.run_git import GitRun, git_environment, with_setti
 
 #: One exchange with the server, in seconds.
 SECONDS = 300
-#: How many commits of a branch are fetched where the clone itself is shallow.
+#: How many commits of a branch are fetched first where the clone itself is shallow.
 DEPTH = 50
+#: What git takes for no limit.
+EVERYTHING = 0x7FFFFFFF
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SERVER = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]+)?")
@@ -36,6 +39,7 @@ class Remote:
         """`url` is https (http on this machine only) without a user. Raises `UsageError` and `RemoteFailed`."""
         self.url = check_url(url)
         self._side = repository.side
+        self._head = repository.head()
         self._token = check_token(token)
         self._variables = _variables(self.url, token)
         self._check_no_detour()
@@ -57,19 +61,41 @@ class Remote:
         found = self._refs(f"refs/heads/{prefix}*")
         return {name: sha for name, sha in sorted(found.items()) if name.startswith(prefix) and is_branch(name)}
 
-    def fetch(self, branch: str, since: str = "") -> str:
+    def fetch(self, branch: str) -> str:
         """Bring the commits of `branch` to the side repository, where `Repository` finds them; the id of the last one.
 
-        No ref is written. For a shallow clone only the last `DEPTH` commits come, or those since a date (seconds since
-        1970 and a zone, as `Repository.commit_date` tells it). Raises `RemoteFailed`.
+        No ref is written. Where the clone is shallow, as many come as it takes to know where HEAD and the branch part.
+        Raises `RemoteFailed`.
         """
+        sha = self._there(branch)
+        self._fetch([sha], [(self._head, sha)])
+        return sha
+
+    def fetch_together(self, branch: str, bases: Sequence[str]) -> tuple[str, ...]:
+        """As `fetch`, for `branch` and the branches `bases`; the ids of all.
+
+        Deep enough to know where the branch parts from each of them, and HEAD from the branch and the first of them.
+        """
+        shas = [self._there(name) for name in (branch, *bases)]
+        pairs = [(shas[0], base) for base in shas[1:]]
+        self._fetch(list(dict.fromkeys(shas)), [*pairs, *((self._head, sha) for sha in shas[:2])])
+        return tuple(shas)
+
+    def _there(self, branch: str) -> str:
         sha = self.head_of(branch)
         if sha is None:
             raise RemoteFailed(f"there is no branch {branch} at {self.url}")
-        depth = [f"--shallow-since=@{since}" if since else f"--depth={DEPTH}"] if self._side.is_shallow else []
-        options = ("--quiet", "--no-write-fetch-head", "--no-tags", "--no-recurse-submodules", "--refmap=")
-        self._checked(self._ask("fetch", *options, *depth, self.url, sha))
         return sha
+
+    def _fetch(self, shas: Sequence[str], pairs: Sequence[tuple[str, str]]) -> None:
+        """Fetch commits; for a shallow clone more and more of what is below, until each pair's history is known."""
+        options = ("--quiet", "--no-write-fetch-head", "--no-tags", "--no-recurse-submodules", "--refmap=")
+        # Dates of commits don't say how many are needed: they follow clocks, and rebases.
+        for depth in (DEPTH, DEPTH * 8, DEPTH * 64, EVERYTHING):
+            shallow = (f"--depth={depth}",) if self._side.is_shallow else ()
+            self._checked(self._ask("fetch", *options, *shallow, self.url, *shas))
+            if not any(self._side.is_cut(*pair) for pair in pairs):
+                return
 
     def push(self, sha: str, branch: str, expected: str | None) -> None:
         """Set `branch` to `sha` if it still is at `expected` (None: if there is no such branch), else change nothing.
@@ -92,11 +118,25 @@ class Remote:
         lease = f"--force-with-lease={ref}:{expected or ''}"
         ran = self._ask("push", "--porcelain", *quiet, lease, self.url, f"{sha}:{ref}")
         if ran.code != 0:
-            raise push_failure(branch, *self._texts(ran))
+            raise self._failure(branch, expected, *self._texts(ran))
 
-    def _refs(self, pattern: str) -> dict[str, str]:
-        """The branches that `ls-remote` finds for a pattern, and those that it finds by the end of their name."""
-        found = (line.partition("\t")[::2] for line in self._lines("ls-remote", "--refs", self.url, pattern))
+    def _failure(self, branch: str, expected: str | None, out: str, err: str) -> RemoteFailed:
+        """Why a push failed. A server says "cannot lock ref" for more than a branch that has been moved."""
+        error = push_failure(branch, out, err)
+        if isinstance(error, LeaseLost) and self.head_of(branch) == expected:
+            return not_moved(branch, out)
+        return error
+
+    def in_the_way(self, branch: str) -> str | None:
+        """A branch beside which git has no room for `branch`: `a`, or `a/b/c`, beside `a/b`. Raises `RemoteFailed`."""
+        parts = check_branch(branch).split("/")
+        above = ["/".join(parts[:count]) for count in range(1, len(parts))]
+        found = self._refs(*(f"refs/heads/{name}" for name in above), f"refs/heads/{branch}/*")
+        return next((name for name in sorted(found) if name in above or name.startswith(f"{branch}/")), None)
+
+    def _refs(self, *patterns: str) -> dict[str, str]:
+        """The branches that `ls-remote` finds for patterns, and those that it finds by the end of their name."""
+        found = (line.partition("\t")[::2] for line in self._lines("ls-remote", "--refs", self.url, *patterns))
         start = "refs/heads/"
         return {ref.removeprefix(start): sha for sha, ref in found if ref.startswith(start)}
 

@@ -14,12 +14,11 @@ from torchfix_codemods.delivery.git.objects import (
     PLAIN_MODES,
     Commit,
     Tracked,
-    index_entries,
     read_commit,
     tree_entries,
 )
 from torchfix_codemods.delivery.git.side import SideRepository, ask_clone
-from torchfix_codemods.delivery.git.worktree import blob_id, plain_bytes, with_crlf, worktree_form
+from torchfix_codemods.delivery.git.worktree import worktree_form
 from torchfix_codemods.delivery.names import is_commit_id
 from torchfix_codemods.source.errors import GitFailed, WriteRefused
 
@@ -75,6 +74,11 @@ class Repository:
         listed = self.side.git("rev-list", "--topo-order", f"--max-count={most}", _id(tip), f"^{_id(base)}", "--")
         return tuple(self.read(sha) for sha in listed.decode("ascii").split())
 
+    def changed(self, older: str, newer: str) -> tuple[str, ...]:
+        """The paths in which the trees of two commits differ. Raises `GitFailed`."""
+        listed = self.side.git("diff-tree", "-r", "-z", "--name-only", "--no-renames", _id(older), _id(newer))
+        return tuple(os.fsdecode(path) for path in listed.split(b"\0") if path)
+
     def merged_tree(self, first: str, second: str) -> str | None:
         """The tree that a merge of two commits gives without conflicts, as git makes it; None where it can't.
 
@@ -106,50 +110,22 @@ class Repository:
         None where it can't be said: no plain file of HEAD, not its content, a filter, or a path that is never touched.
         """
         tracked = self.tracked([path])
-        if path not in tracked or _is_forbidden(path):
+        if path not in tracked or is_forbidden(path):
             return None
         return worktree_form(new, raw, self.blob(tracked[path].blob))
 
-    def dirty(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """Those of `paths` that differ from HEAD in the index or in the work tree, or are no plain files of it.
-
-        CRLF in the work tree for LF in the commit is no difference. A file that went through a filter (Git LFS) is
-        one: only running the filter could tell.
-        """
-        wanted = sorted(set(paths))
-        tracked = self.tracked(wanted)
-        staged = self._staged(list(tracked))
-        return tuple(
-            path
-            for path in wanted
-            if path not in tracked or staged.get(path) != tracked[path] or not self._is_unchanged(path, tracked[path])
-        )
-
-    def _staged(self, paths: Sequence[str]) -> dict[str, Tracked]:
-        found: dict[str, Tracked] = {}
-        for some in _in_portions(paths):
-            entries = index_entries(ask_clone(self.root, "ls-files", "-s", "-z", "--", *some))
-            found |= {path: Tracked(mode, sha) for path, mode, sha, stage in entries if stage == "0"}
-        return found
-
-    def _is_unchanged(self, path: str, tracked: Tracked) -> bool:
-        raw = plain_bytes(self.root / path)
-        if raw is None:
-            return False
-        return blob_id(raw, len(tracked.blob)) == tracked.blob or raw == with_crlf(self.blob(tracked.blob))
-
-    def commit(self, parent: str, files: Mapping[str, bytes], message: str, date: str | None = None) -> str:
+    def commit(self, parent: str, files: Mapping[str, bytes], message: str) -> str:
         """The id of a new commit on `parent` in which each file of `files` has the bytes given.
 
-        Author and committer are GitHub's bot, and both dates are `date` or that of `parent`: the same input gives the
-        same id, whatever the settings of the person who runs this. Raises `WriteRefused` for a path that is not a
-        plain file of `parent`, or may not be touched.
+        Author and committer are GitHub's bot, and both dates are that of `parent`: the same input gives the same id,
+        whatever the settings of the person who runs this. Raises `WriteRefused` for a path that is not a plain file
+        of `parent`, or may not be touched.
         """
         tracked = self.tracked(files, parent)
         for path in files:
             _check_path(path, tracked)
         tree = self._tree(parent, files, tracked)
-        identity = _identity(date or self.commit_date(parent))
+        identity = _identity(self.commit_date(parent))
         words = ("commit-tree", "--no-gpg-sign", "-p", _id(parent), "-F", "-", tree)
         made = self.side.git(*words, given=message.encode("utf-8", "replace"), variables=identity)
         return made.decode("ascii").strip()
@@ -194,13 +170,13 @@ def _identity(date: str) -> dict[str, str]:
 
 def _check_path(path: str, tracked: Mapping[str, Tracked]) -> None:
     """Raises `WriteRefused` for a path that may not be written. Git would take most of them."""
-    if _is_forbidden(path):
+    if is_forbidden(path):
         raise WriteRefused(f"'{path}' is not a path that is ever changed")
     if path not in tracked:
         raise WriteRefused(f"{path} is not a plain file that git tracks")
 
 
-def _is_forbidden(path: str) -> bool:
+def is_forbidden(path: str) -> bool:
     """Whether a path leads out of the repository, into git's own folder, or to the workflows of a forge."""
     parts = [part.casefold() for part in path.split("/")]
     return not _is_inside(path) or "\\" in path or ".git" in parts or parts[0] == ".github"

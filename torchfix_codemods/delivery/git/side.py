@@ -38,6 +38,27 @@ class SideRepository:
             shutil.copyfile(shallow, self.folder / "shallow")
         self.git("update-ref", BASE_REF, head)
 
+    def is_cut(self, one: str, other: str) -> bool:
+        """Whether history ends too early to say which commits of `one` are not in `other`.
+
+        Those that look so, and that nothing of the kind is below, could be below a commit of `other` that is cut off.
+        """
+        ends = self._ends()
+        if not ends:
+            return False
+        lines = [line.split() for line in self.git("rev-list", "--parents", one, f"^{other}", "--").splitlines()]
+        alone = {sha for sha, *_ in lines}
+        lowest = [sha.decode("ascii") for sha, *parents in lines if alone.isdisjoint(parents)]
+        hidden = (self.git("rev-list", other, f"^{sha}", "--").split() for sha in lowest)
+        return not ends.isdisjoint(alone) or any(not ends.isdisjoint(some) for some in hidden)
+
+    def _ends(self) -> frozenset[bytes]:
+        """The commits whose parents are left out."""
+        try:
+            return frozenset((self.folder / "shallow").read_bytes().split())
+        except FileNotFoundError:
+            return frozenset()
+
     def run(
         self,
         *words: str,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from torchfix_codemods.delivery.git.repository import is_forbidden
 from torchfix_codemods.delivery.model import Reason
-from torchfix_codemods.delivery.proposing.verdicts import Told, ToldEdit
+from torchfix_codemods.delivery.proposing.verdicts import Told, ToldEdit, ToldVerdict
 from torchfix_codemods.findings import Edit, Finding
 from torchfix_codemods.pipeline import Analysis, rewritten
 from torchfix_codemods.report.outcome import because
@@ -45,14 +48,32 @@ class Choice:
 
 def verdicts_for(analysis: Analysis, told: Told) -> dict[str, Verdict]:
     """The verdicts that are about our findings, and about exactly the edits that we would make, by id."""
-    found: dict[str, Verdict] = {}
+    return {name: said.verdict for name, said, is_ours in _heard(analysis, told) if is_ours}
+
+
+def estranged(analysis: Analysis, told: Told) -> frozenset[str]:
+    """The ids of our findings which runs spoke against, but with other edits than ours.
+
+    Such a run was not of our fix, yet of one in that place: nobody has seen that ours does better.
+    """
+    return frozenset(name for name, said, is_ours in _heard(analysis, told) if said.verdict.withheld and not is_ours)
+
+
+def _heard(analysis: Analysis, told: Told) -> Iterator[tuple[str, ToldVerdict, bool]]:
+    """What was told of each of our findings by its id, and whether it is about exactly our edits."""
     for finding in analysis.findings:
         said = told.verdicts.get(finding.id)
         if said is not None and finding.fix is not None:
             ours = tuple(_as_told(edit, analysis) for edit in finding.fix.edits)
-            if ours == said.edits:
-                found[finding.id] = said.verdict
-    return found
+            yield finding.id, said, said.edits in (ours, _seen_from(told.made_in, analysis.request.cwd, ours))
+
+
+def _seen_from(folder: Path | None, top: Path, edits: tuple[ToldEdit, ...]) -> tuple[ToldEdit, ...]:
+    """Edits with paths from the top as a run in a folder below or above it names them."""
+    try:
+        return tuple((Path(os.path.relpath(top / edit[0], folder or top)).as_posix(), *edit[1:]) for edit in edits)
+    except ValueError:  # the folder is on another drive
+        return edits
 
 
 def for_units(units: Iterable[Unit], verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:
@@ -72,11 +93,12 @@ def choose(
     verdicts: Mapping[str, Verdict],
     options: Options,
     committable: Committable,
-    declined: Collection[str],
+    left_out: Mapping[str, _Left],
 ) -> Choice:
     """What of a plan goes into one pull request, in the order of the rules and the files, up to the caps.
 
-    Fixes whose edits became one go in or stay out together.
+    `left_out` are the ids of fixes that stay out whatever the verdicts say, with the reason. Fixes whose edits
+    became one go in or stay out together.
     """
     units = plan_units(plan)
     blocked = dict(_blocked(analysis, plan, committable))
@@ -85,7 +107,7 @@ def choose(
     left: dict[str, _Left] = {}
     for unit in sorted(units, key=_order(analysis)):
         own = {edit.path for edit in unit.edits}
-        why = _against(unit, verdicts, options.require, declined) or _of_files(own, blocked)
+        why = _against(unit, verdicts, options.require, left_out) or _of_files(own, blocked)
         if why is None and (len(ids) + len(unit.findings) > options.max_fixes or len(paths | own) > options.max_files):
             limits = f"{options.max_fixes} fixes in {options.max_files} files"
             why = Reason.OVER_THE_CAP, f"one pull request holds at most {limits}"
@@ -112,10 +134,18 @@ def _order(analysis: Analysis) -> Callable[[Unit], tuple[int, str, int, str]]:
     return lambda unit: min(map(first, unit.findings))
 
 
-def _against(unit: Unit, verdicts: Mapping[str, Verdict], require: str, declined: Collection[str]) -> _Left | None:
+def barred(declined: Iterable[str], strange: Iterable[str], require: str) -> dict[str, _Left]:
+    """The ids of fixes that stay out, with the reason: somebody declined them, or a run of other edits failed."""
+    other = Reason.WITHHELD, "the runs that speak against it were of another state of the file"
+    no = Reason.DECLINED, "it was in a pull request that was closed without merging"
+    return {**dict.fromkeys(strange if require != "any" else (), other), **dict.fromkeys(declined, no)}
+
+
+def _against(unit: Unit, verdicts: Mapping[str, Verdict], require: str, left_out: Mapping[str, _Left]) -> _Left | None:
     """What speaks against the fixes of a unit, None where nothing does."""
-    if any(finding.id in declined for finding in unit.findings):
-        return Reason.DECLINED, "it was in a pull request that was closed without merging"
+    for finding in unit.findings:
+        if finding.id in left_out:
+            return left_out[finding.id]
     shown = [verdicts.get(finding.id) for finding in unit.findings]
     for verdict in shown:
         if verdict is not None and verdict.withheld and require != "any":
@@ -136,7 +166,7 @@ def _of_files(paths: Collection[str], blocked: Mapping[str, str]) -> _Left | Non
 def _blocked(analysis: Analysis, plan: Plan, committable: Committable) -> Iterator[tuple[str, str]]:
     """The files of a plan that no commit may change, each with the reason."""
     for path in plan.texts:
-        if path.casefold().startswith(".github/"):
+        if is_forbidden(path):
             yield path, f"{path}: files of .github are never changed"
             continue
         new = rewritten(analysis, plan, path)

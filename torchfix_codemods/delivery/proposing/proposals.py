@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torchfix_codemods.delivery.model import Kept, Proposal, Reason
@@ -11,7 +11,9 @@ from torchfix_codemods.delivery.proposing.choice import (
     Choice,
     Committable,
     Options,
+    barred,
     choose,
+    estranged,
     for_units,
     made,
     plan_units,
@@ -20,7 +22,8 @@ from torchfix_codemods.delivery.proposing.choice import (
 from torchfix_codemods.delivery.proposing.verdicts import Told
 from torchfix_codemods.findings import Level
 from torchfix_codemods.pipeline import Analysis, make_plan, report_of
-from torchfix_codemods.report.outcome import Outcome, Status, outcomes
+from torchfix_codemods.report.model import Report
+from torchfix_codemods.report.outcome import Outcome, Status, outcomes, unwritten
 from torchfix_codemods.rewrite.plan import Plan
 from torchfix_codemods.rules.rule import Rule
 from torchfix_codemods.verify.model import Verdict, Verification
@@ -55,6 +58,32 @@ def _of_rule(analysis: Analysis, rule: Rule) -> Analysis:
     return replace(analysis, request=request, sorted_out=replace(analysis.sorted_out, counted=counted))
 
 
+def report_of_all(analysis: Analysis, told: Told, found: Sequence[Proposal]) -> Report:
+    """The report of the whole analysis: its plan holds the fixes of all proposals, its verdicts are all that count."""
+    if len(found) == 1 and found[0].rule is None:
+        return found[0].report
+    ids = {name for proposal in found for name in proposal.fingerprints}
+    verdicts = verdicts_for(analysis, told)
+    for proposal in found:
+        if proposal.report.verification is not None:
+            verdicts.update(proposal.report.verification.verdicts)
+    plan = make_plan(analysis, lambda finding: finding.id in ids)
+    return report_of(analysis, plan, verification=_verification(verdicts, told))
+
+
+def outcomes_of_all(report: Report, found: Iterable[Proposal]) -> list[Outcome]:
+    """What became of each finding of such a report, with the reason where a fix is in no proposal."""
+    every = list(found)
+    inside = {name for proposal in every for name in proposal.fingerprints}
+    kept = {item.outcome.finding.id: item.outcome for proposal in every for item in proposal.kept}
+    results = unwritten(outcomes(report))
+    return [outcome if (name := outcome.finding.id) in inside else kept.get(name, outcome) for outcome in results]
+
+
+def _verification(verdicts: Mapping[str, Verdict], told: Told) -> Verification | None:
+    return Verification(verdicts, told.runs) if verdicts or told.runs else None
+
+
 @dataclass(frozen=True)
 class _Maker:
     """What a proposal is made from."""
@@ -70,17 +99,15 @@ class _Maker:
         analysis = self.analysis
         whole = make_plan(analysis)
         verdicts = for_units(plan_units(whole), verdicts_for(analysis, self.told))
-        choice = choose(analysis, whole, verdicts, self.options, self.committable, self.declined)
+        left_out = barred(self.declined, estranged(analysis, self.told), self.options.require)
+        choice = choose(analysis, whole, verdicts, self.options, self.committable, left_out)
         # Looking for everything again is dear.
         plan = whole if choice.ids == set(made(whole)) else make_plan(analysis, lambda f: f.id in choice.ids)
-        report = report_of(analysis, plan, verification=self._verification(verdicts))
+        report = report_of(analysis, plan, verification=_verification(verdicts, self.told))
         results = outcomes(report)
         chapters = chapters_of(analysis, plan, results, self.committable)
         reasons = {outcome.finding.id: outcome for outcome in outcomes(report_of(analysis, whole))}
         return Proposal(report, chapters, tuple(self._kept(results, choice, plan, reasons)), rule)
-
-    def _verification(self, verdicts: Mapping[str, Verdict]) -> Verification | None:
-        return Verification(verdicts, self.told.runs) if verdicts or self.told.runs else None
 
     def _kept(
         self, results: Iterable[Outcome], choice: Choice, plan: Plan, reasons: Mapping[str, Outcome]

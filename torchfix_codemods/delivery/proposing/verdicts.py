@@ -52,16 +52,20 @@ class ToldVerdict:
 
 @dataclass(frozen=True)
 class Told:
-    """What a report tells: verdicts by the id of the finding, what was run, and notes for people on what was odd."""
+    """What a report tells: verdicts by the id of the finding, what was run, and notes for people on what was odd.
+
+    Its paths count from `made_in`, if that is known, or from the top of the repository.
+    """
 
     version: str = __version__
     verdicts: Mapping[str, ToldVerdict] = field(default_factory=dict)
     runs: tuple[ScriptRun, ...] = ()
     notes: tuple[str, ...] = ()
+    made_in: Path | None = None
 
 
-def read_verdicts(path: Path) -> Told:
-    """The verdicts in a JSON report of `torchfix verify`.
+def read_verdicts(path: Path, made_in: Path | None = None) -> Told:
+    """The verdicts in a JSON report of `torchfix verify`, which was run in `made_in`.
 
     A verdict that is not as it must be is left out, and a note counts it. Raises `UsageError` for a file that is not a
     regular one, is too large, or is no report of this schema.
@@ -76,7 +80,7 @@ def read_verdicts(path: Path) -> Told:
         raise UsageError(f"{path}: not a report: {error}") from error
     verdicts, wrong = _verdicts(findings)
     runs, lost = _runs(found)
-    return Told(version, verdicts, runs, (*_other_version(version), *_notes(wrong), *lost))
+    return Told(version, verdicts, runs, (*_other_version(version), *_notes(wrong), *lost), made_in)
 
 
 def _other_version(version: str) -> list[str]:

@@ -8,16 +8,22 @@ from dataclasses import dataclass, field, replace
 from torchfix_codemods.delivery.forge.github import Pull
 from torchfix_codemods.delivery.model import Operation
 from torchfix_codemods.delivery.pulls import notes
-from torchfix_codemods.delivery.pulls.marker import Marker, hash_of, read_marker, with_marker, without_marker
-from torchfix_codemods.delivery.pulls.steps import Change, Delete, Label, Open, Push, Say, Step
-from torchfix_codemods.source.errors import TorchfixError
+from torchfix_codemods.delivery.pulls.acts import Act, Change, Delete, Label, Open, Push, Say
+from torchfix_codemods.delivery.pulls.marker import (
+    MOST_IDS,
+    MOST_LABELS,
+    Marker,
+    hash_of,
+    read_marker,
+    with_marker,
+    without_marker,
+)
+from torchfix_codemods.delivery.pulls.ownership import NOTHING, Ours
+from torchfix_codemods.source.errors import printable
 
 #: The end of the title of a pull request that we closed ourselves.
 AUTOCLOSED = " - autoclosed"
-
-
-class BranchTaken(TorchfixError):
-    """A branch of our name is somebody else's; nothing was changed."""
+_CURE = "choose another name with --branch (in the Action: the input branch)"
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,9 @@ class Draft:
     draft: bool = False
 
     def marker(self, labels: tuple[str, ...]) -> Marker:
-        """The mark for a pull request that has ever been given these labels."""
-        body = hash_of(without_marker(self.text))
-        return Marker(self.base_sha, self.sha, self.fingerprints, hash_of(self.title), body, labels)
+        """The mark for a pull request that has ever been given these labels, of which the newest count."""
+        body, labels = hash_of(without_marker(self.text)), labels[-MOST_LABELS:]
+        return Marker(self.base_sha, self.sha, self.fingerprints[:MOST_IDS], hash_of(self.title), body, labels)
 
     def body(self, labels: tuple[str, ...]) -> str:
         """The whole body."""
@@ -52,13 +58,16 @@ class Draft:
 class Seen:
     """What stands on the forge: the head of the branch (None: no branch) and its pull requests, the best first.
 
-    `ours` says that nobody else has a commit on the branch.
+    `ours` is what we have on the branch; None where anybody else has a commit there. `newer` says that it stands on a
+    later commit than ours. `in_the_way` is a branch beside which git has no room for this one.
     """
 
     branch: str
     head: str | None = None
     pulls: tuple[Pull, ...] = ()
-    ours: bool = True
+    ours: Ours | None = NOTHING
+    newer: bool = False
+    in_the_way: str = ""
 
     @property
     def open(self) -> Pull | None:
@@ -68,14 +77,15 @@ class Seen:
 
 @dataclass(frozen=True)
 class Decision:
-    """The steps in their order, and what they come to. `pull` is the pull request that is open before them."""
+    """The acts in their order, and what they come to. `pull` is the pull request that is open before them."""
 
     branch: str
     operation: Operation
-    steps: tuple[Step, ...] = ()
+    acts: tuple[Act, ...] = ()
     pull: Pull | None = None
     draft: Draft | None = None
     detail: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def declined(pulls: Iterable[Pull]) -> frozenset[str]:
@@ -86,23 +96,26 @@ def declined(pulls: Iterable[Pull]) -> frozenset[str]:
 
 
 def decide(seen: Seen, draft: Draft) -> Decision:
-    """What to do for a proposal. Raises `BranchTaken` where its branch is not ours and has no open pull request."""
+    """What to do for a proposal."""
     pull = seen.open
-    if not seen.ours and seen.head != draft.sha:
-        if pull is None:
-            raise BranchTaken(
-                f"the branch {seen.branch} holds commits that torchfix did not make, and has no open pull request; "
-                "delete or rename it, or choose another name with --branch"
-            )
-        return _edited(seen, pull, notes.edited(pull))
+    if seen.in_the_way:
+        return _taken(seen, f"beside the branch {printable(seen.in_the_way)} git has no room for {seen.branch}")
+    if seen.ours is None and seen.head != draft.sha:
+        if pull is not None:
+            return _edited(seen, pull, notes.edited(pull))
+        return _taken(
+            seen, f"the branch {seen.branch} holds commits that torchfix did not make, and has no open pull request"
+        )
+    if seen.newer:
+        return _passed(seen)
     push = () if seen.head == draft.sha else (Push(draft.sha, seen.branch, seen.head),)
     if pull is None:
         labels = (Label(None, draft.labels),) if draft.labels else ()
         made = Open(draft.title, draft.body(draft.labels), seen.branch, draft.base, draft.draft)
         return Decision(seen.branch, Operation.CREATED, (*push, made, *labels), draft=draft)
-    steps = (*push, *_updates(seen, pull, draft))
-    operation = Operation.UPDATED if steps else Operation.UNCHANGED
-    return Decision(seen.branch, operation, steps, pull, draft)
+    acts = (*(_announced(pull, draft) if push else ()), *push, *_updates(seen, pull, draft))
+    operation = Operation.UPDATED if acts else Operation.UNCHANGED
+    return Decision(seen.branch, operation, acts, pull, draft)
 
 
 def decide_end(seen: Seen, reason: str) -> Decision:
@@ -110,15 +123,49 @@ def decide_end(seen: Seen, reason: str) -> Decision:
     pull = seen.open
     if pull is None or seen.head is None:
         return Decision(seen.branch, Operation.NONE)
-    if not seen.ours:
+    if seen.ours is None:
         return _edited(seen, pull, notes.autoclosing_skipped(pull, reason))
+    if seen.newer:
+        return _passed(seen)
     title = pull.title.removesuffix(AUTOCLOSED) + AUTOCLOSED
-    steps = (
+    acts = (
         notes.closed(pull, reason, seen.head),
         Change(pull.number, title=title, state="closed"),
         Delete(seen.branch, seen.head),
     )
-    return Decision(seen.branch, Operation.CLOSED, steps, replace(pull, title=title), detail=reason)
+    return Decision(seen.branch, Operation.CLOSED, acts, replace(pull, title=title), detail=reason)
+
+
+def narrowed(decision: Decision) -> Decision:
+    """What to do in place of `decision` where the run did not look at all that is in the open pull request."""
+    if decision.operation not in (Operation.UPDATED, Operation.CLOSED):
+        return decision
+    detail = (
+        f"this run did not look at all that the pull request of {decision.branch} holds: it is left as it is. A run "
+        "over the whole repository, with all rules, brings it up to date"
+    )
+    return Decision(decision.branch, Operation.SKIPPED_NARROWED, (), decision.pull, detail=detail)
+
+
+def _taken(seen: Seen, why: str) -> Decision:
+    warning = f"{why}: delete or rename it, or {_CURE}"
+    return Decision(seen.branch, Operation.SKIPPED_TAKEN, (), seen.open, warnings=(warning,))
+
+
+def _passed(seen: Seen) -> Decision:
+    detail = f"{seen.branch} stands on a later commit than the one that is checked out: a newer run was here"
+    return Decision(seen.branch, Operation.SKIPPED_NEWER, (), seen.open, detail=detail)
+
+
+def _announced(pull: Pull, draft: Draft) -> tuple[Act, ...]:
+    """The mark, before a push after which it could take our own commits for a state that somebody made.
+
+    That is so where the commits stand where the old ones did, and what follows the push fails.
+    """
+    old = read_marker(pull.body)
+    if old is None or old.base != draft.base_sha or draft.sha in (old.head, *old.tried):
+        return ()
+    return (Change(pull.number, body=with_marker(pull.body, old.trying(draft.sha))),)
 
 
 def _edited(seen: Seen, pull: Pull, note: Say) -> Decision:
@@ -126,7 +173,7 @@ def _edited(seen: Seen, pull: Pull, note: Say) -> Decision:
     return Decision(seen.branch, Operation.SKIPPED_EDITED, (note,), pull, detail=detail)
 
 
-def _updates(seen: Seen, pull: Pull, draft: Draft) -> tuple[Step, ...]:
+def _updates(seen: Seen, pull: Pull, draft: Draft) -> tuple[Act, ...]:
     old = read_marker(pull.body)
     # Without a mark nobody knows which labels were taken off by hand.
     ever = old.labels if old else draft.labels

@@ -11,16 +11,18 @@ import binascii
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 
 _MARK = re.compile(r"<!-- torchfix:v1 ([A-Za-z0-9+/=]*) -->")
 _ENCODED = 32_000
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[0-9a-f]{16}")
-_IDS = 500
-_LABELS = 20
 _LABEL = 50
+_TRIED = 8
+#: No mark holds more findings and labels than that.
+MOST_IDS = 500
+MOST_LABELS = 20
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Marker:
 
     `base` and `head` are commits: that which the fixes stand on, and the last of ours. `fingerprints` are the ids of
     the findings; `title` and `body` are hashes of the texts that we gave it; `labels` are all that we ever gave it.
+    `tried` are commits that we set out to put in the place of `head`, without having come to the end of it.
     """
 
     base: str
@@ -37,6 +40,11 @@ class Marker:
     title: str
     body: str
     labels: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+
+    def trying(self, sha: str) -> Marker:
+        """The mark for the time in which the branch may be at `sha` already, and may still be where it was."""
+        return replace(self, tried=(*self.tried, sha)[-_TRIED:])
 
     def __str__(self) -> str:
         """The mark as it stands in a body: an HTML comment, invisible to readers."""
@@ -79,18 +87,24 @@ def without_marker(body: str) -> str:
 def _checked(told: dict[str, object]) -> Marker | None:
     base, head = _match(told, "base", _SHA), _match(told, "head", _SHA)
     title, body = _match(told, "title", _HASH), _match(told, "body", _HASH)
-    ids, labels = _texts(told, "fingerprints", _IDS), _texts(told, "labels", _LABELS)
-    known = {"base", "head", "fingerprints", "title", "body", "labels"}
-    if not (base and head and title and body) or ids is None or labels is None or set(told) != known:
+    ids, tried = _matches(told, "fingerprints", MOST_IDS, _ID), _matches(told, "tried", _TRIED, _SHA)
+    labels = _texts(told, "labels", MOST_LABELS)
+    known = {field.name for field in fields(Marker)}
+    if not (base and head and title and body) or ids is None or tried is None or set(told) != known:
         return None
-    if not all(_ID.fullmatch(name) for name in ids) or not all(_is_label(label) for label in labels):
+    if labels is None or not all(_is_label(label) for label in labels):
         return None
-    return Marker(base, head, ids, title, body, labels)
+    return Marker(base, head, ids, title, body, labels, tried)
 
 
 def _match(told: dict[str, object], key: str, pattern: re.Pattern[str]) -> str | None:
     value = told.get(key)
     return value if isinstance(value, str) and pattern.fullmatch(value) else None
+
+
+def _matches(told: dict[str, object], key: str, most: int, pattern: re.Pattern[str]) -> tuple[str, ...] | None:
+    texts = _texts(told, key, most)
+    return texts if texts is not None and all(pattern.fullmatch(text) for text in texts) else None
 
 
 def _texts(told: dict[str, object], key: str, most: int) -> tuple[str, ...] | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from torchfix_codemods.delivery.forge.github import Pull
+from torchfix_codemods.delivery.pulls.acts import Say
 from torchfix_codemods.delivery.pulls.marker import read_marker
-from torchfix_codemods.delivery.pulls.steps import Say
 
 _EDITED = """\
 Somebody has pushed to this branch, so torchfix leaves it and this pull request as they are from now on. What it finds \

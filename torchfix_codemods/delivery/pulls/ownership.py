@@ -7,56 +7,58 @@ change. The mark can only speak against us.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from torchfix_codemods.delivery.git.objects import Commit, Person
-from torchfix_codemods.delivery.git.repository import BOT, BOT_MAIL
+from torchfix_codemods.delivery.git.repository import BOT, BOT_MAIL, Repository
 from torchfix_codemods.delivery.pulls.marker import Marker
 
 #: Who makes the merge commit when somebody presses "Update branch" on GitHub.
 WEB_FLOW = ("GitHub", "noreply@github.com")
 _COMMITS = 200
-_TRAILERS = re.compile(r"^Torchfix-Rule: \S.*\n(?:.+\n)*?Torchfix-Version: \S", re.MULTILINE)
+_TRAILERS = re.compile(r"^Torchfix-Rule: (\S.*)\n(?:.+\n)*?Torchfix-Version: \S", re.MULTILINE)
 
 
-class History(Protocol):
-    """What is asked of a repository that has the branch's commits; see `repository.Repository`."""
+@dataclass(frozen=True)
+class Ours:
+    """What stands on a branch that is ours alone.
 
-    def has(self, sha: str) -> bool:
-        """Whether a commit is at hand."""
+    `base` is the newest commit of the base branch in it; `rules` are the codes of the rules that its commits are of,
+    `files` the paths that they change.
+    """
 
-    def read(self, sha: str) -> Commit:
-        """A commit."""
-
-    def commits(self, base: str, tip: str, most: int = 200) -> tuple[Commit, ...]:
-        """The commits of `tip` that are not in `base`, newest first."""
-
-    def is_ancestor(self, older: str, newer: str) -> bool:
-        """Whether `older` is in the history of `newer`."""
-
-    def merged_tree(self, first: str, second: str) -> str | None:
-        """The tree of a merge without conflicts."""
+    base: str
+    rules: frozenset[str] = frozenset()
+    files: frozenset[str] = frozenset()
 
 
-def is_ours(history: History, tip: str, bases: Iterable[str], marker: Marker | None) -> bool:
-    """Whether `tip` has nothing on top of the `bases` (commits of base branches) that somebody else made.
+#: What we have where there is no branch, or where nobody needs to ask.
+NOTHING = Ours("")
+
+
+def ours(repository: Repository, tip: str, bases: Iterable[str], marker: Marker | None) -> Ours | None:
+    """What `tip` has on top of one of the `bases` (commits of base branches); None where somebody else made any of it.
 
     What "Update branch" merged in is nothing of anybody's own. A branch from which somebody took commits away counts as
-    theirs: it stands on the commit that `marker` tells, and is not at the one that `marker` tells.
+    theirs: it stands on the commit that `marker` tells, and is at none of those that `marker` tells. History must reach
+    back to where `tip` and the bases part (`Remote.fetch_together`).
     """
-    return any(_is_ours_above(history, tip, base, marker) for base in bases if history.has(base))
+    found = (_ours_above(repository, tip, base, marker) for base in bases)
+    return next((one for one in found if one is not None), None)
 
 
-def _is_ours_above(history: History, tip: str, base: str, marker: Marker | None) -> bool:
-    own = _below_updates(history, tip, base)
-    above = history.commits(base, own, _COMMITS)
+def _ours_above(repository: Repository, tip: str, base: str, marker: Marker | None) -> Ours | None:
+    own, merged = _below_updates(repository, tip, base)
+    above = repository.commits(base, own, _COMMITS)
     if not above:
-        return True
+        return Ours(merged or own)
     if len(above) == _COMMITS or not all(is_our_commit(commit) for commit in above):
-        return False
+        return None
     standing = above[-1].parents[0]
-    return marker is None or own == marker.head or standing != marker.base
+    if marker is not None and own not in (marker.head, *marker.tried) and standing == marker.base:
+        return None
+    return Ours(merged or standing, _rules(above), frozenset(repository.changed(standing, own)))
 
 
 def is_our_commit(commit: Commit) -> bool:
@@ -65,17 +67,26 @@ def is_our_commit(commit: Commit) -> bool:
     return people and len(commit.parents) == 1 and _TRAILERS.search(commit.message) is not None
 
 
-def _below_updates(history: History, tip: str, base: str) -> str:
-    """The commit below the merges of the base branch that GitHub made on top, each exactly as git would make it."""
+def _rules(commits: Sequence[Commit]) -> frozenset[str]:
+    found = (_TRAILERS.search(commit.message) for commit in commits)
+    return frozenset(trailers[1].strip() for trailers in found if trailers is not None)
+
+
+def _below_updates(repository: Repository, tip: str, base: str) -> tuple[str, str]:
+    """The commit below the merges of the base branch that GitHub made on top, each exactly as git would make it.
+
+    With it the commit of the base branch that the last of them brought; "" where there are none.
+    """
+    newest = ""
     for _ in range(_COMMITS):
-        commit = history.read(tip)
+        commit = repository.read(tip)
         if len(commit.parents) != 2 or _who(commit.committer) != WEB_FLOW:
             break
         first, second = commit.parents
-        if not history.is_ancestor(second, base) or history.merged_tree(first, second) != commit.tree:
+        if not repository.is_ancestor(second, base) or repository.merged_tree(first, second) != commit.tree:
             break
-        tip = first
-    return tip
+        tip, newest = first, newest or second
+    return tip, newest
 
 
 def _who(person: Person) -> tuple[str, str]:

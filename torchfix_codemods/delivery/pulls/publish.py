@@ -7,24 +7,30 @@ way leaves a state from which the next run goes on: a branch without its pull re
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from torchfix_codemods.delivery.body import text
 from torchfix_codemods.delivery.errors import LeaseLost
-from torchfix_codemods.delivery.forge.github import Pull
+from torchfix_codemods.delivery.forge.github import GitHub, Pull
 from torchfix_codemods.delivery.forge.refusals import AlreadyExists
+from torchfix_codemods.delivery.git.remote import Remote
+from torchfix_codemods.delivery.git.repository import Repository
 from torchfix_codemods.delivery.model import Operation, Proposal, Reason
+from torchfix_codemods.delivery.names import BRANCH
 from torchfix_codemods.delivery.pulls import notes
+from torchfix_codemods.delivery.pulls.acts import line_of
 from torchfix_codemods.delivery.pulls.carry_out import carry_out
-from torchfix_codemods.delivery.pulls.decide import Decision, Draft, Seen, decide, decide_end, declined
+from torchfix_codemods.delivery.pulls.decide import Decision, Draft, Seen, decide, decide_end, declined, narrowed
 from torchfix_codemods.delivery.pulls.marker import Marker, read_marker
-from torchfix_codemods.delivery.pulls.ownership import is_ours
-from torchfix_codemods.delivery.pulls.parties import Forge, Remote, Repository
-from torchfix_codemods.delivery.pulls.steps import line_of
+from torchfix_codemods.delivery.pulls.ownership import Ours, ours
 
 #: Pull requests that may be open at a time, with one for each rule.
 MOST_OPEN = 5
+
+#: Whether a run looked at all that we have on a branch.
+Covers = Callable[[Seen], bool]
 
 
 @dataclass(frozen=True)
@@ -34,21 +40,24 @@ class Terms:
     `base` is the branch that they are for, `base_sha` the commit on it that they stand on.
 
     `branch` is that of the pull request; with one for each rule (`by_rule`) it is the beginning of their names.
+
+    `whole` says that the run looked at the whole repository, for all that its settings want.
     """
 
     base: str
     base_sha: str
-    branch: str = "torchfix/fixes"
+    branch: str = BRANCH
     labels: tuple[str, ...] = ()
     draft: bool = False
     by_rule: bool = False
+    whole: bool = True
 
 
 @dataclass(frozen=True)
 class Result:
     """What became of one branch. `number` and `url` are those of its pull request (None and "" without one).
 
-    `head_sha` is our last commit on it. `detail` and `warnings` are lines for people.
+    `detail` and `warnings` are lines for people.
     """
 
     operation: Operation
@@ -56,7 +65,6 @@ class Result:
     number: int | None = None
     url: str = ""
     title: str = ""
-    head_sha: str = ""
     detail: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -68,36 +76,60 @@ class Publisher:
     terms: Terms
     repository: Repository
     remote: Remote
-    forge: Forge
+    forge: GitHub
 
     def declined(self, codes: Collection[str]) -> frozenset[str]:
         """The ids of findings that somebody declined before; `codes` are those of the rules that found something."""
         branches = (self.terms.branch, *(branch_of_rule(self.terms.branch, code) for code in sorted(codes)))
         return declined(pull for branch in branches for pull in self.forge.pulls(branch))
 
-    def publish(self, proposals: Sequence[Proposal], codes: Collection[str]) -> list[Result]:
+    def publish(
+        self, proposals: Sequence[Proposal], codes: Collection[str], files: Collection[str] = ()
+    ) -> list[Result]:
         """Open, update or close pull requests until they are what `proposals` say; one without chapters says nothing.
 
         `codes` are those of the rules that looked for something: only their pull requests are closed where nothing is
-        left. Raises `BranchTaken` too.
+        left. `files` are those (from the top) that they looked at; they count where that was not the whole repository.
         """
-        results = [self._carry_out(decision) for decision in self.decisions(proposals, codes)]
-        declined = any(kept.reason is Reason.DECLINED for proposal in proposals for kept in proposal.kept)
-        return results or [Result(Operation.SKIPPED_DECLINED if declined else Operation.NONE, self.terms.branch)]
+        return list(self.published(proposals, codes, files))
 
-    def planned(self, proposals: Sequence[Proposal], codes: Collection[str], repository: str) -> list[str]:
-        """What `publish` would send, a line each; reads, and writes nothing. `repository` is `owner/name`."""
-        return [line_of(step, repository) for each in self.decisions(proposals, codes) for step in each.steps]
+    def published(
+        self, proposals: Sequence[Proposal], codes: Collection[str], files: Collection[str] = ()
+    ) -> Iterator[Result]:
+        """The same, branch by branch: where a later one fails, the results of those before are known."""
+        covers = partial(self._covers, frozenset(codes), frozenset(files))
+        decisions = self._decisions(proposals, codes, covers)
+        for decision in decisions:
+            yield self._carry_out(decision, covers)
+        if not decisions:
+            declined = any(kept.reason is Reason.DECLINED for proposal in proposals for kept in proposal.kept)
+            yield Result(Operation.SKIPPED_DECLINED if declined else Operation.NONE, self.terms.branch)
 
-    def decisions(self, proposals: Sequence[Proposal], codes: Collection[str]) -> list[Decision]:
+    def planned(
+        self, proposals: Sequence[Proposal], codes: Collection[str], repository: str, files: Collection[str] = ()
+    ) -> list[str]:
+        """What `publish` would send, a line each, and why nothing is sent for a branch; reads, and writes nothing.
+
+        `repository` is `owner/name`.
+        """
+        covers = partial(self._covers, frozenset(codes), frozenset(files))
+        decisions = self._decisions(proposals, codes, covers)
+        return [line for decision in decisions for line in _planned(decision, repository)]
+
+    def _decisions(self, proposals: Sequence[Proposal], codes: Collection[str], covers: Covers) -> list[Decision]:
         """What to do for each branch: what ends first, then the proposals in their order. Reads only."""
         drafts = [draft_of(proposal, self.terms, self.repository) for proposal in proposals if proposal.chapters]
-        ends = list(self._ends({draft.branch for draft in drafts}, codes))
-        wanted = [decide(self._look(draft.branch, draft.sha), draft) for draft in drafts]
-        staying = sum(decision.operation is Operation.SKIPPED_EDITED for decision in ends)
+        ends = list(self._ends({draft.branch for draft in drafts}, codes, covers))
+        wanted = [self._decision(draft, covers) for draft in drafts]
+        staying = sum(decision.operation is not Operation.CLOSED for decision in ends)
         return [*ends, *(_capped(wanted, MOST_OPEN - staying) if self.terms.by_rule else wanted)]
 
-    def _ends(self, wanted: Collection[str], codes: Collection[str]) -> Iterator[Decision]:
+    def _decision(self, draft: Draft, covers: Covers) -> Decision:
+        seen = self._look(draft.branch, draft.sha)
+        decision = decide(seen, draft)
+        return decision if covers(seen) else narrowed(decision)
+
+    def _ends(self, wanted: Collection[str], codes: Collection[str], covers: Covers) -> Iterator[Decision]:
         """The open pull requests for which there is no proposal any more."""
         rules = {branch_of_rule(self.terms.branch, code) for code in codes}
         reason = notes.ELSEWHERE if wanted else notes.NOTHING_LEFT
@@ -105,54 +137,58 @@ class Publisher:
             if branch in wanted or not (branch == self.terms.branch or branch in rules):
                 continue
             same_kind = self.terms.by_rule == (branch in rules)
-            decision = decide_end(self._look(branch, None), notes.NOTHING_LEFT if same_kind else reason)
+            seen = self._look(branch, None)
+            decision = decide_end(seen, notes.NOTHING_LEFT if same_kind else reason)
             if decision.operation is not Operation.NONE:
-                yield decision
+                yield decision if covers(seen) else narrowed(decision)
+
+    def _covers(self, codes: frozenset[str], files: frozenset[str], seen: Seen) -> bool:
+        """Whether the run looked at all that we have on a branch; what is gone from the base counts as looked at."""
+        if self.terms.whole or seen.ours is None:
+            return True
+        return seen.ours.rules <= codes and files.issuperset(self.repository.tracked(seen.ours.files))
 
     def _look(self, branch: str, wanted: str | None) -> Seen:
         """What stands on the forge; who made the commits is asked only where they are others than `wanted`."""
         # Of several open ones that to our base branch counts.
         pulls = tuple(sorted(self.forge.pulls(branch), key=lambda pull: pull.base_ref != self.terms.base))
         head = self.remote.head_of(branch)
-        if head is None or head == wanted:
-            return Seen(branch, head, pulls)
-        head = self.remote.fetch(branch)
-        opened = Seen(branch, head, pulls).open
-        if opened is None and any(pull.merged and pull.head_sha == head for pull in pulls):
-            return Seen(branch, head, pulls)  # squashed: its commits are nowhere else, and nobody needs them
-        return Seen(branch, head, pulls, self._is_ours(head, opened))
+        if head is None:
+            return Seen(branch, None, pulls, in_the_way=self.remote.in_the_way(branch) or "")
+        seen = Seen(branch, head, pulls)
+        if head == wanted or (seen.open is None and any(pull.merged and pull.head_sha == head for pull in pulls)):
+            return seen  # or squashed: its commits are nowhere else, and nobody needs them
+        head, found = self._fetched(branch, seen.open)
+        return Seen(branch, head, pulls, found, self._is_newer(found, seen.open))
 
-    def _is_ours(self, head: str, pull: Pull | None) -> bool:
-        marker = read_marker(pull.body) if pull else None
-        if is_ours(self.repository, head, [self.terms.base_sha], marker):
-            return True
-        # It may stand on commits that the clone lacks, or on another branch.
-        return is_ours(self.repository, head, self._bases(pull, head), marker)
-
-    def _bases(self, pull: Pull | None, head: str) -> list[str]:
-        """Commits of the branches that a pull request is or was for, as they are on the remote now."""
+    def _fetched(self, branch: str, pull: Pull | None) -> tuple[str, Ours | None]:
+        """The head of a branch, and what we have on it; on the base branches that its pull request is or was for."""
         names = dict.fromkeys((self.terms.base, pull.base_ref if pull else self.terms.base))
         there = [name for name in names if self.remote.head_of(name) is not None]
-        tip = self.repository.read(head)
-        below = self.repository.read(tip.parents[0]) if len(tip.parents) > 1 else tip
-        # Our commits bear the date of the commit that they stand on: a shallow clone must reach back to it.
-        return [self.terms.base_sha, *(self.remote.fetch(name, below.committer.date) for name in there)]
+        head, *bases = self.remote.fetch_together(branch, there)
+        marker = read_marker(pull.body) if pull else None
+        return head, ours(self.repository, head, [*bases, self.terms.base_sha], marker)
 
-    def _carry_out(self, decision: Decision) -> Result:
+    def _is_newer(self, found: Ours | None, pull: Pull | None) -> bool:
+        """Whether a run on a later commit of the same base branch has made what we have on a branch."""
+        if found is None or found.base == self.terms.base_sha or (pull and pull.base_ref != self.terms.base):
+            return False
+        return self.repository.is_ancestor(self.terms.base_sha, found.base)
+
+    def _carry_out(self, decision: Decision, covers: Covers) -> Result:
         """Carry out; where somebody was faster, look again and try once more."""
         try:
             return self._result(decision)
         except (LeaseLost, AlreadyExists):
-            draft = decision.draft
-            if draft is None:
+            if decision.draft is None:
                 raise
-            return self._result(decide(self._look(draft.branch, draft.sha), draft))
+            return self._result(self._decision(decision.draft, covers))
 
     def _result(self, decision: Decision) -> Result:
         pull, warnings = carry_out(decision, self.remote, self.forge)
-        sha = decision.draft.sha if decision.draft and pull else ""
         number, url, title = (pull.number, pull.url, pull.title) if pull else (None, "", "")
-        return Result(decision.operation, decision.branch, number, url, title, sha, decision.detail, warnings)
+        told = (*decision.warnings, *warnings)
+        return Result(decision.operation, decision.branch, number, url, title, decision.detail, told)
 
 
 def branch_of_rule(branch: str, code: str) -> str:
@@ -178,6 +214,13 @@ def draft_of(proposal: Proposal, terms: Terms, repository: Repository) -> Draft:
         labels=terms.labels,
         draft=terms.draft,
     )
+
+
+def _planned(decision: Decision, repository: str) -> Iterator[str]:
+    yield from (line_of(act, repository) for act in decision.acts)
+    if not decision.acts:
+        why = filter(None, (decision.detail, *decision.warnings))
+        yield from (f"nothing for {decision.branch} ({decision.operation.value}): {words}" for words in why)
 
 
 def _capped(decisions: Sequence[Decision], most: int) -> Iterator[Decision]:

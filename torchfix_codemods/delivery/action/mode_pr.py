@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,28 +11,29 @@ from torchfix_codemods.delivery.action.request import request_of
 from torchfix_codemods.delivery.action.results import check_places, counts, tell_counts, write_reports
 from torchfix_codemods.delivery.action.runner import Runner, command, say
 from torchfix_codemods.delivery.action.step import Step, exit_code
-from torchfix_codemods.delivery.action.top import from_top, top_of
 from torchfix_codemods.delivery.git.repository import Repository
 from torchfix_codemods.delivery.model import Operation
 from torchfix_codemods.delivery.names import check_labels
 from torchfix_codemods.delivery.open import Delivery, Wish, open_pull_requests
-from torchfix_codemods.delivery.proposing.choice import Options, verdicts_for
-from torchfix_codemods.delivery.proposing.verdicts import Told, read_verdicts
+from torchfix_codemods.delivery.proposing.choice import Options
+from torchfix_codemods.delivery.proposing.proposals import outcomes_of_all
 from torchfix_codemods.delivery.pulls.publish import Result
 from torchfix_codemods.delivery.target import target_of
-from torchfix_codemods.pipeline import Analysis, Request, analyse, make_plan, patch, report_of
+from torchfix_codemods.delivery.top import from_top, top_of
+from torchfix_codemods.pipeline import patch
 from torchfix_codemods.report.markdown_text import code, plain
-from torchfix_codemods.report.outcome import outcomes, unwritten
 from torchfix_codemods.report.text import count
-from torchfix_codemods.source.errors import OutsideFailed
-from torchfix_codemods.verify.model import Verdict, Verification
+from torchfix_codemods.source.errors import UsageError
 
 TITLE = "torchfix"
 _SHOWN = 100  # fixes that the summary names as not proposed
 
 
 def propose(step: Step) -> int:
-    """Open, update or close the pull requests. Where the event's token cannot write, say so and end well."""
+    """Open, update or close the pull requests. Where the event's token cannot write, say so and end well.
+
+    Where git or GitHub fails, everything that is known by then is told and written before that is raised.
+    """
     reason = _why_not(step.runner)
     if reason:
         command("notice", f"nothing is proposed: {reason}", TITLE)
@@ -42,12 +44,11 @@ def propose(step: Step) -> int:
     request = from_top(request_of(step.inputs, step.runner, step.cwd), top)
     clone = Repository(top)
     target = target_of(step.runner.environ, origin=clone.origin())
-    try:
-        delivery = open_pull_requests(request, _wish(step.inputs, step.cwd), clone, target, step.runner.environ)
-    except OutsideFailed:
-        _leave_what_is_known(step, request)
-        raise
-    return _tell(step, delivery)
+    delivery = open_pull_requests(request, _wish(step.inputs, step.cwd), clone, target, step.runner.environ)
+    code = _tell(step, delivery)
+    if delivery.failure is not None:
+        raise delivery.failure
+    return code
 
 
 def _why_not(runner: Runner) -> str:
@@ -62,7 +63,8 @@ def _why_not(runner: Runner) -> str:
 def _wish(inputs: Inputs, cwd: Path) -> Wish:
     return Wish(
         options=Options(inputs.require, inputs.group_by),
-        report=cwd / inputs.report if inputs.report else None,
+        report=_report(inputs, cwd),
+        made_in=cwd,
         base=inputs.base,
         branch=inputs.branch,
         labels=check_labels(",".join(inputs.labels)),
@@ -70,46 +72,34 @@ def _wish(inputs: Inputs, cwd: Path) -> Wish:
     )
 
 
+def _report(inputs: Inputs, cwd: Path) -> Path | None:
+    """Where the report lies that verdicts are read from. Raises `UsageError` where there is none."""
+    if not inputs.report:
+        return None
+    path = cwd / inputs.report
+    if not os.path.lexists(path):
+        raise UsageError(
+            f"input report: there is no file {inputs.report}; `mode: verify` in a job before writes one, and "
+            '`report: ""` proposes without verdicts'
+        )
+    return path
+
+
 def _tell(step: Step, delivery: Delivery) -> int:
     """Write the files, the log, the outputs and the summary; the exit code follows `fail-on`."""
-    analysis, proposals = delivery.analysis, delivery.proposals
-    report = proposals[0].report if proposals else report_of(analysis)
-    results = unwritten(outcomes(report))
-    proposed = {name for proposal in proposals for name in proposal.fingerprints}
-    write_reports(step.runner, step.inputs, step.cwd, report, results, _patch(analysis, proposed))
+    report, made = delivery.report, delivery.report.plan
+    results = outcomes_of_all(report, delivery.proposals)
+    fixes = patch(delivery.analysis, made) if made is not None else b""
+    write_reports(step.runner, step.inputs, step.cwd, report, results, fixes)
     for warning in (*delivery.notes, *(line for result in delivery.results for line in result.warnings)):
         command("warning", warning, TITLE)
     left = list(_left_out(delivery))
     say([*(_line(result) for result in delivery.results), *left])
     tell_counts(step.runner, report, results)
-    _tell_results(step.runner, delivery.results)
-    step.runner.summary(_summary(delivery.results, left))
-    return exit_code(step.inputs.fail_on, counts(report, results), analysis.problems)
-
-
-def _leave_what_is_known(step: Step, request: Request) -> None:
-    """After a failure of git or GitHub: the patch and the reports, so that the work is not lost."""
-    inputs = step.inputs
-    analysis = analyse(request)
-    told = read_verdicts(step.cwd / inputs.report) if inputs.report else Told()
-    verdicts = verdicts_for(analysis, told)
-    report = report_of(analysis, verification=Verification(verdicts, told.runs))
-    results = outcomes(report)
-    wished = (finding.id for finding in analysis.findings if finding.level <= request.up_to)
-    ids = {name for name in wished if _is_good_enough(verdicts.get(name), inputs.require)}
-    write_reports(step.runner, inputs, step.cwd, report, results, _patch(analysis, ids))
-    tell_counts(step.runner, report, results)
-
-
-def _is_good_enough(verdict: Verdict | None, require: str) -> bool:
-    """Whether a fix with this verdict, or without one, is what `require` asks for."""
-    if require == "verified":
-        return verdict is not None and verdict.verified
-    return require == "any" or verdict is None or not verdict.withheld
-
-
-def _patch(analysis: Analysis, ids: set[str]) -> bytes:
-    return patch(analysis, make_plan(analysis, lambda finding: finding.id in ids))
+    if delivery.results:
+        _tell_results(step.runner, delivery.results)
+    step.runner.summary(_summary(delivery, left))
+    return exit_code(step.inputs.fail_on, counts(report, results), ())
 
 
 def _tell_results(runner: Runner, results: Sequence[Result]) -> None:
@@ -136,13 +126,15 @@ def _left_out(delivery: Delivery) -> Iterator[str]:
             yield f"not proposed: {kept.outcome.place} {finding.code} ({kept.reason.value}{detail})"
 
 
-def _summary(results: Sequence[Result], left: Sequence[str]) -> str:
+def _summary(delivery: Delivery, left: Sequence[str]) -> str:
     """What became of the pull requests, as Markdown for the summary of the job."""
     lines = ["## torchfix: pull requests", ""]
-    for result in results:
+    for result in delivery.results:
         link = f" [#{result.number}]({result.url})" if result.number is not None and result.url else ""
         detail = f": {plain(result.detail)}" if result.detail else ""
         lines.append(f"- **{result.operation.value}**{link}, branch {code(result.branch)}{detail}")
+    if delivery.failure is not None:
+        lines.append(f"- **failed**: {plain(str(delivery.failure))}")
     if left:
         shown = left[:_SHOWN]
         lines += ["", f"{count(len(left), 'fix')} not proposed:", "", *(f"- {plain(line)}" for line in shown)]

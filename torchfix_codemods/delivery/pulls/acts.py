@@ -66,13 +66,13 @@ class Delete:
     expected: str
 
 
-Step = Push | Open | Change | Label | Say | Delete
+Act = Push | Open | Change | Label | Say | Delete
 
 
-def line_of(step: Step, repository: str) -> str:
-    """What a step sends, on one line, for `--dry-run`; `repository` is `owner/name`."""
+def line_of(act: Act, repository: str) -> str:
+    """What a act sends, on one line, for `--dry-run`; `repository` is `owner/name`."""
     pulls, issues = f"/repos/{repository}/pulls", f"/repos/{repository}/issues"
-    match step:
+    match act:
         case Push(sha, branch, expected):
             return f"git push {_lease(branch, expected)} {sha}:refs/heads/{branch}"
         case Delete(branch, expected):
@@ -81,7 +81,7 @@ def line_of(step: Step, repository: str) -> str:
             fields = f"title={title!r} head={head} base={base} draft={str(draft).lower()} body={_length(body)}"
             return f"POST {pulls} {fields}"
         case Change(number):
-            return f"PATCH {pulls}/{number} {_changed(step)}"
+            return f"PATCH {pulls}/{number} {_changed(act)}"
         case Label(number, labels):
             return f"POST {issues}/{number or 'NEW'}/labels labels={', '.join(labels)}"
         case Say(number, _, text):

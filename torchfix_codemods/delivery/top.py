@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from torchfix_codemods.pipeline import Request
+from torchfix_codemods.rules.registry import wished_rules
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.source.git import repository_root
 
@@ -23,6 +24,22 @@ def top_of(cwd: Path, paths: Iterable[str]) -> Path:
 
 
 def from_top(request: Request, top: Path) -> Request:
-    """The same request, made at the top of its repository."""
+    """The same request, made at the top of its repository; what it leaves out stays the same."""
     paths = [os.path.relpath(os.path.realpath(request.cwd / path), top) for path in request.paths]
-    return replace(request, cwd=top, paths=tuple(Path(path).as_posix() for path in paths))
+    counted_from = request.exclude_from or request.cwd
+    return replace(request, cwd=top, exclude_from=counted_from, paths=tuple(Path(path).as_posix() for path in paths))
+
+
+def is_whole(request: Request) -> bool:
+    """Whether a request from the top looks at the whole repository, with every rule; settings may leave something out.
+
+    Only such a run knows that nothing is left to propose.
+    """
+    rules = {rule.code for rule in wished_rules(request.settings)}
+    return (
+        "." in request.paths
+        and not request.exclude
+        and request.since is None
+        and request.baseline == request.settings.baseline_file
+        and rules <= {rule.code for rule in request.rules}
+    )
