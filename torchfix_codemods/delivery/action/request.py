@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 from torchfix_codemods.delivery.action.inputs import AUTO, REQUIRED, Inputs
@@ -13,8 +14,9 @@ from torchfix_codemods.pipeline import Request
 from torchfix_codemods.rules.pool import available_jobs
 from torchfix_codemods.rules.registry import wished_rules
 from torchfix_codemods.source.around import holding_folder
-from torchfix_codemods.source.errors import GitFailed, UsageError
+from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.source.git import repository_root
+from torchfix_codemods.source.revisions import commit_of
 from torchfix_codemods.source.run_git import run_git
 from torchfix_codemods.source.settings import Settings, load_settings, settings_of
 from torchfix_codemods.source.verify_settings import VerifySettings
@@ -60,12 +62,11 @@ def _parent(runner: Runner, cwd: Path) -> str:
 
 
 def _commit(cwd: Path, name: str) -> str | None:
-    """The commit of this name. Raises `GitFailed` where git does not look, as in a checkout of another user."""
-    top = repository_root(cwd) or cwd
-    found = run_git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    if found.code > 1:
-        raise GitFailed(f"git rev-parse in {top}: {found.said}")
-    return os.fsdecode(found.out).strip() if found.code == 0 else None
+    """The commit of this name, None where there is none. Raises `GitFailed` where git does not look (another's clone)."""
+    try:
+        return commit_of(partial(run_git, repository_root(cwd) or cwd, literal=False), name)
+    except UsageError:
+        return None
 
 
 def overrides_of(inputs: Inputs, settings: Settings, cwd: Path) -> VerifySettings:
