@@ -62,7 +62,7 @@ def _parent(runner: Runner, cwd: Path) -> str:
 
 
 def _commit(cwd: Path, name: str) -> str | None:
-    """The commit of this name, None where there is none. Raises `GitFailed` where git does not look (another's clone)."""
+    """The commit of this name, None where there is none. Raises `GitFailed` where git does not look."""
     try:
         return commit_of(partial(run_git, repository_root(cwd) or cwd, literal=False), name)
     except UsageError:
