@@ -117,6 +117,12 @@ def test_what_cannot_be_proposed_is_left_as_a_patch(workspace: Path, require: st
 def test_proposing_is_for_other_events_than_pull_requests(workspace: Path):
     own = {"pull_request": {"head": {"repo": {"full_name": "o/r"}}, "base": {"sha": "b" * 40}}}
     environ = NOWHERE | {"GITHUB_EVENT_NAME": "pull_request"}
-    done = step(workspace, mode="pr", token="ghs_abc", environ=environ, event=own)
-    assert done.code == 0 and done.outputs["pull-request-operation"] == "none"
-    assert [line for line in done.commands if line.startswith("::notice")] != []
+    for token in ({"token": "ghs_abc"}, {}):
+        done = step(workspace, mode="pr", environ=environ, event=own, **token)
+        assert done.code == 0 and done.outputs["pull-request-operation"] == "none"
+        assert [line for line in done.commands if line.startswith("::notice")] != []
+
+
+def test_proposing_needs_a_token(workspace: Path):
+    done = step(workspace, mode="pr", environ=NOWHERE)
+    assert done.code == 2 and "mode pr needs a token" in done.log

@@ -52,6 +52,7 @@ def test_programs_see_nothing_of_the_job_and_command_nothing(workspace: Path, co
     [ran] = json.loads((workspace / "torchfix-report.json").read_text())["runs"]
     assert error in ran["error"] and bool(error) == bool(ran["error"])
     assert {line.split(" ")[0] for line in done.commands} <= {"::warning", "::notice", "::error"}
+    assert any("TORCHFIX_UNSAFE lets programs run although it sees a secret: GITHUB_TOKEN" in c for c in done.commands)
     assert not any("from the program" in line or line.startswith("::error::") for line in done.commands)
 
 

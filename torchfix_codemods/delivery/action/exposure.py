@@ -29,22 +29,30 @@ _USER_IN_URL = re.compile(r"://[^/\s]*@")
 _PASSWORD_IN_URL = re.compile(r"https?://(?:[^/@\s]*:[^/@\s]+|gh[a-z]_\w+|github_pat_\w+)@", re.IGNORECASE)
 
 
-def refuse_secrets(environ: Mapping[str, str], folder: Path) -> None:
-    """Raise `UsageError` where code that runs here could find a secret, unless TORCHFIX_UNSAFE is 1."""
+def refuse_secrets(environ: Mapping[str, str], folder: Path) -> str:
+    """Raise `UsageError` where code that runs here could find a secret, unless TORCHFIX_UNSAFE is 1.
+
+    Returns what was let pass on that word; empty where there was nothing.
+    """
+    exposed = _exposed(environ, folder)
+    if exposed is None:
+        return ""
+    seen, cure = exposed
     if environ.get(UNSAFE) == "1":
-        return
+        return seen
+    raise UsageError(f"mode verify runs your programs, and does not where {seen}: {cure}; {UNSAFE}=1 runs it anyway")
+
+
+def _exposed(environ: Mapping[str, str], folder: Path) -> tuple[str, str] | None:
+    """Which secrets a program could find here and what helps, None where there are none."""
     found = sorted(secret_variables(environ))
     if found:
-        raise UsageError(
-            f"mode verify runs your programs, and does not where it sees a secret: {', '.join(found)} (environment). "
-            f"Verify in a job without secrets and with `permissions: contents: read`; {UNSAFE}=1 runs it anyway"
-        )
+        names = ", ".join(found)
+        return f"it sees a secret: {names} (environment)", "use a job without secrets and `permissions: contents: read`"
     stored = next(stored_credentials(folder), None)
-    if stored is not None:
-        raise UsageError(
-            f"mode verify runs your programs, and the checkout holds a credential for them to find ({stored}): "
-            f"set `persist-credentials: false` on actions/checkout; {UNSAFE}=1 runs it anyway"
-        )
+    if stored is None:
+        return None
+    return f"the checkout holds a credential ({stored})", "set `persist-credentials: false` on actions/checkout"
 
 
 def secret_variables(environ: Mapping[str, str]) -> Iterator[str]:

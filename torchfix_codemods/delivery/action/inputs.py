@@ -70,8 +70,6 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         name: _read(name, reader, environ.get(variable(name))) for name, reader in _READERS.items()
     }
     inputs = Inputs(**{name: value for name, value in values.items() if value is not None})
-    if inputs.mode == "pr" and not inputs.token:
-        raise UsageError("mode pr needs a token: leave the input `token` as it is, or give a GitHub App's")
     if inputs.mode != "pr" and inputs.token:
         raise UsageError(f"mode {inputs.mode} takes no token: TORCHFIX_TOKEN is for mode pr only")
     if inputs.mode == "pr" and inputs.changed_since:

@@ -39,6 +39,8 @@ def propose(step: Step) -> int:
         command("notice", f"nothing is proposed: {reason}", TITLE)
         _tell_results(step.runner, [Result(Operation.NONE, step.inputs.branch)])
         return 0
+    if not step.inputs.token:
+        raise UsageError("mode pr needs a token: leave the input `token` as it is, or give a GitHub App's")
     check_places(step.runner, step.inputs, step.cwd)
     top = top_of(step.cwd, step.inputs.paths)
     request = from_top(request_of(step.inputs, step.runner, step.cwd), top)
