@@ -142,7 +142,13 @@ def test_the_readme_names_every_option_and_no_other():
     }
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README.split("## Commands")[1]))
     assert options - named == set()
-    assert named - options == {"--version", "--no-format", "--epochs", "--unshallow", "--tags"}  # of libcst, a program, git
+    assert named - options == {
+        "--version",
+        "--no-format",
+        "--epochs",
+        "--unshallow",
+        "--tags",
+    }  # of libcst, a program, git
 
 
 def test_the_settings_of_the_readme_are_accepted(tmp_path: Path):

@@ -52,10 +52,11 @@ def standing(verdict: Verdict | None) -> Standing:
 
 
 def tally(verdicts: Iterable[Verdict | None]) -> str:
-    """How many stand how, best first: `4 verified, 1 not run`, just `verified` where all do; empty for none."""
+    """How many stand how, best first: `4 verified, 1 not run`; `all verified`, of one `verified`; empty for none."""
     counted = Counter(map(standing, verdicts))
     if len(counted) == 1:
-        return next(iter(counted)).value
+        [(kind, number)] = counted.items()
+        return kind.value if number == 1 else f"all {kind.value}"
     return ", ".join(f"{counted[kind]:,} {kind.value}" for kind in Standing if counted[kind])
 
 
