@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from torchfix_codemods.analysis.frameworks import Care, care_around
 from torchfix_codemods.analysis.interpreter.state import identities
+from torchfix_codemods.analysis.mentions import paths_with
 from torchfix_codemods.analysis.notebook_text import in_one_cell
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.analysis.phases import CallSite, Execution, Phases, trained_ids
@@ -275,9 +276,8 @@ class Regions:
     def _sources_of_methods(self, name: str) -> Iterator[str]:
         """The code of every method of that name in the project, with its decorators."""
         project = self.phases.program.project
-        for path in sorted(project.paths):
-            file = project.parse(path) if f"def {name}(" in (project.read(path) or "") else None
-            if file is None:
+        for path in paths_with(project, f"def {name}("):
+            if (file := project.parse(path)) is None:
                 continue
             classes = (n for n in file.tree.body if isinstance(n, ast.ClassDef))
             for node in (n for cls in classes for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == name):

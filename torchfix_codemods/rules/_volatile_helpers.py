@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from torchfix_codemods.analysis.mentions import paths_with
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.values import ClassRef, FunctionRef
@@ -120,9 +121,7 @@ def _calls(flag: Flag, project: Project) -> Iterator[tuple[ParsedFile, ast.Call]
     if flag.file.enclosing_function(function) is not None:
         raise NotFollowed(f"{function.name}() is defined inside another function")
     own = FunctionRef(flag.file.path, function.name, function.lineno, function.col_offset)
-    for path in sorted(project.paths):
-        if function.name not in (project.read(path) or ""):
-            continue
+    for path in paths_with(project, function.name):
         file = project.parse(path)
         if file is None:
             raise NotFollowed(f"{path} mentions {function.name} and could not be read")

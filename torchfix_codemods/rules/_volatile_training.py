@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from torchfix_codemods.analysis.mentions import paths_with
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.analysis.phases import Execution, trained_ids
 from torchfix_codemods.analysis.trace import Backward, Context, ModelCall, OptimizerStep, Place, Trace
@@ -120,8 +121,8 @@ class Training:
         return False
 
     def _files_with(self, word: str) -> Iterator[ParsedFile]:
-        for path in sorted(self.project.paths):
-            if word in (self.project.read(path) or "") and (file := self.project.parse(path)) is not None:
+        for path in paths_with(self.project, word):
+            if (file := self.project.parse(path)) is not None:
                 yield file
 
 

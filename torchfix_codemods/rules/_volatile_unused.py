@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from torchfix_codemods.analysis.mentions import paths_with
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.rules._volatile_flags import Flag
@@ -80,8 +81,8 @@ def _used_in_functions(file: ParsedFile, name: str) -> bool:
 def _lone_input(flag: Flag, project: Project) -> str | None:
     """Where a constant of a module is the only input of one of its layers: then that layer's graph was unwanted."""
     attribute = _kept(flag).rpartition(".")[2]
-    for path in sorted(project.paths):
-        if f".{attribute}" not in (project.read(path) or "") or (file := project.parse(path)) is None:
+    for path in paths_with(project, f".{attribute}"):
+        if (file := project.parse(path)) is None:
             continue
         for node in ast.walk(file.tree):
             if isinstance(node, ast.Attribute) and node.attr == attribute and _is_lone_argument(file, node):
