@@ -33,7 +33,8 @@ def from_top(request: Request, top: Path) -> Request:
 def is_whole(request: Request) -> bool:
     """Whether a request from the top looks at the whole repository, with every rule; settings may leave something out.
 
-    Only such a run knows that nothing is left to propose.
+    Only such a run knows that nothing is left to propose. The level is not asked: how far fixes go is a decision, as
+    settings are.
     """
     rules = {rule.code for rule in wished_rules(request.settings)}
     return (

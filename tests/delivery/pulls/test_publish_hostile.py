@@ -20,7 +20,7 @@ def test_somebody_elses_branch_of_our_name_is_refused(world: World) -> None:
     theirs = world.push(FIXES, {"mine.txt": "mine\n"})
     result = only(world.run())
     assert (result.operation, result.number) == (Operation.SKIPPED_TAKEN, None)
-    assert f"the branch {FIXES} holds commits that torchfix did not make" in result.warnings[0]
+    assert f"the branch {FIXES} is not one that torchfix made" in result.warnings[0]
     assert "--branch (in the Action: the input branch)" in result.warnings[0]
     assert world.head() == theirs and world.forge.written() == []
 
@@ -55,11 +55,6 @@ def test_a_branch_without_end_is_not_ours(world: World, monkeypatch: pytest.Monk
         tip = publisher.repository.commit(tip, chapter.files, text.message(chapter))
     assert len(proposal.chapters) == 2
     assert ownership.ours(publisher.repository, tip, [str(world.head("main"))], None) is None
-
-
-def test_a_branch_with_nothing_of_its_own_may_be_used(world: World) -> None:
-    git(world.work, "push", "-q", str(world.bare), f"main~1:refs/heads/{FIXES}")
-    assert only(world.run()).operation is Operation.CREATED
 
 
 def test_a_forged_mark_does_not_make_us_overwrite(world: World) -> None:

@@ -71,12 +71,14 @@ def test_a_race_of_a_narrow_run_that_a_whole_one_has_won(world: World) -> None:
 
 
 def test_a_race_that_is_lost_twice_is_told(world: World) -> None:
+    """Deleted before the first push, and there again before the second."""
     world.run()
-    old = world.head()
+    ref, old = f"refs/heads/{FIXES}", str(world.head())
     world.commit({"gan.py": RETAIN})
-    heads = iter((f"{old}~1", str(old), f"{old}~1"))
+    moves = iter((("update-ref", "-d", ref), ("update-ref", ref, old)))
     with pytest.raises(LeaseLost, match=FIXES):
-        publish(world, racing(world, lambda: world.set_branch(FIXES, next(heads)), times=2))
+        publish(world, racing(world, lambda: git(world.bare, *next(moves)), times=2))
+    assert world.head() == old
 
 
 def test_a_branch_that_somebody_deletes_meanwhile(world: World) -> None:

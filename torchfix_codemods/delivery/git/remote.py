@@ -93,7 +93,12 @@ class Remote:
         # Dates of commits don't say how many are needed: they follow clocks, and rebases.
         for depth in (DEPTH, DEPTH * 8, DEPTH * 64, EVERYTHING):
             shallow = (f"--depth={depth}",) if self._side.is_shallow else ()
-            self._checked(self._ask("fetch", *options, *shallow, self.url, *shas))
+            words = ("fetch", *options, *shallow, self.url, *shas)
+            ran = self._ask(*words)
+            if ran.code != 0 and b"unresolved deltas" in ran.err:
+                # A partial clone lacks objects that the server takes for known.
+                ran = self._ask("-c", "fetch.negotiationAlgorithm=noop", *words)
+            self._checked(ran)
             if not any(self._side.is_cut(*pair) for pair in pairs):
                 return
 

@@ -59,7 +59,8 @@ class Seen:
     """What stands on the forge: the head of the branch (None: no branch) and its pull requests, the best first.
 
     `ours` is what we have on the branch; None where anybody else has a commit there. `newer` says that it stands on a
-    later commit than ours. `in_the_way` is a branch beside which git has no room for this one.
+    later commit than ours. `in_the_way` is a branch beside which git has no room for this one, `theirs` are open pull
+    requests that somebody else has made from it to another base.
     """
 
     branch: str
@@ -68,6 +69,7 @@ class Seen:
     ours: Ours | None = NOTHING
     newer: bool = False
     in_the_way: str = ""
+    theirs: tuple[Pull, ...] = ()
 
     @property
     def open(self) -> Pull | None:
@@ -101,13 +103,13 @@ def decide(seen: Seen, draft: Draft) -> Decision:
     if seen.in_the_way:
         return _taken(seen, f"beside the branch {printable(seen.in_the_way)} git has no room for {seen.branch}")
     if seen.ours is None and seen.head != draft.sha:
-        if pull is not None:
+        if pull is not None and read_marker(pull.body) is not None:
             return _edited(seen, pull, notes.edited(pull))
-        return _taken(
-            seen, f"the branch {seen.branch} holds commits that torchfix did not make, and has no open pull request"
-        )
+        return _taken(seen, f"the branch {seen.branch} is not one that torchfix made, or not any more")
     if seen.newer:
         return _passed(seen)
+    if pull is None and seen.theirs:
+        return _taken(seen, f"somebody has opened {seen.theirs[0].url} from the branch {seen.branch}")
     push = () if seen.head == draft.sha else (Push(draft.sha, seen.branch, seen.head),)
     if pull is None:
         labels = (Label(None, draft.labels),) if draft.labels else ()
@@ -123,16 +125,15 @@ def decide_end(seen: Seen, reason: str) -> Decision:
     pull = seen.open
     if pull is None or seen.head is None:
         return Decision(seen.branch, Operation.NONE)
+    if seen.ours is None and read_marker(pull.body) is None:
+        return Decision(seen.branch, Operation.NONE)
     if seen.ours is None:
         return _edited(seen, pull, notes.autoclosing_skipped(pull, reason))
     if seen.newer:
         return _passed(seen)
     title = pull.title.removesuffix(AUTOCLOSED) + AUTOCLOSED
-    acts = (
-        notes.closed(pull, reason, seen.head),
-        Change(pull.number, title=title, state="closed"),
-        Delete(seen.branch, seen.head),
-    )
+    closing = (notes.closed(pull, reason, seen.head), Change(pull.number, title=title, state="closed"))
+    acts = closing if seen.theirs else (*closing, Delete(seen.branch, seen.head))
     return Decision(seen.branch, Operation.CLOSED, acts, replace(pull, title=title), detail=reason)
 
 
@@ -142,7 +143,7 @@ def narrowed(decision: Decision) -> Decision:
         return decision
     detail = (
         f"this run did not look at all that the pull request of {decision.branch} holds: it is left as it is. A run "
-        "over the whole repository, with all rules, brings it up to date"
+        "over the whole repository, with all rules (or those that the settings select), brings it up to date"
     )
     return Decision(decision.branch, Operation.SKIPPED_NARROWED, (), decision.pull, detail=detail)
 

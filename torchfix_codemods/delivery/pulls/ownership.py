@@ -38,7 +38,8 @@ NOTHING = Ours("")
 
 
 def ours(repository: Repository, tip: str, bases: Iterable[str], marker: Marker | None) -> Ours | None:
-    """What `tip` has on top of one of the `bases` (commits of base branches); None where somebody else made any of it.
+    """What `tip` has on top of one of the `bases` (commits of base branches); None where somebody else made any of it,
+    and where it has nothing there: that may be anybody's branch.
 
     What "Update branch" merged in is nothing of anybody's own. A branch from which somebody took commits away counts as
     theirs: it stands on the commit that `marker` tells, and is at none of those that `marker` tells. History must reach
@@ -52,7 +53,7 @@ def _ours_above(repository: Repository, tip: str, base: str, marker: Marker | No
     own, merged = _below_updates(repository, tip, base)
     above = repository.commits(base, own, _COMMITS)
     if not above:
-        return Ours(merged or own)
+        return None
     if len(above) == _COMMITS or not all(is_our_commit(commit) for commit in above):
         return None
     standing = above[-1].parents[0]

@@ -151,15 +151,21 @@ class Publisher:
     def _look(self, branch: str, wanted: str | None) -> Seen:
         """What stands on the forge; who made the commits is asked only where they are others than `wanted`."""
         # Of several open ones that to our base branch counts.
-        pulls = tuple(sorted(self.forge.pulls(branch), key=lambda pull: pull.base_ref != self.terms.base))
+        found = sorted(self.forge.pulls(branch), key=lambda pull: pull.base_ref != self.terms.base)
+        theirs = tuple(pull for pull in found if pull.open and self._is_theirs(pull))
+        pulls = tuple(pull for pull in found if pull not in theirs)
         head = self.remote.head_of(branch)
         if head is None:
-            return Seen(branch, None, pulls, in_the_way=self.remote.in_the_way(branch) or "")
-        seen = Seen(branch, head, pulls)
-        if head == wanted or (seen.open is None and any(pull.merged and pull.head_sha == head for pull in pulls)):
+            return Seen(branch, None, pulls, in_the_way=self.remote.in_the_way(branch) or "", theirs=theirs)
+        seen = Seen(branch, head, pulls, theirs=theirs)
+        if head == wanted or (seen.open is None and any(_was_merged(pull, head) for pull in pulls)):
             return seen  # or squashed: its commits are nowhere else, and nobody needs them
-        head, found = self._fetched(branch, seen.open)
-        return Seen(branch, head, pulls, found, self._is_newer(found, seen.open))
+        head, own = self._fetched(branch, seen.open)
+        return Seen(branch, head, pulls, own, self._is_newer(own, seen.open), theirs=theirs)
+
+    def _is_theirs(self, pull: Pull) -> bool:
+        """Whether somebody has opened a pull request for a branch of their choice."""
+        return pull.base_ref != self.terms.base and read_marker(pull.body) is None
 
     def _fetched(self, branch: str, pull: Pull | None) -> tuple[str, Ours | None]:
         """The head of a branch, and what we have on it; on the base branches that its pull request is or was for."""
@@ -189,6 +195,11 @@ class Publisher:
         number, url, title = (pull.number, pull.url, pull.title) if pull else (None, "", "")
         told = (*decision.warnings, *warnings)
         return Result(decision.operation, decision.branch, number, url, title, decision.detail, told)
+
+
+def _was_merged(pull: Pull, head: str) -> bool:
+    """Whether a pull request of ours was merged when its branch stood where it stands now."""
+    return pull.merged and pull.head_sha == head and read_marker(pull.body) is not None
 
 
 def branch_of_rule(branch: str, code: str) -> str:
