@@ -171,8 +171,17 @@ def test_malformed_edits_cost_the_verdict(tmp_path: Path, edits: object):
 
 
 def test_an_id_that_stands_twice_counts_for_neither(tmp_path: Path):
-    told = read(tmp_path, report(finding(), finding(verdict={"name": "REGRESSED"})))
+    told = read(tmp_path, report(finding(), finding()))
     assert told.verdicts == {} and told.notes == ("verdicts left out of the report: 1 (its id stands twice)",)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_speaks_against_a_fix_counts_however_odd_the_rest_is(tmp_path: Path, order: int):
+    """An unreadable verdict must not let a fix in that a readable one would withhold."""
+    odd = finding(verdict=VERDICT | {"name": "REGRESSED", "verified": False, "withheld": True, "caveats": ["x"] * 999})
+    for findings in ([odd], [finding(), odd][::order]):
+        told = read(tmp_path, report(*findings))
+        assert told.verdicts[ID].verdict.withheld and told.notes != ()
 
 
 def test_texts_are_cut_and_lose_what_steers(tmp_path: Path):

@@ -103,15 +103,27 @@ def _verdicts(findings: Iterable[object]) -> tuple[dict[str, ToldVerdict], Count
             told = _told(mapping(finding))
         except Malformed as error:
             wrong[str(error)] += 1
-            continue
+            told = _warning(finding)
         if told is not None and told.verdict.finding in verdicts:
             twice.add(told.verdict.finding)
+            if told.verdict.withheld:
+                verdicts[told.verdict.finding] = told
         elif told is not None:
             verdicts[told.verdict.finding] = told
     for name in twice:  # which of the two is meant nobody can say
-        del verdicts[name]
+        if not verdicts[name].verdict.withheld:
+            del verdicts[name]
         wrong["its id stands twice"] += 1
     return verdicts, wrong
+
+
+def _warning(finding: object) -> ToldVerdict | None:
+    """What is left of a verdict that can't be read: that runs speak against the fix, whatever else it says."""
+    match finding:
+        case {"id": str(name), "fix": {"verdict": {"name": str(word)}}} if _ID.fullmatch(name):
+            verdict = Verdict(name, VerdictName[word]) if word in VerdictName.__members__ else None
+            return ToldVerdict(verdict, ()) if verdict is not None and verdict.withheld else None
+    return None
 
 
 def _told(finding: Mapping[str, Any]) -> ToldVerdict | None:
