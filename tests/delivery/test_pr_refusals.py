@@ -36,6 +36,22 @@ def test_commits_that_are_not_on_the_base_branch(place: Place):
     refused(place, 2, "the commit that is checked out is not on main", "--base", "main")
 
 
+def test_a_file_behind_a_filter_stops_nothing_else(place: Place):
+    """In a fresh checkout git compares its bytes: without the filter they are others, though nobody touched them."""
+    write(place.work, {"big.py": LOSS, ".gitattributes": "big.py filter=pad\n"}, "Pad")
+    git(place.work, "push", "-q", str(place.bare), "main")
+    git(place.work, "config", "filter.pad.clean", "sed -e '/^# padded/d'")
+    git(place.work, "config", "filter.pad.smudge", "sed -e '$a # padded'")
+    (place.work / "big.py").unlink()
+    git(place.work, "checkout", "-q", "big.py")
+    assert (place.work / "big.py").read_text() == LOSS + "# padded\n"
+    assert git(place.work, "status", "--porcelain") == ""
+    said = place.pr()
+    assert said.code == 0 and said.out.startswith("created "), said.err
+    changed = git(place.bare, "diff", "--name-only", "main", BRANCH).split()
+    assert "train.py" in changed and "big.py" not in changed
+
+
 def test_files_with_changes_of_their_own(place: Place):
     (place.work / "train.py").write_text(LOSS + "# mine\n")
     refused(place, 2, "train.py would change and is not committed")

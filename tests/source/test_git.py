@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from torchfix_codemods.source.errors import GitFailed
-from torchfix_codemods.source.git import dirty_files, lacks_git, repository_root
+from torchfix_codemods.source.git import any_behind_filters, behind_filters, dirty_files, lacks_git, repository_root
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -179,3 +179,10 @@ def test_no_filter_is_run_for_a_touched_file(repository: Path, tmp_path: Path) -
     git(repository, "config", "--unset", "filter.a=b.process")
     git(repository, "status")
     assert (tmp_path / "ran").exists(), "git by itself starts it"
+
+
+def test_files_behind_a_filter_are_known_without_running_it(repository: Path) -> None:
+    git(repository, "config", "filter.strip.clean", "false")
+    (repository / ".git/info/attributes").write_text("clean.py filter=strip\n")
+    assert behind_filters(repository, ["clean.py", "other.py"]) == ["clean.py"]
+    assert any_behind_filters([repository / "clean.py"]) and not any_behind_filters([repository / "other.py"])

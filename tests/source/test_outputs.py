@@ -39,6 +39,20 @@ def test_the_owner_stays(tmp_path: Path) -> None:
     assert (file.stat().st_uid, file.stat().st_gid, file.read_bytes()) == (65534, 65534, b"two")
 
 
+def test_a_colleagues_file_in_a_shared_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may write it may not give the new one away: only root can."""
+    file = tmp_path / "report.json"
+    file.write_text("old")
+    os.chown(file, 65534, 65534) if os.geteuid() == 0 else pytest.skip("only root can make somebody else's file")
+
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", refused)
+    write_output(file, b"new")
+    assert file.read_text() == "new" and [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
 def test_what_stands_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")

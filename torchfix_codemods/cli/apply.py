@@ -29,7 +29,7 @@ from torchfix_codemods.report.outcome import outcomes
 from torchfix_codemods.rewrite.plan import Plan
 from torchfix_codemods.rules.silence import comment_out
 from torchfix_codemods.source.errors import UsageError, WriteRefused, name_some
-from torchfix_codemods.source.git import dirty_files, lacks_git
+from torchfix_codemods.source.git import any_behind_filters, dirty_files, lacks_git
 from torchfix_codemods.source.write import write_files
 
 FOUND = 1
@@ -149,11 +149,15 @@ def _refuse_dirty(terminal: Terminal, analysis: Analysis, paths: Iterable[str]) 
     shown = {analysis.reader.files[path].real: path for path in paths}
     if lacks_git(shown):
         terminal.complain("warning: git was not found: changes that are not committed could not be seen")
-    dirty = [shown.get(real, str(real)) for real in dirty_files(shown)]
-    if dirty:
-        verb = "is" if len(dirty) == 1 else "are"
+    found = dirty_files(shown)
+    if found:
+        names = [shown.get(real, str(real)) for real in found]
+        verb = "is" if len(names) == 1 else "are"
+        filtered = (
+            "; what goes through a filter such as nbstripout git holds otherwise" if any_behind_filters(found) else ""
+        )
         raise WriteRefused(
-            f"nothing was written: {name_some(dirty)} would change and {verb} not committed"
+            f"nothing was written: {name_some(names)} would change and {verb} not committed{filtered}"
             " (commit or stash first, or use --allow-dirty)"
         )
 

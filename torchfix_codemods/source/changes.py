@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from torchfix_codemods.source.errors import GitFailed, GitNotInstalled, UsageError
+from torchfix_codemods.source.git import behind_filters
 from torchfix_codemods.source.ignore import TAKEN, git_root
 from torchfix_codemods.source.revisions import commit_of, is_shallow
 from torchfix_codemods.source.run_git import GitRun, filters_of, run_git, without
@@ -66,7 +67,7 @@ def changed_lines(folder: Path, rev: str, also: Iterable[Path] = ()) -> Changes:
         # No filter is run: they are programs of the repository's owner.
         patch = _asked(root, [*_DIFF, base, "--", *(f"*{end}" for end in TAKEN), *named], without(filters))
         lines = _changed(patch)
-        lines |= dict.fromkeys(_filtered(root, lines) if filters else (), _WHOLE)
+        lines |= dict.fromkeys(behind_filters(root, lines) if filters else (), _WHOLE)
         tracked = _asked(root, ["ls-files", "-z"]).split(b"\0")
     except GitNotInstalled:
         raise UsageError(f"--since {rev}: git was not found") from None
@@ -96,16 +97,6 @@ def _asked(root: str, words: list[str], variables: Mapping[str, str] | None = No
 def _run(root: Path | str, *words: str, variables: Mapping[str, str] | None = None) -> GitRun:
     """One call of git, in which paths may be patterns."""
     return run_git(root, *words, variables=variables, literal=False)
-
-
-def _filtered(root: str, paths: Iterable[str]) -> list[str]:
-    """Those of `paths` which git keeps otherwise than they are in the work tree: its line numbers are not theirs."""
-    asked, found = sorted(paths), []
-    for start in range(0, len(asked), 200):
-        answer = _asked(root, ["check-attr", "-z", "filter", "--", *asked[start : start + 200]]).split(b"\0")
-        pairs = zip(answer[::3], answer[2::3], strict=False)
-        found += [os.fsdecode(path) for path, value in pairs if value not in (b"unspecified", b"unset")]
-    return found
 
 
 def _changed(patch: bytes) -> dict[str, Ranges]:

@@ -24,9 +24,9 @@ _PATHS_PER_CALL = 200
 def dirty_files(paths: Iterable[Path]) -> list[Path]:
     """Those of `paths` (real ones) that differ from the last commit: modified, staged, or not yet tracked.
 
-    Git could not give these back. A touched file with a filter counts as one if its bytes are not those that git holds.
-    Files that a repository ignores are not its business, and count as clean
-    just like files outside of any repository; so does everything where git is not installed.
+    Git could not give these back. A file behind a filter counts as one if its bytes are not those that git holds.
+    Files that a repository ignores are not its business, and count as clean just like files outside of any repository;
+    so does everything where git is not installed.
     Raises `GitFailed` where git is there and can't tell.
     """
     dirty: set[Path] = set()
@@ -38,6 +38,27 @@ def dirty_files(paths: Iterable[Path]) -> list[Path]:
                 listed = _status(root, names[start : start + _PATHS_PER_CALL], unfiltered)
                 dirty.update(Path(root, name) for name in listed)
     return sorted(dirty)
+
+
+def behind_filters(root: Path | str, paths: Iterable[str]) -> list[str]:
+    """Those of `paths` (from the top) that git keeps otherwise than they lie there: as Git LFS and nbstripout do.
+
+    No filter is run, so whether they were changed, or which of their lines, cannot be told. Raises `GitFailed`.
+    """
+    asked, found = sorted(paths), []
+    for start in range(0, len(asked), _PATHS_PER_CALL):
+        done = run_git(root, "check-attr", "-z", "filter", "--", *asked[start : start + _PATHS_PER_CALL])
+        if done.code:
+            raise GitFailed(f"git check-attr in {root}: {done.said}")
+        answer = done.out.split(b"\0")
+        pairs = zip(answer[::3], answer[2::3], strict=False)
+        found += [os.fsdecode(path) for path, value in pairs if value not in (b"unspecified", b"unset")]
+    return found
+
+
+def any_behind_filters(paths: Iterable[Path]) -> bool:
+    """Whether git keeps one of `paths` (real ones) otherwise than it lies there. Raises `GitFailed`."""
+    return any(behind_filters(root, names) for root, names in sorted(_by_repository(paths).items()))
 
 
 def lacks_git(paths: Iterable[Path]) -> bool:

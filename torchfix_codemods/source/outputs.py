@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from torchfix_codemods.source.atomic import remove_leftovers, temporary_names
@@ -54,5 +55,6 @@ def _pass_on(old: os.stat_result, name: Path) -> None:
     """Give a new file the mode and owner of the one whose place it takes."""
     new = os.stat(name)
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-        os.chown(name, old.st_uid, old.st_gid)
+        with suppress(PermissionError):  # in a shared folder: somebody else's file, that we may write
+            os.chown(name, old.st_uid, old.st_gid)
     os.chmod(name, stat.S_IMODE(old.st_mode))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torchfix_codemods.delivery.git.repository import Repository
 from torchfix_codemods.source.errors import WriteRefused, name_some
-from torchfix_codemods.source.git import dirty_files
+from torchfix_codemods.source.git import behind_filters, dirty_files
 
 
 def refuse_dirty(repository: Repository, paths: Iterable[str]) -> None:
@@ -16,7 +16,9 @@ def refuse_dirty(repository: Repository, paths: Iterable[str]) -> None:
     Git is asked, and not the bytes: those of a file that goes through a filter differ from what git holds at all times.
     """
     wanted = {Path(repository.root, path): path for path in repository.tracked(paths)}
-    dirty = sorted(wanted[real] for real in dirty_files(wanted) if real in wanted)
+    changed = {wanted[real] for real in dirty_files(wanted) if real in wanted}
+    # What goes through a filter can't be told from what was changed; no commit of ours touches it where it differs.
+    dirty = sorted(changed.difference(behind_filters(repository.root, changed)))
     if dirty:
         verb = "is" if len(dirty) == 1 else "are"
         raise WriteRefused(f"{name_some(dirty)} would change and {verb} not committed: commit or stash first")
