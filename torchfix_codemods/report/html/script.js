@@ -164,7 +164,12 @@
     regroup(other.value);
   }
 
-  const KEYS = { t: nextTheme, "?": () => dialog.showModal() };
+  // By hand: a page that was opened at a finding has a focus, and the attribute would complain of it.
+  const showKeys = () => {
+    dialog.showModal();
+    dialog.querySelector("form button").focus();
+  };
+  const KEYS = { t: nextTheme, "?": showKeys };
   if (toolbar) {
     Object.assign(KEYS, { "/": () => find("search").focus(), j: () => move(1), k: () => move(-1), g: switchGroups });
   }
@@ -195,7 +200,7 @@
   setTheme(THEMES.includes(memory.get()) ? memory.get() : "system");
   find("theme").hidden = false;
   find("theme").addEventListener("click", nextTheme);
-  find("show-keys")?.addEventListener("click", () => dialog.showModal());
+  find("show-keys")?.addEventListener("click", showKeys);
   if (!toolbar) return;
   toolbar.hidden = false;
   toolbar.addEventListener("submit", (event) => event.preventDefault());

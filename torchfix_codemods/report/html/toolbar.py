@@ -49,7 +49,7 @@ def keys_dialog() -> Markup:
     """What the keys do; they can be switched off, for those whose aids use them."""
     rows = (tag("div", tag("dt", *_keycaps(keys)), tag("dd", does)) for keys, does in _KEYS)
     switch = tag("label", tag("input", type="checkbox", id="use-keys", checked=True), " Use single keys")
-    close = tag("form", tag("button", "Close", autofocus=True), method="dialog")
+    close = tag("form", tag("button", "Close"), method="dialog")
     heading = tag("h2", "Keys", id="keys-heading")
     return tag("dialog", heading, tag("dl", *rows), tag("p", switch), close, id="keys", aria_labelledby="keys-heading")
 
