@@ -93,7 +93,7 @@ def test_the_message_of_a_commit(three: Proposal):
         "they compute log-softmax and the negative log likelihood in one step.\n"
         "\n"
         "Files: model.py, small.py\n"
-        "Verdicts: verified\n"
+        "Verdicts: all verified\n"
         "\n"
         "Torchfix-Rule: TFC101\n"
         "Torchfix-Version: V\n"
@@ -109,7 +109,7 @@ def test_git_reads_the_trailers(three: Proposal, tmp_path: Path):
 def test_a_rule_of_its_own_says_one_commit(three: Proposal):
     one = replace(three, chapters=three.chapters[:1], kept=(), rule=three.chapters[0].rule)
     text = body(one, MARKER)
-    assert "**2 fixes** in 2 files, one commit: verified." in text
+    assert "**2 fixes** in 2 files, one commit: all verified." in text
     assert "Not in this pull request" not in text and "revert its commit" not in text
 
 
