@@ -72,7 +72,7 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     server = GitServer(tmp_path / "server", TOKEN)
-    bare, work = server.bare(REPOSITORY), tmp_path / "work"
+    bare, work = server.bare(REPOSITORY), tmp_path / "clone"
     start(work, bare)
     with server, ForgeServer(bare, REPOSITORY, TOKEN) as forge:
         made = Place(work, bare, server, forge)
@@ -152,7 +152,7 @@ def test_a_report_made_beside_the_top_counts(place: Place, where: str, name: str
     place.commit({"nets/train.py": TRAIN})
     folder = place.work.parent if where == "above" else place.work / "nets"
     report = place.report(folder, TFC101=name, TFC203=name)
-    done = place.pr(folder, paths="work" if where == "above" else ".", report=report)
+    done = place.pr(folder, paths=place.work.name if where == "above" else ".", report=report)
     assert done.code == 0 and "not used" not in done.log, done.log
     expected = {"above": {"IMPROVED": "4", "REGRESSED": "0"}, "below": {"IMPROVED": "2", "REGRESSED": "0"}}
     assert done.outputs["verified"] == expected[where][name]
@@ -162,7 +162,7 @@ def test_a_report_made_beside_the_top_counts(place: Place, where: str, name: str
 @pytest.mark.parametrize(
     ("where", "exclude", "left"),
     [
-        ("above", "/work/old/", {"nets/old/a.py", "nets/b.py", "train.py"}),
+        ("above", "/clone/old/", {"nets/old/a.py", "nets/b.py", "train.py"}),
         ("above", "/old/", {"old/a.py", "nets/old/a.py", "nets/b.py", "train.py"}),
         ("above", "old", {"nets/b.py", "train.py"}),
         ("below", "/old/", {"nets/b.py"}),
@@ -173,7 +173,7 @@ def test_a_report_made_beside_the_top_counts(place: Place, where: str, name: str
 def test_what_is_left_out_does_not_depend_on_the_mode(place: Place, where: str, exclude: str, left: set[str]):
     place.commit({"old/a.py": TRAIN, "nets/old/a.py": TRAIN, "nets/b.py": TRAIN})
     folder = place.work.parent if where == "above" else place.work / "nets"
-    done = place.pr(folder, paths="work" if where == "above" else ".", exclude=exclude)
+    done = place.pr(folder, paths=place.work.name if where == "above" else ".", exclude=exclude)
     assert done.code == 0 and set(place.changed()) == left
 
 
