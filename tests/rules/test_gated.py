@@ -187,8 +187,7 @@ def test_the_same_is_found_without_the_gate(files: Mapping[str, str], monkeypatc
     everything = ~Topic.NOTHING
     for rule in RULES:
         module = sys.modules[rule.check.__module__]
-        monkeypatch.setattr(module, "topics", lambda raw: everything, raising=False)
-        monkeypatch.setattr(module, "may_have_phases", lambda project, path: True, raising=False)
+        monkeypatch.setattr(module, "topics_of", lambda project, path: everything, raising=False)
     assert found(files, gated=False) == with_gate
 
 

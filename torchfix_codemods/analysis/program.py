@@ -14,7 +14,6 @@ from typing import TypeVar
 
 from torchfix_codemods.analysis.facts import top_level
 from torchfix_codemods.analysis.frameworks import is_hook
-from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.importers import users_of
 from torchfix_codemods.analysis.interpreter.machine import Machine
 from torchfix_codemods.analysis.parsed import ParsedFile
@@ -184,6 +183,3 @@ def _functions(file: ParsedFile) -> Iterator[tuple[FunctionRef, ast.FunctionDef 
                         yield FunctionRef(file.path, node.name, node.lineno, node.col_offset, owner), node
             case _:
                 pass
-
-
-__all__ = ["Program", "Topic", "program_for", "topics"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from torchfix_codemods.analysis.closer import topics_of
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Edit, Finding, Level, Step
@@ -19,7 +21,7 @@ NEW_NAME = "non_blocking"
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Every call of torch's that has such an argument."""
-    if STAND_IN not in file.text:
+    if Topic.OLD_NAME not in topics_of(project, file.path):
         return
     file.fill_functions_with(STAND_IN)
     for node in ast.walk(file.tree):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from torchfix_codemods.analysis.closer import topics_of
 from torchfix_codemods.analysis.frameworks import Care, care_around
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.parsed import ParsedFile
-from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS, may_have_phases
+from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS
 from torchfix_codemods.analysis.phases import Execution, Phases, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
@@ -33,7 +35,7 @@ MESSAGE = "this only evaluates {model}, and builds a graph for every call: no to
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Evaluation regions of the file in which gradients are on."""
-    if not may_have_phases(project, file.path):
+    if Topic.PHASES not in topics_of(project, file.path):
         return
     phases = phases_of(program_for(project, file.path))
     regions = Regions(file, phases)

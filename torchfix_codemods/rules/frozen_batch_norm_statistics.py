@@ -6,8 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 
+from torchfix_codemods.analysis.closer import topics_of
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.parsed import ParsedFile
-from torchfix_codemods.analysis.phase_gate import may_have_phases
 from torchfix_codemods.analysis.phases import Phases, phases_of
 from torchfix_codemods.analysis.program import Program, program_for
 from torchfix_codemods.analysis.project import Project
@@ -37,7 +38,7 @@ _WORDS = re.compile(r"requires_grad|\.eval\(|[Bb]atch_?[Nn]orm|\bbn\d*\b|deepcop
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Calls of `train()` that undo what was frozen, and other ways by which statistics move or fail."""
-    if not may_have_phases(project, file.path):
+    if Topic.PHASES not in topics_of(project, file.path):
         return
     program = program_for(project, file.path)
     texts = [project.read(path) or "" for path in _paths(program)]

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.closer import topics_of
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.analysis.project import Project, local_names
 from torchfix_codemods.analysis.values import ClassRef, External
@@ -25,7 +26,7 @@ _OLD_TORCH = " (this code is from before torch 1.0, when the flag was False by d
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Calls that drop whatever the mode, or (alpha dropout) never."""
-    if Topic.DROPOUT not in topics(file.text.encode("utf-8", "surrogatepass")):
+    if Topic.DROPOUT not in topics_of(project, file.path):
         return
     found = [*dropouts(file, project), *made_modules(file, project)]
     for dropout in found:

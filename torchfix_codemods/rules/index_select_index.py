@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.closer import topics_of
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.narrow import NarrowProgram
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
@@ -37,7 +38,7 @@ _LOSSES = ("cross_entropy", "nll_loss")
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Calls whose index certainly has a wrong type, is no tensor, or counts out of range."""
-    if Topic.INDEX not in topics(file.text.encode("utf-8", "surrogatepass")):
+    if Topic.INDEX not in topics_of(project, file.path):
         return
     written = [n.func for n in file.parents if isinstance(n, ast.Call)]
     program = NarrowProgram(project, file.path, INDEXING_WORDS, callable_names(file, project, _indexing(written)))

@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.closer import topics_of
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.narrow import NarrowProgram
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program
@@ -34,7 +35,7 @@ _DIMENSIONS = {"1d": "signals", "2d": "images"}
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Calls whose input certainly has two or three dimensions, or whole numbers, and should not."""
-    if Topic.INTERPOLATE not in topics(file.text.encode("utf-8", "surrogatepass")):
+    if Topic.INTERPOLATE not in topics_of(project, file.path):
         return
     candidates = list(resizing_calls(file, project))
     if not candidates:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from torchfix_codemods.analysis.activations import Flow, flows_of
-from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.closer import topics_of
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.interpreter.tensors import NORMALISED_AGAIN
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program, program_for
@@ -25,7 +26,7 @@ _REASON = "the numbers stay as they are; it is a matter of style"
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """log_softmaxes of the file whose output goes into cross entropy, and whose numbers nobody else needs."""
-    if Topic.LOG not in topics(file.text.encode("utf-8", "surrogatepass")) or not project_says(project, _LOSS_WORD):
+    if Topic.LOG not in topics_of(project, file.path) or not project_says(project, _LOSS_WORD):
         return
     program = program_for(project, file.path)
     for flow in flows_of(program, file.path):

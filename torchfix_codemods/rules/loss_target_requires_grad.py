@@ -6,7 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.closer import topics_of
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import phases_of
 from torchfix_codemods.analysis.program import program_for
@@ -34,7 +35,7 @@ _SAYS_TEACHER = re.compile(
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Losses of the file whose target carries a graph for nothing."""
-    if not topics(file.text.encode("utf-8", "surrogatepass")) & Topic.TARGET:
+    if not topics_of(project, file.path) & Topic.TARGET:
         return
     cases = Cases(file, phases_of(program_for(project, file.path)))
     for sink in cases.sinks():

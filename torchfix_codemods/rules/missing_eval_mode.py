@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from torchfix_codemods.analysis.closer import topics_of
 from torchfix_codemods.analysis.frameworks import Care, care_around
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.modes import ModeDependence, mode_dependence
 from torchfix_codemods.analysis.parsed import ParsedFile
-from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS, may_have_phases
+from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS
 from torchfix_codemods.analysis.phases import Execution, Phases, outermost_call, phases_of, trained_ids
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
@@ -48,7 +50,7 @@ IDENTITY = ("TFC301", "missing-eval-mode")
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Evaluation regions whose model is in training mode."""
-    if not may_have_phases(project, file.path):
+    if Topic.PHASES not in topics_of(project, file.path):
         return
     program = program_for(project, file.path)
     phases = phases_of(program)

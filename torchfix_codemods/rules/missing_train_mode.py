@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from torchfix_codemods.analysis.closer import topics_of
 from torchfix_codemods.analysis.frameworks import Care, care_around
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.modes import mode_dependence
 from torchfix_codemods.analysis.parsed import ParsedFile
-from torchfix_codemods.analysis.phase_gate import may_have_phases
 from torchfix_codemods.analysis.phases import CallSite, Phases, outermost_call, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
@@ -36,7 +37,7 @@ _FREEZES = re.compile(
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Loops of the file in which a model trains after an `eval()` that nothing takes back."""
-    if not may_have_phases(project, file.path):
+    if Topic.PHASES not in topics_of(project, file.path):
         return
     program = program_for(project, file.path)
     phases = phases_of(program)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.closer import topics_of
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
@@ -22,7 +23,7 @@ _SOURCES = Topic.ACTIVATION | Topic.LOG
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Softmaxes of the file that go into NLL, and its losses that get the scores of a layer."""
-    found = topics(file.text.encode("utf-8", "surrogatepass"))
+    found = topics_of(project, file.path)
     if not found & (_SOURCES | Topic.LIKELIHOOD) or not project_says(project, LOSS_WORD):
         return
     yield from (finding for finding in _findings(file, project, found) if not _is_test(file, finding.location))

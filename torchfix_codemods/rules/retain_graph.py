@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.closer import topics_of
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
@@ -36,7 +37,7 @@ _TWICE = "a second pass goes through a graph whose parameters a step has changed
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Every backward pass of the file that keeps its graph."""
-    if not topics(file.text.encode("utf-8", "surrogatepass")) & Topic.RETAIN:
+    if not topics_of(project, file.path) & Topic.RETAIN:
         return
     for node in ast.walk(file.tree):
         if isinstance(node, ast.Call) and _keeps_graph(file, project, node):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from torchfix_codemods.analysis.gate import OWN, Topic, topics
+from torchfix_codemods.analysis.closer import topics_of
 from torchfix_codemods.analysis.parsed import ParsedFile
-from torchfix_codemods.analysis.phase_gate import may_have_phases
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Finding, Problem, Skipped
 from torchfix_codemods.rules.pool import Check, Checked
@@ -38,7 +37,7 @@ def checker(
     gated = all(builtin(rule) for rule in rules)
 
     def check(path: str) -> Checked:
-        if gated and not _is_worth_a_tree(path, project):
+        if gated and not topics_of(project, path):
             return Checked(dismissed=(path,))
         result = check_file(path, project, rules)
         skipped = tuple(s for s in (*project.skipped.values(), *unread().values()) if s.path not in told)
@@ -47,12 +46,6 @@ def checker(
         return Checked(result.findings, result.problems, skipped, producers)
 
     return check
-
-
-def _is_worth_a_tree(path: str, project: Project) -> bool:
-    """False where all that a file says is a word of training or evaluation, and a closer look finds neither."""
-    raw = (project.read(path) or "").encode("utf-8", "surrogatepass")
-    return topics(raw) & OWN != Topic.PHASES or may_have_phases(project, path)
 
 
 def check_file(path: str, project: Project, rules: Sequence[Rule]) -> FileResult:

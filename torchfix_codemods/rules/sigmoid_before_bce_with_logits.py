@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from torchfix_codemods.analysis.activations import Flow, flows_of
-from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.closer import topics_of
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program, program_for
 from torchfix_codemods.analysis.project import Project
@@ -23,7 +24,7 @@ _LOSS_WORD = re.compile(r"cross_entropy_with_logits|BCEWithLogits|MultiLabelSoft
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Sigmoids of the file whose output reaches a loss that contains one."""
-    if Topic.ACTIVATION not in topics(file.text.encode("utf-8", "surrogatepass")):
+    if Topic.ACTIVATION not in topics_of(project, file.path):
         return
     program = program_for(project, file.path)
     if not any(map(_LOSS_WORD.search, texts_of(program))):

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.closer import topics_of
+from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import phases_of
 from torchfix_codemods.analysis.program import program_for
@@ -32,7 +33,7 @@ GRAPHS = f"{MESSAGE}: graphs are built where none was wanted"
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Every volatile argument of the file, and every `.volatile` of a tensor."""
-    if Topic.VOLATILE not in topics(file.text.encode("utf-8", "surrogatepass")):
+    if Topic.VOLATILE not in topics_of(project, file.path):
         return
     flags = [flag for flag in flags_in(file, project) if not is_for_old_torch(file, flag.call)]
     if not flags and not (".volatile" in file.text and ("torch" in file.text or "Variable" in file.text)):

@@ -1,0 +1,40 @@
+"""What a file may be about, after a closer look at the words that the gate found in its bytes.
+
+The gate asks for words; most files that say one have no finding. A look reads the few functions around the words and
+asks whether a rule of the topic could have a finding in the file at all. It errs on the side of more: what it doesn't
+understand stays, and a test compares what is found with and without. The interpreter, which is a hundred times slower,
+sees only the files that are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torchfix_codemods.analysis.gate import OWN, Topic, topics
+from torchfix_codemods.analysis.phase_gate import may_have_phases
+from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.source.old_names import STAND_IN
+
+#: Whether a rule of a topic may have a finding in the file of this path. Asked only where the gate found the topic.
+Look = Callable[[Project, str], bool]
+
+LOOKS: tuple[tuple[Topic, Look], ...] = ((Topic.PHASES, may_have_phases),)
+
+
+def topics_of(project: Project, path: str) -> Topic:
+    """The topics of which a rule may have a finding in a file; remembered with the project."""
+    known: dict[str, Topic] = project.memory.setdefault("topics", {})
+    if path not in known:
+        known[path] = _looked_at(project, path)
+    return known[path]
+
+
+def _looked_at(project: Project, path: str) -> Topic:
+    text = project.read(path) or ""
+    left = topics(text.encode("utf-8", "surrogatepass")) & OWN
+    if STAND_IN in text:
+        left |= Topic.OLD_NAME  # the word itself is replaced when a text is read
+    for topic, look in LOOKS:
+        if left & topic and not look(project, path):
+            left &= ~topic
+    return left

@@ -1,0 +1,134 @@
+"""The functions around words of a text, found by lines alone and parsed one by one: what every closer look reads.
+
+Parsing a whole file costs more than all that a look does with it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from torchfix_codemods.analysis.project import Project
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+_HEADER = re.compile(r"([ \t]*)(async[ \t]+def|def|class)[ \t]+(\w+)")
+_ENDS = {
+    indent: re.compile(rf"\n[ \t]{{0,{indent}}}(?![ \t\r\n\f)\]}}#]|[\"']{{3}})") for indent in (0, 4, 8)
+}  # at a line that is not indented more, unless it closes a bracket or a text, or is a comment
+
+
+class Unclear(Exception):
+    """The text around a word is not understood: a look that hears this leaves the file in."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """A top-level function or a method, with all that is defined in it: its text from its `def` on, and its class.
+
+    Decorators are not among it. Of a method in a class in a class, `owner` is the innermost class.
+    """
+
+    name: str
+    owner: str
+    start: int
+    end: int
+    text: str
+
+    def parsed(self) -> FunctionNode:
+        """Its syntax tree, with positions within `text`. Raises `Unclear` where it cannot be parsed alone."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                body = ast.parse(f"if 1:\n{self.text}" if self.text[:1].isspace() else self.text).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise Unclear from None
+        inner = body[0].body if body and isinstance(body[0], ast.If) else body
+        if len(inner) != 1 or not isinstance(inner[0], FunctionNode):
+            raise Unclear
+        return inner[0]
+
+
+class Functions:
+    """The functions of one text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._found: list[Function] = []
+
+    def around(self, position: int) -> Function | None:
+        """The outermost function that holds a position; None at the top level of the file or of a class.
+
+        A position in the first lines of a `def` (its name, defaults, annotations) is held by it.
+        """
+        for function in self._found:
+            if function.start <= position < function.end:
+                return function
+        found = self._function_around(position)
+        if found is not None:
+            self._found.append(found)
+        return found
+
+    def holding(self, positions: Iterable[int]) -> Iterator[tuple[Function | None, list[int]]]:
+        """The functions around positions (which ascend), each once with its positions; None holds those outside."""
+        together: dict[Function | None, list[int]] = {}
+        for position in positions:
+            together.setdefault(self.around(position), []).append(position)
+        yield from together.items()
+
+    def named(self, name: str) -> Iterator[Function]:
+        """Every top-level function and method of this name."""
+        for match in re.finditer(rf"\bdef[ \t]+{re.escape(name)}\b", self.text):
+            found = self.around(match.start())
+            if found is not None and found.name == name:
+                yield found
+
+    def _function_around(self, position: int) -> Function | None:
+        name, owner, first, end = "", "", -1, -1
+        line = self.text.rfind("\n", 0, position) + 1
+        indent = self._indent(line, position) + (_HEADER.match(self.text, line) is not None)
+        while indent > 0 and line >= 0:
+            header = _HEADER.match(self.text, line)
+            if header is not None and len(header[1]) < indent:
+                indent = len(header[1])
+                held = self._end(line, indent)
+                if held > position and header[2] == "class":
+                    owner = header[3] if name else ""
+                    break
+                if held > position:
+                    name, first, end = header[3], line, held
+            line = self._header_before(line)
+        return Function(name, owner, first, end, self.text[first:end]) if name else None
+
+    def _indent(self, start: int, position: int) -> int:
+        """How far the line of a position is indented: of a line within brackets, more than its statement."""
+        line = self.text[start : position + 1]
+        return len(line) - len(line.lstrip(" \t"))
+
+    def _header_before(self, line: int) -> int:
+        """Where the line of the last `def` or `class` before a line begins; -1 where there is none."""
+        position = line
+        while True:
+            position = max(self.text.rfind("def ", 0, position), self.text.rfind("class ", 0, position))
+            if position < 0:
+                return -1
+            first = self.text.rfind("\n", 0, position) + 1
+            if self.text[first:position].strip() in ("", "async"):
+                return first
+
+    def _end(self, first: int, indent: int) -> int:
+        pattern = _ENDS.get(indent) or re.compile(_ENDS[0].pattern.replace("{0,0}", f"{{0,{indent}}}"))
+        header = self.text.find(":", first)
+        found = pattern.search(self.text, max(first, header))
+        return found.start() + 1 if found else len(self.text)
+
+
+def functions_of(project: Project, path: str) -> Functions:
+    """The functions of a file, remembered while the looks are at that file."""
+    known: tuple[str, Functions] | None = project.memory.get("functions")
+    if known is None or known[0] != path:
+        known = (path, Functions(project.read(path) or ""))
+        project.memory["functions"] = known
+    return known[1]
