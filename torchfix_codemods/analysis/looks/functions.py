@@ -15,9 +15,9 @@ from torchfix_codemods.analysis.project import Project
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _HEADER = re.compile(r"([ \t]*)(async[ \t]+def|def|class)[ \t]+(\w+)")
-_ENDS = {
-    indent: re.compile(rf"\n[ \t]{{0,{indent}}}(?![ \t\r\n\f)\]}}#]|[\"']{{3}})") for indent in (0, 4, 8)
-}  # at a line that is not indented more, unless it closes a bracket or a text, or is a comment
+# At a line that is not indented more, unless it closes a bracket or a text, or is a comment.
+_ENDS = {indent: re.compile(rf"\n[ \t]{{0,{indent}}}(?![ \t\r\n\f)\]}}#]|[\"']{{3}})") for indent in (0, 4, 8)}
+_QUOTES = ('"""', "'''")
 
 
 class Unclear(Exception):
@@ -39,16 +39,24 @@ class Function:
 
     def parsed(self) -> FunctionNode:
         """Its syntax tree, with positions within `text`. Raises `Unclear` where it cannot be parsed alone."""
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                body = ast.parse(f"if 1:\n{self.text}" if self.text[:1].isspace() else self.text).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise Unclear from None
-        inner = body[0].body if body and isinstance(body[0], ast.If) else body
-        if len(inner) != 1 or not isinstance(inner[0], FunctionNode):
+        node = _parsed(self.text)
+        if not isinstance(node, FunctionNode):
             raise Unclear
-        return inner[0]
+        return node
+
+
+def _parsed(text: str) -> ast.stmt:
+    """The one statement of a text, which may be indented. Raises `Unclear` where it is none, or more than one."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            body = ast.parse(f"if 1:\n{text}" if text[:1].isspace() else text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise Unclear from None
+    inner = body[0].body if text[:1].isspace() and body and isinstance(body[0], ast.If) else body
+    if len(inner) != 1:
+        raise Unclear
+    return inner[0]
 
 
 class Functions:
@@ -61,7 +69,8 @@ class Functions:
     def around(self, position: int) -> Function | None:
         """The outermost function that holds a position; None at the top level of the file or of a class.
 
-        A position in the first lines of a `def` (its name, defaults, annotations) is held by it.
+        A position in the first lines of a `def` (its name, defaults, annotations) is held by it. Raises `Unclear` where
+        lines do not tell where a function before the position ends.
         """
         for function in self._found:
             if function.start <= position < function.end:
@@ -87,20 +96,36 @@ class Functions:
 
     def _function_around(self, position: int) -> Function | None:
         name, owner, first, end = "", "", -1, -1
+        for line, indent, kind, called in self._headers_around(position):
+            held = self._end(line, indent)
+            if held <= position:
+                if kind != "class" or name:
+                    _parsed(self.text[line:held])  # where this is no whole statement, it has not ended
+            elif kind != "class":
+                name, owner, first, end = called, "", line, held
+            elif name and not owner:
+                owner = called
+        if not name and self._may_be_continued(position):
+            raise Unclear
+        return Function(name, owner, first, end, self.text[first:end]) if name else None
+
+    def _may_be_continued(self, position: int) -> bool:
+        """Whether a line goes on with a statement of the function before it, less indented than that."""
+        line = self.text.rfind("\n", 0, position) + 1
+        header = _HEADER.match(self.text, max(0, self._header_before(line)))
+        inside = header is not None and 0 < len(header[1]) >= self._indent(line, position)
+        return inside and self.text[:line].rstrip().endswith(("(", "[", "{", ",", "\\"))
+
+    def _headers_around(self, position: int) -> Iterator[tuple[int, int, str, str]]:
+        """The headers that may be those around a position, innermost first: line, indent, kind, name."""
         line = self.text.rfind("\n", 0, position) + 1
         indent = self._indent(line, position) + (_HEADER.match(self.text, line) is not None)
         while indent > 0 and line >= 0:
             header = _HEADER.match(self.text, line)
             if header is not None and len(header[1]) < indent:
                 indent = len(header[1])
-                held = self._end(line, indent)
-                if held > position and header[2] == "class":
-                    owner = header[3] if name else ""
-                    break
-                if held > position:
-                    name, first, end = header[3], line, held
+                yield line, indent, header[2], header[3]
             line = self._header_before(line)
-        return Function(name, owner, first, end, self.text[first:end]) if name else None
 
     def _indent(self, start: int, position: int) -> int:
         """How far the line of a position is indented: of a line within brackets, more than its statement."""
@@ -119,10 +144,14 @@ class Functions:
                 return first
 
     def _end(self, first: int, indent: int) -> int:
+        """Where a definition ends: at a line that is not indented more, unless that stands in a text."""
         pattern = _ENDS.get(indent) or re.compile(_ENDS[0].pattern.replace("{0,0}", f"{{0,{indent}}}"))
-        header = self.text.find(":", first)
-        found = pattern.search(self.text, max(first, header))
-        return found.start() + 1 if found else len(self.text)
+        start = max(first, self.text.find(":", first))
+        while (found := pattern.search(self.text, start)) is not None:
+            start = found.start() + 1
+            if not any(self.text.count(quotes, first, start) % 2 for quotes in _QUOTES):
+                return start
+        return len(self.text)
 
 
 def functions_of(project: Project, path: str) -> Functions:
