@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torchfix_codemods.analysis.gate import OWN, Topic, topics
+from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.phase_gate import may_have_phases
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.source.old_names import STAND_IN
@@ -31,7 +31,7 @@ def topics_of(project: Project, path: str) -> Topic:
 
 def _looked_at(project: Project, path: str) -> Topic:
     text = project.read(path) or ""
-    left = topics(text.encode("utf-8", "surrogatepass")) & OWN
+    left = topics(text.encode("utf-8", "surrogatepass"))
     if STAND_IN in text:
         left |= Topic.OLD_NAME  # the word itself is replaced when a text is read
     for topic, look in LOOKS:
