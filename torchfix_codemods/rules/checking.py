@@ -12,6 +12,7 @@ from torchfix_codemods.analysis.gate import Topic, speaks_of_torch, topics
 from torchfix_codemods.analysis.importers import all_importers
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Finding, LeftOut, Skipped
+from torchfix_codemods.rules import import_rules
 from torchfix_codemods.rules.pool import Checked, check_all
 from torchfix_codemods.rules.registry import builtin
 from torchfix_codemods.rules.rule import Rule
@@ -109,6 +110,7 @@ def check(
     seen = [seen_as[path] for path in paths]
     dismissed = _dismissed(project, seen, rules, told)
     left, done = [path for path in seen if path not in dismissed], len(dismissed)
+    import_rules(rules if left else ())
     checked = check_all(left, lambda: checker(project, rules, unread), jobs, lambda more: told(done + more, len(seen)))
     checked = replace(checked, dismissed=tuple(dismissed))
     return checked if inputs.seen_as is None else _renamed(checked, lambda seen: shown.get(seen, seen))
