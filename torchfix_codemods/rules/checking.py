@@ -1,4 +1,7 @@
-"""From the files of a run to what rules say of them: the gate, the rules, and the syntax errors of the others."""
+"""From the files of a run to what rules say of them: the gate, the rules, and the syntax errors of the others.
+
+What only a candidate needs is imported when there is one.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from torchfix_codemods.analysis.closer import note_topics, topics_of
 from torchfix_codemods.analysis.gate import Topic, speaks_of_torch, topics
-from torchfix_codemods.analysis.importers import all_importers
-from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.unparsable import unparsable
 from torchfix_codemods.findings import Finding, LeftOut, Skipped
 from torchfix_codemods.rules import import_rules
 from torchfix_codemods.rules.pool import Checked, check_all
 from torchfix_codemods.rules.registry import builtin
 from torchfix_codemods.rules.rule import Rule
-from torchfix_codemods.rules.run import checker
 from torchfix_codemods.source.inputs import Inputs
 from torchfix_codemods.source.old_names import WORD
 from torchfix_codemods.source.text import Source
+
+if TYPE_CHECKING:
+    from torchfix_codemods.analysis.project import Project
 
 #: Files that no rule can find anything in are parsed too, for their syntax errors, up to so many bytes of them.
 PARSED_FOR_ERRORS = 4_000_000
@@ -82,9 +86,11 @@ def _is_read_as_written(source: Source) -> bool:
 def check_gated(inputs: Inputs, gated: Gated, rules: Sequence[Rule], jobs: int, told: Told) -> Checked:
     """What rules say of the candidates, and the syntax errors of the files that they did not look at."""
     reader = inputs.reader
-    checked = check(
-        inputs, gated.candidates, reader.text, rules, lambda: reader.skipped, jobs, told, about=gated.topics
-    )
+    checked = Checked()
+    if gated.candidates:
+        checked = check(
+            inputs, gated.candidates, reader.text, rules, lambda: reader.skipped, jobs, told, about=gated.topics
+        )
     unparsed = _syntax_errors(inputs, [*gated.others, *checked.dismissed])
     return replace(checked, skipped=(*checked.skipped, *unparsed))
 
@@ -103,6 +109,10 @@ def check(
 
     `about` is what the gate found in files.
     """
+    from torchfix_codemods.analysis.closer import note_topics
+    from torchfix_codemods.analysis.project import Project
+    from torchfix_codemods.rules.run import checker
+
     seen_as = inputs.seen_as or {path: path for path in inputs.reader.paths}
     shown = {seen: path for path, seen in seen_as.items()}
     project = Project(shown, lambda seen: text(shown[seen]) if seen in shown else None)
@@ -121,6 +131,8 @@ def _dismissed(project: Project, paths: Sequence[str], rules: Sequence[Rule], to
 
     One process looks at all of them: what it learns of the project is worth more than the time of another one.
     """
+    from torchfix_codemods.analysis.closer import topics_of
+
     found: dict[str, None] = {}
     if all(builtin(rule) for rule in rules):
         for path in paths:
@@ -136,10 +148,8 @@ def _syntax_errors(inputs: Inputs, paths: Sequence[str]) -> tuple[Skipped, ...]:
     sizes = (len(source.code) for path in paths if (source := reader.source(path)))
     if any(total > PARSED_FOR_ERRORS for total in accumulate(sizes)):
         return ()
-    project = Project(reader.paths, reader.text)
-    for path in paths:
-        project.parse_whole(path)
-    return tuple(project.skipped.values())
+    texts = ((path, reader.text(path)) for path in paths)
+    return tuple(found for path, text in texts if text is not None and (found := unparsable(path, text)))
 
 
 def _project_speaks(inputs: Inputs) -> bool:
@@ -152,6 +162,9 @@ def _users(inputs: Inputs) -> Iterator[str]:
     """The other files that import a given one, directly or not."""
     if not inputs.around:
         return
+    from torchfix_codemods.analysis.importers import all_importers
+    from torchfix_codemods.analysis.project import Project
+
     seen_as = inputs.seen_as or {path: path for path in inputs.reader.paths}
     shown = {seen: path for path, seen in seen_as.items()}
     project = Project(shown, lambda seen: inputs.reader.text(shown[seen]))
