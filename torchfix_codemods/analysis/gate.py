@@ -11,8 +11,6 @@ import re
 from collections.abc import Callable, Iterable
 from enum import Flag, auto
 
-from torchfix_codemods.analysis.departures import activations_leave
-
 
 class Topic(Flag):
     """What a file may be about."""
@@ -108,7 +106,11 @@ def _says_any(raw: bytes, patterns: Iterable[re.Pattern[bytes]]) -> bool:
 
 def _activates(raw: bytes) -> bool:
     """Whether the output of an activation may go on from the function that applies it."""
-    return any(word in raw for word in _ACTIVATIONS) and activations_leave(raw.decode("utf-8", "replace"))
+    if not any(word in raw for word in _ACTIVATIONS):
+        return False
+    from torchfix_codemods.analysis.departures import activations_leave
+
+    return activations_leave(raw.decode("utf-8", "replace"))
 
 
 def _takes_logarithms(raw: bytes) -> bool:
