@@ -17,16 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torchfix_codemods import __version__
 from torchfix_codemods.findings import Edit, Finding, LeftOut, Level, Problem, Skipped
 from torchfix_codemods.report.model import Context, Narrowing, Report, named_paths
-from torchfix_codemods.rewrite import plan as planning
 from torchfix_codemods.rewrite.byte_edits import byte_edits, splice
 from torchfix_codemods.rewrite.compose import PlannedEdit, planned_by_path
 from torchfix_codemods.rewrite.edits import apply_edits, conflicts, place
 from torchfix_codemods.rewrite.hunks import file_patch
-from torchfix_codemods.rewrite.plan import Plan
 from torchfix_codemods.rules import checking
 from torchfix_codemods.rules.hearing import Hearing
 from torchfix_codemods.rules.pool import Checked
@@ -48,7 +47,10 @@ from torchfix_codemods.source.settings import Settings
 from torchfix_codemods.source.stable_paths import stable_paths
 from torchfix_codemods.source.text import Source
 from torchfix_codemods.source.verify_settings import VerifySettings
-from torchfix_codemods.verify.model import Verification
+
+if TYPE_CHECKING:
+    from torchfix_codemods.rewrite.plan import Plan
+    from torchfix_codemods.verify.model import Verification
 
 Progress = Callable[[str, int, int], None]
 
@@ -182,6 +184,8 @@ def with_all_known(analysis: Analysis) -> Analysis:
 
 def make_plan(analysis: Analysis, accepts: Callable[[Finding], bool] | None = None) -> Plan:
     """Which fixes are made, to a fixed point; by default those up to the level asked for."""
+    from torchfix_codemods.rewrite import plan as planning
+
     limit = analysis.request.up_to
 
     def wished(finding: Finding) -> bool:
@@ -289,13 +293,15 @@ def rewritten(analysis: Analysis, plan: Plan, path: str) -> bytes | None:
 
 def is_sound(source: Source, text: str) -> bool:
     """Whether a file may get this text: it parses, its encoding holds it, a notebook keeps its cells."""
+    from torchfix_codemods.rewrite.plan import parses_as_python
+
     if source.notebook is not None:
-        return source.notebook.holds(text) and planning.parses_as_python(source.path, readable(text))
+        return source.notebook.holds(text) and parses_as_python(source.path, readable(text))
     try:
         source.encode(text)
     except UnicodeEncodeError:
         return False
-    return planning.parses_as_python(source.path, readable(text))
+    return parses_as_python(source.path, readable(text))
 
 
 def report_of(

@@ -330,17 +330,18 @@ def test_version_says_which_torchfix_this_is_and_imports_next_to_nothing(project
     assert done.stdout.decode().splitlines()[1:] == [""]
 
 
-def test_a_clean_check_imports_neither_libcst_nor_rich(project: Path, plugin: Path):
+def test_a_clean_check_imports_neither_libcst_nor_rich_nor_what_rules_need(project: Path, tmp_path: Path):
     code = (
+        "rules = {'torchfix_codemods.analysis.project', 'torchfix_codemods.rules.retain_graph'}\n"
         "import sys\n"
         "from torchfix_codemods.cli.main import run\n"
         "run(['check', 'clean.py'])\n"
-        "print(*sorted({'rich', 'libcst', 'importlib.metadata', 'torch', 'multiprocessing'} & set(sys.modules)))"
+        "heavy = {'rich', 'libcst', 'importlib.metadata', 'torch', 'multiprocessing', 'hashlib', 'tempfile'}\n"
+        "print(*sorted((heavy | rules) & set(sys.modules)))"
     )
     (project / "clean.py").write_text("x = 1\n")
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", code], cwd=project, env=site_environment(plugin), capture_output=True
-    )
+    without_plugin = site_environment(tmp_path / "nothing")
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=project, env=without_plugin, capture_output=True)
     assert done.stdout.decode().strip() == "", done.stderr
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -186,7 +186,7 @@ def test_the_same_is_found_without_the_gate(files: Mapping[str, str], monkeypatc
     with_gate = found(files, gated=True)
     everything = ~Topic.NOTHING
     for rule in RULES:
-        module = sys.modules[rule.check.__module__]
+        module = import_module(rule.check.__module__)
         monkeypatch.setattr(module, "topics_of", lambda project, path: everything, raising=False)
     assert found(files, gated=False) == with_gate
 

@@ -8,9 +8,9 @@ sees only the files that are left.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from torchfix_codemods.analysis.gate import OWN, Topic, topics
+from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.phase_gate import may_have_phases
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.source.old_names import STAND_IN
@@ -29,12 +29,25 @@ def topics_of(project: Project, path: str) -> Topic:
     return known[path]
 
 
+def note_topics(project: Project, found: Mapping[str, Topic]) -> None:
+    """Tell a project what the gate has found in the bytes of files; it is not asked once more then."""
+    project.memory["gated"] = found
+
+
 def _looked_at(project: Project, path: str) -> Topic:
     text = project.read(path) or ""
-    left = topics(text.encode("utf-8", "surrogatepass")) & OWN
+    gated: Mapping[str, Topic] = project.memory.get("gated", {})
+    left = gated[path] if path in gated else topics(text.encode("utf-8", "surrogatepass"))
     if STAND_IN in text:
         left |= Topic.OLD_NAME  # the word itself is replaced when a text is read
     for topic, look in LOOKS:
-        if left & topic and not look(project, path):
+        if left & topic and not _may_find(look, project, path):
             left &= ~topic
     return left
+
+
+def _may_find(look: Look, project: Project, path: str) -> bool:
+    try:
+        return look(project, path)
+    except Exception:  # too deeply nested, say: what a look can't stand the rules may still understand
+        return True

@@ -8,10 +8,8 @@ star imports need not say it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from enum import Flag, auto
-from functools import lru_cache
-
-from torchfix_codemods.analysis.departures import activations_leave
 
 
 class Topic(Flag):
@@ -19,7 +17,6 @@ class Topic(Flag):
 
     NOTHING = 0
     ACTIVATION = auto()  # applies softmax or sigmoid
-    LOSS = auto()  # uses a loss that contains one
     VOLATILE = auto()
     PHASES = auto()  # trains or evaluates a model
     DROPOUT = auto()  # calls the functional form
@@ -32,47 +29,36 @@ class Topic(Flag):
     LIKELIHOOD = auto()  # uses a loss on (log-)probabilities
 
 
-# The topics that can have a finding in the file itself; a loss matters only for files with activations.
-OWN = (
-    Topic.ACTIVATION
-    | Topic.VOLATILE
-    | Topic.PHASES
-    | Topic.DROPOUT
-    | Topic.INTERPOLATE
-    | Topic.TARGET
-    | Topic.LOG
-    | Topic.LIKELIHOOD
-    | Topic.INDEX
-    | Topic.RETAIN
-    | Topic.OLD_NAME
-)
+def _ending_in(end: bytes, *words: bytes) -> re.Pattern[bytes]:
+    """Finds each of the words, which all end so."""
+    return re.compile(end + b"(?:" + b"|".join(b"(?<=%s)" % word for word in words) + b")")
 
-_NEEDLES: tuple[tuple[Topic, tuple[bytes, ...]], ...] = (
-    (Topic.ACTIVATION, (b"oftmax", b"igmoid", b"expit")),
-    (Topic.LOSS, (b"ross_entropy", b"rossEntropyLoss", b"nll_loss", b"NLLLoss", b"BCELoss", b"BCEWithLogits")),
-    (Topic.LOG, (b"og_softmax", b"ogSoftmax")),
-    (Topic.LIKELIHOOD, (b"nll_loss", b"NLLLoss", b"BCELoss")),
-    (Topic.VOLATILE, (b"volatile",)),
-    (  # cross entropy takes labels, so files that train are enough for the few soft ones
-        Topic.TARGET,
-        (
-            *(b"mse_loss", b"MSELoss", b"l1_loss", b"L1Loss", b"huber_loss", b"HuberLoss", b"kl_div", b"KLDivLoss"),
-            *(b"binary_cross_entropy", b"BCELoss", b"BCEWithLogitsLoss", b"cosine_similarity", b"CosineSimilarity"),
-            *(b"cosine_embedding_loss", b"CosineEmbeddingLoss", b"riterion(", b".backward("),
-        ),
-    ),
-    (
-        Topic.PHASES,
-        (b".eval(", b".train(", b".backward(", b"oader", b"load_state_dict(", b".train =", b".training ="),
-    ),
-)
-_LOGARITHM = re.compile(rb"\.log\b|\blog\(|import[^\n]*\blog\b")
+
+def _patterns(*texts: bytes) -> tuple[re.Pattern[bytes], ...]:
+    return tuple(map(re.compile, texts))
+
+
+# Most files are only searched, so each search must be fast. That of plain bytes is, and of a pattern that begins with
+# letters or with a rare character; one that begins with a choice takes twenty times as long. Of many words those come
+# first that most files say.
+_ACTIVATIONS = (b"oftmax", b"igmoid", b"expit")
+_LOG_SOFTMAX = _ending_in(b"oftmax", b"og_softmax", b"ogSoftmax")
+_LOGARITHMS = _patterns(rb"\.log\b", rb"log\((?<!\wlog\()", rb"import[^\n]*\blog\b")
+_SOFT = (b"MSE", b"L1", b"Huber", b"KLDiv", b"BCE", b"BCEWithLogits", b"CosineEmbedding")
+_LIKELIHOODS = (_ending_in(b"Loss", b"NLLLoss", b"BCELoss"), *_patterns(rb"nll_loss"))
 _ON_PROBABILITIES = re.compile(rb"inary_cross_entropy(?!_with)")
+_TARGETS = (  # cross entropy takes labels, so files that train are enough for the few soft ones
+    _ending_in(b"_loss", b"mse_loss", b"l1_loss", b"huber_loss", b"cosine_embedding_loss"),
+    _ending_in(b"Loss", *(kind + b"Loss" for kind in _SOFT)),
+    _ending_in(b"imilarity", b"cosine_similarity", b"CosineSimilarity"),
+)
+_TARGET_WORDS = (b".backward(", b"binary_cross_entropy", b"riterion(", b"kl_div")
+_FEEDS = (b"oader", b"load_state_dict(")
+_SWITCHES = re.compile(rb"\.(?:eval\(|backward\(|train(?:\(| =|ing =))")
 _PHASE = re.compile(  # `test_...` is the name of tests of code, unless it gets a model
     rb"def (?:eval|val|test\(|infer|predict|score|generate|sample\(|translate"
     rb"|test_\w+\((?:self, *)?(?:net|network|model)\b)"
 )
-# Each pattern begins with letters: these are looked for many times faster than anything else.
 _DROPOUT_NAME = re.compile(rb"dropout(?:1d|2d|3d|_)?\b")
 _DROPOUT_MADE = re.compile(  # made where it is called, under another name, or into a name; told its rate
     rb"Dropout(?:1d|2d|3d)?\((?:[^()]|\([^()]*\))*\)\s*\(|Dropout(?:1d|2d|3d)?\s+as\b"
@@ -82,60 +68,72 @@ _DROPOUT_RATE = re.compile(rb"dropout_p\s*=")
 _TO_A_NAME = re.compile(rb"[ \t]+\w+[ \t]*=[ \t]*[\w.]*")
 _RESIZES = (re.compile(rb"interpolate\b"), re.compile(rb"upsample(?:_nearest|_bilinear)?\b"))
 _UPSAMPLER = re.compile(rb"Upsampl")
-_KEEPS = re.compile(rb"retain_graph|retain_variables|backward\s*\([^()]*(?:\([^()]*\)[^()]*)*,\s*True")
+_KEEPS = _patterns(rb"retain_(?:graph|variables)", rb"backward\s*\([^()]*(?:\([^()]*\)[^()]*)*,\s*True")
 _OLD_NAME = re.compile(rb"async[ \t]*=(?!=)")
 _OF_SELF = re.compile(rb"(?:\W|\A)self\.\Z")
 _CALLED_OR_RENAMED = re.compile(rb"[\s\\]*\(|[\s\\]+as\b")
 _TOLD = re.compile(rb"training(?!\s*=\s*True)")
-_INDEXES = re.compile(
-    rb"one_hot\(|gather\(|scatter_?\(|scatter_add_?\(|mbedding\b|ross_entropy\(|nll_loss\(|EntropyLoss\(|NLLLoss\("
+_INDEXES = _patterns(
+    *(rb"mbedding\b", rb"gather\(", rb"scatter(?:_add)?_?\(", rb"one_hot\("),
+    *(rb"EntropyLoss\(", rb"NLLLoss\(", rb"ross_entropy\(", rb"nll_loss\("),
 )
 #: Without one of these the types of all indices are the usual ones, and no numbers of theirs are written down.
-_INDEX_TYPES = re.compile(
-    rb"int(?:32|16|8)\b|\.(?:int|short|char|byte)\(|(?:Int|Short|Char|Byte|Bool)Tensor\b"
-    rb"|torch\.(?:int|short|bool)\b|ensor\(\["
+_INDEX_TYPES = _patterns(
+    rb"ensor(?:\(\[|\b(?:(?<=IntTensor)|(?<=ShortTensor)|(?<=CharTensor)|(?<=ByteTensor)|(?<=BoolTensor)))",
+    rb"int(?:32|16|8)\b",
+    rb"\.(?:(?:int|short|char|byte)\(|(?<=torch\.)(?:int|short|bool)\b)",
 )
 _CALL_TEXT = 400  # a dropout call longer than this is looked at whatever it says
 
 
-@lru_cache(maxsize=16)  # every rule asks
 def topics(raw: bytes) -> Topic:
     """What the bytes of a file may be about; `Topic.NOTHING` for most files."""
     found = Topic.NOTHING
-    for topic, needles in _NEEDLES:
-        if any(needle in raw for needle in needles):
+    for topic, is_about in _TESTS:
+        if is_about(raw):
             found |= topic
-    if not found & Topic.PHASES and _PHASE.search(raw):
-        found |= Topic.PHASES
-    if found & Topic.ACTIVATION and not activations_leave(raw.decode("utf-8", "replace")):
-        found &= ~Topic.ACTIVATION
-    if b"oftmax" in raw and _LOGARITHM.search(raw):
-        found |= Topic.LOG
-    if b"inary_cross_entropy" in raw and _ON_PROBABILITIES.search(raw):
-        found |= Topic.LIKELIHOOD
-    if b"Variable" in raw and not found & Topic.VOLATILE and (b"Variable as " in raw or _third_argument(raw)):
-        found |= Topic.VOLATILE
-    if (b"ropout" in raw or b"dot_product_attention" in raw) and _functional_dropout(raw):
-        found |= Topic.DROPOUT
-    if (b"interpolate" in raw or b"psampl" in raw) and _resizes(raw):
-        found |= Topic.INTERPOLATE
-    if b"index_select" in raw or (_INDEXES.search(raw) and _INDEX_TYPES.search(raw)):
-        found |= Topic.INDEX
-    if b"backward" in raw and _KEEPS.search(raw):
-        found |= Topic.RETAIN
-    if b"async" in raw and _OLD_NAME.search(raw):
-        found |= Topic.OLD_NAME
     return found
 
 
 def says_phases(code: bytes) -> bool:
     """Whether code says a word of training or evaluation."""
-    needles = (needle for topic, words in _NEEDLES if topic is Topic.PHASES for needle in words)
-    return any(needle in code for needle in needles) or _PHASE.search(code) is not None
+    return _says_any(code, (_SWITCHES, _PHASE)) or any(word in code for word in _FEEDS)
+
+
+def _says_any(raw: bytes, patterns: Iterable[re.Pattern[bytes]]) -> bool:
+    return any(pattern.search(raw) for pattern in patterns)
+
+
+def _activates(raw: bytes) -> bool:
+    """Whether the output of an activation may go on from the function that applies it."""
+    if not any(word in raw for word in _ACTIVATIONS):
+        return False
+    from torchfix_codemods.analysis.departures import activations_leave
+
+    return activations_leave(raw.decode("utf-8", "replace"))
+
+
+def _takes_logarithms(raw: bytes) -> bool:
+    return b"oftmax" in raw and (_LOG_SOFTMAX.search(raw) is not None or _says_any(raw, _LOGARITHMS))
+
+
+def _uses_likelihoods(raw: bytes) -> bool:
+    on_probabilities = b"inary_cross_entropy" in raw and _ON_PROBABILITIES.search(raw) is not None
+    return on_probabilities or _says_any(raw, _LIKELIHOODS)
+
+
+def _is_volatile(raw: bytes) -> bool:
+    return b"volatile" in raw or (b"Variable" in raw and (b"Variable as " in raw or _third_argument(raw)))
+
+
+def _takes_by_index(raw: bytes) -> bool:
+    return b"index_select" in raw or (_says_any(raw, _INDEXES) and _says_any(raw, _INDEX_TYPES))
 
 
 def _resizes(raw: bytes) -> bool:
     """Whether a resize is called by its name, renamed, or an attribute of something other than self."""
+    if b"interpolate" not in raw and b"psampl" not in raw:
+        return False
     if any(not _is_word_character(raw[match.start() - 1 : match.start()]) for match in _UPSAMPLER.finditer(raw)):
         return True
     return any(_is_resize(raw, match.start(), match.end()) for words in _RESIZES for match in words.finditer(raw))
@@ -157,6 +155,8 @@ def _is_word_character(byte: bytes) -> bool:
 
 def _functional_dropout(raw: bytes) -> bool:
     """Whether a dropout is mentioned that is neither an attribute of self, a keyword, nor told `training`."""
+    if b"ropout" not in raw and b"dot_product_attention" not in raw:
+        return False
     return (
         b"dot_product_attention(" in raw
         or _DROPOUT_RATE.search(raw) is not None
@@ -213,4 +213,19 @@ def speaks_of_torch(raw: bytes) -> bool:
 
 def is_candidate(raw: bytes) -> bool:
     """Whether any rule could have a finding in a file of these bytes."""
-    return bool(topics(raw) & OWN)
+    return topics(raw) is not Topic.NOTHING
+
+
+_TESTS: tuple[tuple[Topic, Callable[[bytes], bool]], ...] = (
+    (Topic.ACTIVATION, _activates),
+    (Topic.LOG, _takes_logarithms),
+    (Topic.LIKELIHOOD, _uses_likelihoods),
+    (Topic.VOLATILE, _is_volatile),
+    (Topic.TARGET, lambda raw: any(word in raw for word in _TARGET_WORDS) or _says_any(raw, _TARGETS)),
+    (Topic.PHASES, says_phases),
+    (Topic.DROPOUT, _functional_dropout),
+    (Topic.INTERPOLATE, _resizes),
+    (Topic.INDEX, _takes_by_index),
+    (Topic.RETAIN, lambda raw: b"backward" in raw and _says_any(raw, _KEEPS)),
+    (Topic.OLD_NAME, lambda raw: b"async" in raw and _OLD_NAME.search(raw) is not None),
+)

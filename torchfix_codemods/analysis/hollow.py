@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from functools import lru_cache
 
 from torchfix_codemods.analysis.outline import TOKEN
 from torchfix_codemods.analysis.trees import Cut, statements
+from torchfix_codemods.analysis.unparsable import quietly_parsed
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 MIN_BODY = 60  # characters; parsing less by itself costs as much as parsing it at once
@@ -131,13 +131,6 @@ def hollow_tree(text: str, unreadable: Callable[[Exception], None]) -> HollowTre
     for gap, node in functions:
         _hollow_out(node, gap, gaps)
     return HollowTree(tree, functions, gaps)
-
-
-def quietly_parsed(text: str) -> ast.Module:
-    """The tree of a text, without a word about the user's invalid escapes: they are not ours to print."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(text)
 
 
 # --- cutting ---------------------------------------------------------------------------------------------------------

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from functools import cached_property
 
 from torchfix_codemods.analysis.hollow import FunctionNode as FunctionNode
-from torchfix_codemods.analysis.hollow import hollow_tree, quietly_parsed
+from torchfix_codemods.analysis.hollow import hollow_tree
 from torchfix_codemods.analysis.index import Index
 from torchfix_codemods.analysis.trees import parents
+from torchfix_codemods.analysis.unparsable import quietly_parsed
 from torchfix_codemods.findings import Location
 
 _Positioned = ast.expr | ast.stmt | ast.arg | ast.keyword | ast.alias | ast.excepthandler

@@ -27,19 +27,15 @@ from torchfix_codemods.analysis.facts import (
 )
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.analysis.torch_api import STAR_NAMES, VARIABLE, canonical, is_module_base
+from torchfix_codemods.analysis.unparsable import skipped
 from torchfix_codemods.analysis.values import ClassRef, External, FileModule, FunctionRef
 from torchfix_codemods.findings import Skipped
 
 Definition = External | FileModule | ClassRef | FunctionRef
+RECENT_TEXT = 1_000_000  # characters of the texts that were read last: all that looks at a file asks for it
 KEPT_TEXT = 1_500_000  # parsed characters of the trees that are kept; trees are thirty times the size of their text
 MAX_DEPTH = 20  # re-exports and bases are followed this far; deeper is a cycle
 _IMPORT_LINE = re.compile(r"\n[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+([\w., \t]+))")
-
-
-def _renamed(error: SyntaxError) -> str:
-    """What to write instead, where a program of before Python 3.7 uses a word that has become a keyword since."""
-    old = re.search(r"\basync\s*=", error.text or "")
-    return " (`async` is a keyword since Python 3.7: torch calls it non_blocking today)" if old else ""
 
 
 class Project:
@@ -51,7 +47,9 @@ class Project:
 
     def __init__(self, paths: Iterable[str], read: Callable[[str], str | None]) -> None:
         self.paths = frozenset(paths)
-        self.read = read
+        self._read = read
+        self._recent: OrderedDict[str, str] = OrderedDict()
+        self._recent_size = 0
         self.skipped: dict[str, Skipped] = {}
         self.memory: dict[str, Any] = {}  # what the interpreter learned; one per project
         self._trees: OrderedDict[str, ParsedFile] = OrderedDict()
@@ -64,6 +62,19 @@ class Project:
         self._modules: dict[tuple[str, str, int], str | None] = {}
 
     # --- files -------------------------------------------------------------------------------------------------
+
+    def read(self, path: str) -> str | None:
+        """The text of a file; None where it can't be read."""
+        if path in self._recent:
+            self._recent.move_to_end(path)
+            return self._recent[path]
+        text = self._read(path)
+        if text is not None:
+            self._recent[path] = text
+            self._recent_size += len(text)
+            while self._recent_size > RECENT_TEXT and len(self._recent) > 1:
+                self._recent_size -= len(self._recent.popitem(last=False)[1])
+        return text
 
     def parse(self, path: str) -> ParsedFile | None:
         """The parsed file, its functions only as far as they are looked into.
@@ -107,16 +118,7 @@ class Project:
             kept -= self._trees.popitem(last=False)[1].weight
 
     def _skip(self, path: str, error: Exception) -> None:
-        match error:
-            case SyntaxError():
-                reason, detail = "syntax-error", f"line {error.lineno}: {error.msg}{_renamed(error)}"
-                if "too many" in (error.msg or ""):
-                    reason = "too-deep"
-            case ValueError():
-                reason, detail = "syntax-error", str(error)
-            case _:
-                reason, detail = "too-deep", "nested more deeply than Python's own parser can follow"
-        self.skipped[path] = Skipped(path, reason, detail)
+        self.skipped[path] = skipped(path, error)
 
     def facts(self, path: str) -> FileFacts | None:
         """Imports and definitions of a file; None where it cannot be parsed."""

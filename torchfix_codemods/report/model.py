@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from torchfix_codemods.findings import Edit, Finding, LeftOut, Location, Problem, Skipped
 from torchfix_codemods.report.places import TextLines
 from torchfix_codemods.rewrite.edits import by_path
-from torchfix_codemods.rewrite.notebook_edits import cell_edit
-from torchfix_codemods.rewrite.plan import Plan
 from torchfix_codemods.source.notebooks import Notebook
-from torchfix_codemods.verify.model import Verdict, Verification
+
+if TYPE_CHECKING:
+    from torchfix_codemods.rewrite.plan import Plan
+    from torchfix_codemods.verify.model import Verdict, Verification
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class Report:
 
         Left out are edits of texts that are not at hand, or that are no longer the unchanged ones.
         """
+        from torchfix_codemods.rewrite.notebook_edits import cell_edit
+
         found: list[tuple[str, str, list[Edit]]] = []
         for path, own in by_path(edits).items():
             text = self.texts.get(path)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from torchfix_codemods.findings import Edit, Finding, Level
 from torchfix_codemods.report.model import Report
-from torchfix_codemods.rewrite.plan import Plan
-from torchfix_codemods.verify.model import Verdict
+
+if TYPE_CHECKING:
+    from torchfix_codemods.rewrite.plan import Plan
+    from torchfix_codemods.verify.model import Verdict
 
 
 class Status(Enum):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from torchfix_codemods.findings import Level
 from torchfix_codemods.report.model import Report
 from torchfix_codemods.report.outcome import Outcome, Status
-from torchfix_codemods.verify.model import ScriptRun
+
+if TYPE_CHECKING:
+    from torchfix_codemods.verify.model import ScriptRun
 
 
 def finding_lines(outcome: Outcome) -> Iterator[str]:

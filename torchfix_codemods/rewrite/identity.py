@@ -7,7 +7,6 @@ known by is its place in the original text.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -72,7 +71,9 @@ def _own_name(finding: Finding, key: _Key, used: Container[str]) -> str:
 
 
 def _place_name(finding: Finding, key: _Key, used: Container[str]) -> str:
-    return hashlib.sha1(repr(key).encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()[:16]
+    from hashlib import sha1  # dear to import, and most runs over clean code find nothing
+
+    return sha1(repr(key).encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()[:16]
 
 
 def _numbered(places: Iterable[_Place]) -> list[_Key]:

@@ -11,8 +11,8 @@ from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._shared import propose
-from torchfix_codemods.rules.rule import Rule
 from torchfix_codemods.source.old_names import METHODS, STAND_IN
 
 IDENTITY = ("TFC501", "async-argument")
@@ -45,10 +45,4 @@ def _finding(file: ParsedFile, call: ast.Call, keyword: ast.keyword) -> Finding:
     )
 
 
-RULE = Rule(
-    code="TFC501",
-    name="async-argument",
-    summary="`async=True`, for which today's Python refuses the whole file",
-    level=Level.CRASH_FIX,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

@@ -16,6 +16,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Place
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._phase_loops import PhaseLoop, phase_loops
 from torchfix_codemods.rules._regions import (
     LOSS_WORDS,
@@ -27,7 +28,6 @@ from torchfix_codemods.rules._regions import (
     walks_data,
 )
 from torchfix_codemods.rules._shared import is_test_code, location_of, propose, refuse_coroutine
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC202", "eval-without-no-grad")
 MESSAGE = "this only evaluates {model}, and builds a graph for every call: no torch.no_grad() around it"
@@ -169,10 +169,4 @@ def _phase_finding(file: ParsedFile, project: Project, found: PhaseLoop) -> Find
     )
 
 
-RULE = Rule(
-    code="TFC202",
-    name="eval-without-no-grad",
-    summary="an evaluation loop or function that builds graphs",
-    level=Level.EQUIVALENT,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

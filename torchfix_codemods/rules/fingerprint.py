@@ -38,17 +38,20 @@ def _identified(
     findings: Iterable[Finding], text_of: Callable[[str], str], name_of: Callable[[str], str]
 ) -> list[Finding]:
     """An id is a hash of the rule, the path, the first line of the place without its spacing, and a running number."""
-    from hashlib import sha1  # dear to import, and most runs over clean code find nothing
-
     seen: Counter[tuple[str, str, str]] = Counter()
     result = []
     for finding in findings:
         path = finding.location.path
         key = (finding.rule, name_of(path), "".join(_line_at(text_of(path), finding.location.start).split()))
         seen[key] += 1
-        data = "\0".join((*key, str(seen[key]))).encode("utf-8", "surrogatepass")
-        result.append(replace(finding, id=sha1(data, usedforsecurity=False).hexdigest()[:16]))
+        result.append(replace(finding, id=_hashed("\0".join((*key, str(seen[key]))))))
     return result
+
+
+def _hashed(text: str) -> str:
+    from hashlib import sha1  # dear to import, and most runs over clean code find nothing
+
+    return sha1(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()[:16]
 
 
 def _line_at(text: str, offset: int) -> str:

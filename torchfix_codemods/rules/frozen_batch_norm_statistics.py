@@ -14,7 +14,7 @@ from torchfix_codemods.analysis.program import Program, program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
-from torchfix_codemods.rules import missing_train_mode
+from torchfix_codemods.rules import missing_train_mode, ours
 from torchfix_codemods.rules._frozen_parts import (
     LOOKS_AFTER,
     FrozenPart,
@@ -30,7 +30,6 @@ from torchfix_codemods.rules._frozen_parts import (
 from torchfix_codemods.rules._norm_calls import dummy_forwards, last_single_batches, unswitched_teachers
 from torchfix_codemods.rules._shared import location_of, propose
 from torchfix_codemods.rules._undone_eval import UndoneEval, undone_eval
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC304", "frozen-batch-norm-statistics")
 _WORDS = re.compile(r"requires_grad|\.eval\(|[Bb]atch_?[Nn]orm|\bbn\d*\b|deepcopy|torch\.(?:rand|randn|zeros|ones)\(")
@@ -197,10 +196,4 @@ def _suggestions(file: ParsedFile, phases: Phases) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(
-    code="TFC304",
-    name="frozen-batch-norm-statistics",
-    summary="running statistics of batch normalisation that move where they must not",
-    level=Level.BEHAVIOR,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

@@ -14,10 +14,10 @@ from torchfix_codemods.analysis.project import Project, local_names
 from torchfix_codemods.analysis.values import ClassRef, External
 from torchfix_codemods.findings import Edit, Finding, Level, Location, Step
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._dropout_calls import Dropout, dropouts, first_parameter, made_modules, method_of
 from torchfix_codemods.rules._dropout_intent import distorts, is_decided, is_wanted, mode_is_asked
 from torchfix_codemods.rules._shared import is_test_code, propose
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC303", "functional-dropout-training")
 _WRITTEN_FOR_OLD_TORCH = re.compile(r"\bvolatile\s*=\s*True|\.data\[0\]|\bVariable\(")
@@ -297,10 +297,4 @@ def _in_function(file: ParsedFile, dropout: Dropout) -> Finding:
     )
 
 
-RULE = Rule(
-    code="TFC303",
-    name="functional-dropout-training",
-    summary="functional dropout that ignores model.eval()",
-    level=Level.BEHAVIOR,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

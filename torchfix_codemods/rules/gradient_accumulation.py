@@ -14,10 +14,10 @@ from torchfix_codemods.analysis.trace import GradientsCleared, OptimizerStep
 from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._shared import location_of, node_of, propose
 from torchfix_codemods.rules._unseen_clearing import may_be_unseen
 from torchfix_codemods.rules._windows import Window, windows
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC205", "gradient-accumulation")
 _SCALES = re.compile(r"\.(?:div|div_|mul|mul_)\(|\.grad\b|backward_scale|loss_scale\b")
@@ -231,10 +231,4 @@ def _nth(window: Window) -> str:
     return f"{window.size}th" if window.size.isdigit() else f"`{window.size}`th"
 
 
-RULE = Rule(
-    code="TFC205",
-    name="gradient-accumulation",
-    summary="accumulated gradients with the wrong sum or window",
-    level=Level.SUGGESTION,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

@@ -16,6 +16,7 @@ from torchfix_codemods.analysis.trace import IndexCall, Place
 from torchfix_codemods.analysis.values import NONE, Tensor, force
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._callers import callable_names, unseen_callers
 from torchfix_codemods.rules._index_calls import (
     INDEXING_WORDS,
@@ -28,7 +29,6 @@ from torchfix_codemods.rules._index_calls import (
     source_of,
 )
 from torchfix_codemods.rules._shared import expects_failure, node_of, propose
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC402", "index-select-index")
 _CALLS = frozenset(INDEXING_WORDS)
@@ -272,10 +272,4 @@ def _keywords(call: ast.Call) -> set[str | None]:
     return {keyword.arg for keyword in call.keywords}
 
 
-RULE = Rule(
-    code="TFC402",
-    name="index-select-index",
-    summary="an index of the wrong type, or out of range",
-    level=Level.CRASH_FIX,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

@@ -18,10 +18,10 @@ from torchfix_codemods.analysis.trace import ApiCall, Place
 from torchfix_codemods.analysis.values import Site, Tensor
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._callers import callable_names, unseen_callers
 from torchfix_codemods.rules._resize_calls import RESIZING_WORDS, Request, input_of, request_of, resizing_calls
 from torchfix_codemods.rules._shared import expects_failure, node_of, propose
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC401", "interpolate-needs-batch")
 _BACK = {"int64": "long", "int32": "int", "int16": "short", "int8": "char", "uint8": "byte", "bool": "bool"}
@@ -223,10 +223,4 @@ def _origin(file: ParsedFile, call: ast.Call, image: ast.expr) -> ast.expr | Non
     return max(values, key=lambda node: node.lineno).value if values else None
 
 
-RULE = Rule(
-    code="TFC401",
-    name="interpolate-needs-batch",
-    summary="interpolation of an image that has no batch dimension",
-    level=Level.CRASH_FIX,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

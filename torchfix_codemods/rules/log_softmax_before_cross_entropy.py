@@ -13,10 +13,10 @@ from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program, program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Edit, Finding, Level, Location
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._activation_flow import doubt, project_says, steps
 from torchfix_codemods.rules._shared import propose
 from torchfix_codemods.rules._unsoftmax import removal_edits
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC102", "log-softmax-before-cross-entropy")
 _LOSSES = {"cross_entropy": "cross entropy"}
@@ -62,10 +62,4 @@ def _finding(flow: Flow, file: ParsedFile, project: Project, program: Program) -
     )
 
 
-RULE = Rule(
-    code="TFC102",
-    name="log-softmax-before-cross-entropy",
-    summary="log_softmax before a loss that contains it",
-    level=Level.SUGGESTION,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

@@ -13,12 +13,12 @@ from torchfix_codemods.analysis.phases import phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Edit, Finding, Level, Location, Step
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._shared import is_test_code, location_of, node_of, propose
 from torchfix_codemods.rules._target_cases import Cases, Kind, Sink
 from torchfix_codemods.rules._target_edits import TargetEdits
 from torchfix_codemods.rules._target_leaves import drop_flag, leaf_doubts, leaf_node
 from torchfix_codemods.rules._target_proof import Proof
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC105", "loss-target-requires-grad")
 TEACHER = "the target of {loss} has a graph: gradients are computed for {name}, which this loss does not train"
@@ -121,10 +121,4 @@ def _swapped(cases: Cases, sink: Sink, where: Location) -> Finding:
 
 _FINDINGS = {Kind.TEACHER: _teacher, Kind.LEAF: _leaf, Kind.BOOTSTRAPPED: _bootstrapped, Kind.SWAPPED: _swapped}
 
-RULE = Rule(
-    code="TFC105",
-    name="loss-target-requires-grad",
-    summary="gradients leak into the target of a loss",
-    level=Level.EQUIVALENT,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

@@ -20,6 +20,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._flagged_layers import is_flagged_off
 from torchfix_codemods.rules._modes import (
     finding_of_misspelt,
@@ -43,7 +44,6 @@ from torchfix_codemods.rules._regions import (
 from torchfix_codemods.rules._shared import is_test_code, location_of, node_of, propose
 from torchfix_codemods.rules._training_ahead import trains_itself, trains_next
 from torchfix_codemods.rules.missing_train_mode import freezes, train_edits
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC301", "missing-eval-mode")
 
@@ -363,10 +363,4 @@ def resume_in(
     return None
 
 
-RULE = Rule(
-    code="TFC301",
-    name="missing-eval-mode",
-    summary="an evaluation in training mode",
-    level=Level.BEHAVIOR,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

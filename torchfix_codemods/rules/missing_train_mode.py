@@ -18,6 +18,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._modes import (
     finding_of_misspelt,
     misspelt_mode_changes,
@@ -27,7 +28,6 @@ from torchfix_codemods.rules._modes import (
 )
 from torchfix_codemods.rules._regions import is_resolved
 from torchfix_codemods.rules._shared import function_node, location_of, node_of, propose
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC302", "missing-train-mode")
 _FREEZES = re.compile(
@@ -217,10 +217,4 @@ def _after_evaluation(file: ParsedFile, stuck: Stuck, where: ast.stmt, receiver:
     return verbs.insert_after(file, last, [f"{receiver}.train()"])
 
 
-RULE = Rule(
-    code="TFC302",
-    name="missing-train-mode",
-    summary="training that stays in evaluation mode",
-    level=Level.BEHAVIOR,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

@@ -14,13 +14,12 @@ from torchfix_codemods.analysis.trace import Backward, GradientsCleared
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import _clearing_place as places
-from torchfix_codemods.rules import _updates
+from torchfix_codemods.rules import _updates, ours
 from torchfix_codemods.rules._lost_gradients import lost_gradients
 from torchfix_codemods.rules._regions import counts
 from torchfix_codemods.rules._shared import function_node, is_test_code, location_of, propose
 from torchfix_codemods.rules._unseen_clearing import may_be_unseen
 from torchfix_codemods.rules._updates import Update
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC204", "missing-zero-grad")
 TITLE = "Clear the gradients before each backward pass"
@@ -173,10 +172,4 @@ def _steps(project: Project, several: list[Missing]) -> Iterator[Step]:
         yield Step(location_of(project, found.update.loop.place), f"may be meant: {found.doubt}")
 
 
-RULE = Rule(
-    code="TFC204",
-    name="missing-zero-grad",
-    summary="gradients that are never, or wrongly, cleared",
-    level=Level.BEHAVIOR,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

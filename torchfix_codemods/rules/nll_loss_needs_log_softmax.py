@@ -11,12 +11,12 @@ from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trees import walk
-from torchfix_codemods.findings import Finding, Level, Location
+from torchfix_codemods.findings import Finding, Location
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._activation_flow import project_says
-from torchfix_codemods.rules._nll_of_probabilities import IDENTITY, LOSS_WORD, of_logarithms, of_probabilities
+from torchfix_codemods.rules._nll_of_probabilities import LOSS_WORD, of_logarithms, of_probabilities
 from torchfix_codemods.rules._nll_of_scores import of_scores
 from torchfix_codemods.rules._shared import is_test_code
-from torchfix_codemods.rules.rule import Rule
 
 _SOURCES = Topic.ACTIVATION | Topic.LOG
 
@@ -47,10 +47,4 @@ def _is_test(file: ParsedFile, where: Location) -> bool:
     return is_test_code(file, max(around, key=lambda n: file.span(n)[0]) if around else None)
 
 
-RULE = Rule(
-    code=IDENTITY[0],
-    name=IDENTITY[1],
-    summary="a loss on (log-)probabilities that gets something else",
-    level=Level.BEHAVIOR,
-    check=check,
-)
+RULE = ours("TFC104")

@@ -1,7 +1,8 @@
-"""Many candidate files over several processes: the same findings as in one, in the same order.
+"""Many files over several processes: the same findings as in one, in the same order.
 
 Workers are forked, so they inherit everything and only results travel. They are handed small slices of neighbouring
-files as they become free. When a worker dies (a file may kill the interpreter), only the file it was at is lost.
+files, which share much of what a process learns, as they become free. When a worker dies (a file may kill the
+interpreter), only the file it was at is lost.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
-#: Fewer candidates than this are done before a second process has started.
-WORTH_A_POOL = 200
-_SLICE = 16
+#: Fewer files than this are done before a second process pays.
+WORTH_A_POOL = 40
+_SLICE = 8
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a stretch of candidate files gave: findings and problems in order, and files skipped on the way.
+    """What a stretch of files gave: findings and problems in order, and files skipped on the way.
 
-    `producers` are the candidates that gave findings (which may stand in other files), `dismissed` are those that were
-    not parsed, since a closer look showed that there is nothing to find.
+    `producers` are the files that gave findings (which may stand in other files), `dismissed` are candidates that were
+    not checked, since a closer look showed that there is nothing to find.
     """
 
     findings: tuple[Finding, ...] = ()

@@ -16,6 +16,7 @@ from torchfix_codemods.analysis.trace import Backward, place_of
 from torchfix_codemods.analysis.values import External
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._retain_detach import MissingDetach, missing_detach
 from torchfix_codemods.rules._retain_fate import Fate, combined, fates_in, roots_of, walk_from
 from torchfix_codemods.rules._retain_hidden import cut_between_rounds
@@ -28,7 +29,6 @@ from torchfix_codemods.rules._retain_orders import (
 from torchfix_codemods.rules._retain_proof import proved
 from torchfix_codemods.rules._retain_text import position_of_retain, renamed, without_retain
 from torchfix_codemods.rules._shared import propose
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC203", "retain-graph")
 _OWN_METHOD = re.compile(r"def backward\([^)]*retain_variables")
@@ -208,10 +208,4 @@ def _renaming(file: ParsedFile, call: ast.Call) -> Finding:
     return propose(IDENTITY, Level.CRASH_FIX, file.location(call), message, steps, title, partial(renamed, file, call))
 
 
-RULE = Rule(
-    code="TFC203",
-    name="retain-graph",
-    summary="a graph that is kept needlessly, or for a pass that fails",
-    level=Level.CRASH_FIX,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

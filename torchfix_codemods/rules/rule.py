@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ class Rule:
     @property
     def page_path(self) -> Path:
         """Where the page stands: beside the module of `check`, named as the rule is."""
-        module_file = sys.modules[self.check.__module__].__file__
+        module_file = import_module(self.check.__module__).__file__
         assert module_file is not None, "a rule's check is a function of a module"
         return Path(module_file).with_name(self.name.replace("-", "_") + ".md")
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from torchfix_codemods.analysis.closer import topics_of
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Finding, Problem, Skipped
 from torchfix_codemods.rules.pool import Check, Checked
-from torchfix_codemods.rules.registry import builtin
 from torchfix_codemods.rules.rule import Rule
 
 
@@ -22,23 +20,14 @@ class FileResult:
     problems: tuple[Problem, ...] = ()
 
 
-def checker(
-    paths: Sequence[str],
-    read: Callable[[str], str | None],
-    rules: Sequence[Rule],
-    unread: Callable[[], Mapping[str, Skipped]],
-) -> Check:
-    """A function that checks one file after another within one `Project`.
+def checker(project: Project, rules: Sequence[Rule], unread: Callable[[], Mapping[str, Skipped]]) -> Check:
+    """A function that checks one file after another within a project.
 
-    `unread` gives what `read` has skipped so far; each file's answer holds what was newly skipped, there or by parsing.
+    `unread` gives what could not be read so far; each file's answer holds what was newly skipped, there or by parsing.
     """
-    project = Project(paths, read)
     told: set[str] = set()
-    gated = all(builtin(rule) for rule in rules)
 
     def check(path: str) -> Checked:
-        if gated and not topics_of(project, path):
-            return Checked(dismissed=(path,))
         result = check_file(path, project, rules)
         skipped = tuple(s for s in (*project.skipped.values(), *unread().values()) if s.path not in told)
         told.update(item.path for item in skipped)

@@ -12,10 +12,10 @@ from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program, program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Edit, Finding, Level, Location
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._activation_flow import doubt, has_branches, steps, texts_of
 from torchfix_codemods.rules._shared import propose
 from torchfix_codemods.rules._unsoftmax import removal_edits
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC103", "sigmoid-before-bce-with-logits")
 _LOSSES = {"bce_with_logits": "binary cross entropy with logits"}
@@ -60,10 +60,4 @@ def _finding(flow: Flow, file: ParsedFile, project: Project, program: Program) -
     )
 
 
-RULE = Rule(
-    code="TFC103",
-    name="sigmoid-before-bce-with-logits",
-    summary="sigmoid before a loss that contains it",
-    level=Level.BEHAVIOR,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

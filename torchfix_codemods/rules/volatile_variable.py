@@ -15,6 +15,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.values import Site
 from torchfix_codemods.findings import Edit, Finding, Level, Location, Step
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._shared import location_of, propose
 from torchfix_codemods.rules._volatile_conditions import ELSEWHERE, condition_of, in_branches, runs_of, switch_edits
 from torchfix_codemods.rules._volatile_flags import Attribute, Flag, attributes_in, flags_in, is_for_old_torch
@@ -22,7 +23,6 @@ from torchfix_codemods.rules._volatile_flow import Consumer, Flow
 from torchfix_codemods.rules._volatile_helpers import NotFollowed, helper_of, parameter_of
 from torchfix_codemods.rules._volatile_regions import NotWrapped, Wrap, Wraps
 from torchfix_codemods.rules._volatile_unused import reason_to_keep
-from torchfix_codemods.rules.rule import Rule
 
 IDENTITY = ("TFC201", "volatile-variable")
 MESSAGE = "volatile has had no effect since torch 0.4"
@@ -244,10 +244,4 @@ def _goes_with(project: Project, edit: Edit, removed: Edit) -> bool:
     return removed.start < edit.start or text[removed.start : removed.end].endswith(("\n", "\r"))
 
 
-RULE = Rule(
-    code="TFC201",
-    name="volatile-variable",
-    summary="`volatile=True` without effect: graphs in evaluation",
-    level=Level.BEHAVIOR,
-    check=check,
-)
+RULE = ours(IDENTITY[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,5 +32,7 @@ def project_around(folder: Path, settings_root: Path | None) -> Path:
 
 def is_too_much(folder: Path) -> bool:
     """Whether a folder holds all kinds of things: the home of the user, the one for temporary files, any above."""
+    import tempfile  # dear to import, and only --project asks
+
     everybodys = [Path(os.path.realpath(place)) for place in (os.path.expanduser("~"), tempfile.gettempdir())]
     return folder == Path(folder.anchor) or any(folder == place or folder in place.parents for place in everybodys)

@@ -22,14 +22,16 @@ METHODS = frozenset(["cuda", "to", "copy_", "type"])
 _ARGUMENT = re.compile(rf"\b{WORD}(?=[ \t]*=(?!=))")
 
 
-@lru_cache(maxsize=64)  # several stages ask for the text of a file
 def readable(text: str) -> str:
     """The text with `async` as an argument of torch's methods under a name that today's Python accepts.
 
     Any other text, and one that even then is no Python, is given back as it is.
     """
-    if WORD not in text or STAND_IN in text or not _ARGUMENT.search(text):
-        return text
+    return _renamed(text) if WORD in text and STAND_IN not in text and _ARGUMENT.search(text) else text
+
+
+@lru_cache(maxsize=16)  # several stages ask for the text of a file
+def _renamed(text: str) -> str:
     renamed = _ARGUMENT.sub(STAND_IN, text)
     return renamed if _is_understood(renamed) else text
 
