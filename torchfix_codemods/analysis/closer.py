@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from torchfix_codemods.analysis.gate import OWN, Topic, topics
 from torchfix_codemods.analysis.looks.dropouts import may_drop_always
+from torchfix_codemods.analysis.looks.targets import may_leak_into_target
 from torchfix_codemods.analysis.phase_gate import may_have_phases
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.source.old_names import STAND_IN
@@ -22,6 +23,7 @@ Look = Callable[[Project, str], bool]
 LOOKS: tuple[tuple[Topic, Look], ...] = (
     (Topic.PHASES, may_have_phases),
     (Topic.DROPOUT, may_drop_always),
+    (Topic.TARGET, may_leak_into_target),
 )
 
 
