@@ -59,10 +59,11 @@ class Flow:
         self.free: set[int] = set()  # what runs without gradients
         self.trains = False
         self._seen: set[str] = set()
+        self._switches_back = False
         for part in (node.args, *node.body):
             for inner in walk(part):
                 self._note(inner)
-        if not any("enable_grad" in ast.unparse(n) for n in node.body):
+        if not self._switches_back:
             self._note_free(node)
 
     def _note_free(self, node: ast.AST) -> None:
@@ -98,6 +99,8 @@ class Flow:
                     self.given[name].append(None)
             case ast.Call(func=ast.Attribute(attr="backward")):
                 self.trains = True
+            case ast.Attribute(attr="enable_grad" | "set_grad_enabled") | ast.Name(id="enable_grad"):
+                self._switches_back = True
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="requires_grad_")):
                 self.given[name].append(None)
             case ast.Call(func=ast.Attribute(value=receiver, attr=attr)) if attr in _FILLING or attr.endswith("_"):

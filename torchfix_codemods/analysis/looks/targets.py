@@ -18,7 +18,7 @@ from torchfix_codemods.analysis.bare_names import bare_names
 from torchfix_codemods.analysis.facts import dotted
 from torchfix_codemods.analysis.looks.functions import Function, Unclear, functions_of
 from torchfix_codemods.analysis.looks.graph_flow import INSIDE, Flow, Sources
-from torchfix_codemods.analysis.looks.uses import uses_of
+from torchfix_codemods.analysis.looks.uses import is_code, uses_of
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.torch_api import SYMMETRIC_LOSSES, TARGET_LOSSES, canonical
 from torchfix_codemods.analysis.trees import walk
@@ -105,7 +105,7 @@ class _Look:
 
     def _is_quiet(self, position: int) -> bool:
         """Whether a word at the top level stands in a line that calls no loss, or in a docstring."""
-        if self.text.count('"""', 0, position) % 2 and not self.text.count("'''", 0, position) % 2:
+        if not is_code(self.text, position):
             return True
         start = self.text.rfind("\n", 0, position) + 1
         return _QUIET_LINE.match(self.text[start : self.text.find("\n", position)]) is not None

@@ -15,6 +15,8 @@ _WORD = re.compile(r"\w+|\*")
 _NAME = re.compile(r"[^\W\d]\w*")
 _DERIVED = re.compile(r"[ \t]*class[ \t]+(\w+)[ \t]*\(")
 _RUNS_ITSELF = re.compile(r"(?:(?<![\w.])(?:self|cls)|__class__|type\(self\))\(|\.forward\b|\b__call__\b")
+_ASKED = re.compile(r"isinstance\(\s*[\w.]+\s*,\s*\(?[\w.,\s]*\Z")
+_QUOTES = '"""'
 _END = re.compile(r"\n(?=[^\s#)\]}])")
 _STARRED_TEXT = 4_000_000  # where star imports reach more text than this, every name counts as used
 
@@ -95,11 +97,10 @@ class Uses:
 
     def _counts(self, path: str, text: str, match: re.Match[str]) -> bool:
         """Whether a mention is a use: no definition, no import, no text, no example in a docstring."""
-        start = text.rfind("\n", 0, match.start()) + 1
-        before = text[start : match.start()]
+        before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
         if re.search(r"(?:class|def)[ \t]+\Z", before) or text[match.start() - 1 : match.start()] in ("`", '"', "'"):
             return False
-        if ">>>" in before or before.lstrip().startswith("... ") or ("#" in before and not {'"', "'"} & set(before)):
+        if _ASKED.search(text[max(0, match.start() - 300) : match.start()]) or not is_code(text, match.start()):
             return False
         derived = _DERIVED.match(before)
         if derived is not None and ":" not in before:
@@ -125,7 +126,19 @@ class Uses:
             return True
         end = _END.search(text, found.end())
         body = text[found.end() : end.start() if end else len(text)]
-        return any(_function_before(body, match.start()) != "forward" for match in _RUNS_ITSELF.finditer(body))
+        return any(
+            _function_before(body, match.start()) != "forward" and is_code(body, match.start())
+            for match in _RUNS_ITSELF.finditer(body)
+        )
+
+
+def is_code(text: str, position: int) -> bool:
+    """Whether a position is neither in a comment nor in a docstring, as far as quotes tell."""
+    before = text[text.rfind("\n", 0, position) + 1 : position]
+    if ">>>" in before or ("#" in before and not {'"', "'"} & set(before)):
+        return False
+    inside = text.count(_QUOTES, 0, position) % 2 and not text.count(_QUOTES) % 2 and "'''" not in text
+    return not inside
 
 
 def _function_before(body: str, position: int) -> str:
