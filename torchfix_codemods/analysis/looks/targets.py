@@ -16,6 +16,7 @@ from itertools import islice
 
 from torchfix_codemods.analysis.bare_names import bare_names
 from torchfix_codemods.analysis.facts import dotted
+from torchfix_codemods.analysis.looks.forward_calls import ForwardCalls
 from torchfix_codemods.analysis.looks.functions import Function, Unclear, functions_of
 from torchfix_codemods.analysis.looks.graph_flow import INSIDE, Flow, Sources
 from torchfix_codemods.analysis.looks.uses import is_code, uses_of
@@ -73,6 +74,7 @@ class _Look:
         self.functions = functions_of(project, path)
         self.uses = uses_of(project)
         self.names = bare_names(project)
+        self.calls = ForwardCalls(project, path, text, self._is_silent)
         self._flows: dict[Function, Flow] = {}
         self._inside: dict[Function, bool] = {}
         self._silent: dict[Function, bool] = {}
@@ -84,7 +86,9 @@ class _Look:
             if function is None:
                 if not all(map(self._is_quiet, positions)):
                     return True
-            elif not self._is_silent(function) and any(self._may(function, *sides) for sides in self._losses(function)):
+            elif self._without_gradients(function) or self._is_silent(function):
+                continue
+            elif any(self._may(function, *sides) for sides in self._losses(function)):
                 return True
         return False
 
@@ -111,28 +115,24 @@ class _Look:
         return _QUIET_LINE.match(self.text[start : self.text.find("\n", position)]) is not None
 
     def _is_silent(self, function: Function) -> bool:
-        """Whether a function only runs where no model is seen to run: the forward of a module that is not used."""
+        """Whether a function is a forward that nobody calls: it only runs where no model is seen to run."""
         if function not in self._silent:
-            self._silent[function] = self._without_gradients(function) or self._is_unused_forward(function)
+            self._silent[function] = False  # what is asked for on the way, in a cycle
+            self._silent[function] = self._is_forward(function) and self.calls.names(function.owner) == frozenset()
         return self._silent[function]
 
     def _without_gradients(self, function: Function) -> bool:
         lines = self.text[max(0, function.start - 200) : function.start].rstrip().split("\n")
         return lines[-1].strip() in ("@torch.no_grad()", "@torch.inference_mode()")
 
-    def _is_unused_forward(self, function: Function) -> bool:
-        return (
-            function.name == "forward"
-            and function.owner != ""
-            and self.names.is_module(self.path, function.owner)
-            and not self.uses.runs_itself(self.path, function.owner)
-            and not self.uses.is_used(self.path, function.owner)
-        )
+    def _is_forward(self, function: Function) -> bool:
+        module = function.name == "forward" and function.owner != ""
+        return module and self.names.is_module(self.path, function.owner)
 
     # --- losses ----------------------------------------------------------------------------------------------------
 
     def _losses(self, function: Function) -> Iterator[tuple[ast.expr | None, ast.expr]]:
-        """The calls in a function that may be those of a loss: the other side (None where it doesn't matter), the target."""
+        """The calls that may be those of a loss: the other side (None where it doesn't matter) and the target."""
         flow = self._flow(function)
         for node in walk(function.parsed()):
             if not isinstance(node, ast.Call) or id(node) in flow.free or len(node.args) + len(node.keywords) < 2:
@@ -207,9 +207,13 @@ class _Look:
 
     def _carries(self, function: Function, sources: Sources, depth: int) -> bool:
         """Whether one of the sources of an expression in a function may bring a graph."""
-        if INSIDE in sources:
+        if INSIDE in sources and not self._is_quiet_forward(function):
             return True
-        return any(self._is_brought(function, parameter, depth) for parameter in sources)
+        return any(self._is_brought(function, parameter, depth) for parameter in sources - {INSIDE})
+
+    def _is_quiet_forward(self, function: Function) -> bool:
+        """Whether the models that run in a function are no models of their own: those in the forward of another."""
+        return self._is_forward(function) and self.calls.names(function.owner) is not None
 
     def _is_brought(self, function: Function, parameter: str, depth: int) -> bool:
         """Whether some caller may give a parameter a value with a graph."""
@@ -221,28 +225,32 @@ class _Look:
         places = self._places(function)
         if places is None:
             return True
-        return any(self._brings(place, function, parameter, depth) for place in places)
+        return any(self._brings(place, places[1], function, parameter, depth) for place in places[0])
 
-    def _places(self, function: Function) -> list[int] | None:
-        """Where a function is mentioned in this file; None where others may call it."""
+    def _places(self, function: Function) -> tuple[list[int], frozenset[str]] | None:
+        """Where a function is mentioned in this file, and by which names; None where others may call it."""
         name, owner = function.name, function.owner
         if not owner:
-            return None if self.uses.is_used_elsewhere(self.path, name) else list(self.uses.places(self.path, name))
-        if self.uses.is_used(self.path, owner) or self.uses.is_derived_elsewhere(self.path, owner):
+            if self.uses.is_used_elsewhere(self.path, name):
+                return None
+            return list(self.uses.places(self.path, name)), frozenset([name])
+        callers = self.calls.names(owner)
+        if callers is None:
             return None
         if name == "forward":
-            return None
-        return [match.start() + 1 for match in re.finditer(rf"\.{name}\b", self.text)]
+            return self.calls.places(owner), callers
+        return [match.start() + 1 for match in re.finditer(rf"\.{name}\b", self.text)], frozenset([name])
 
-    def _brings(self, place: int, function: Function, parameter: str, depth: int) -> bool:
+    def _brings(self, place: int, called: frozenset[str], function: Function, parameter: str, depth: int) -> bool:
         caller = self.functions.around(place)
         if caller is None:
             return not self._is_quiet(place)
-        if self._is_silent(caller):
+        if self._without_gradients(caller) or self._is_silent(caller) or not is_code(self.text, place):
             return False
-        calls = [n for n in walk(caller.parsed()) if isinstance(n, ast.Call) and _last(n.func) == function.name]
-        mentions = [n for n in walk(caller.parsed()) if isinstance(n, ast.expr) and _last(n) == function.name]
-        if len(mentions) != len(calls):
+        nodes = [n for n in walk(caller.parsed()) if isinstance(n, ast.expr)]
+        calls = [n for n in nodes if isinstance(n, ast.Call) and _last(n.func) in called]
+        mentions = [n for n in nodes if _last(n) in called - {"self"} and isinstance(getattr(n, "ctx", None), ast.Load)]
+        if len(mentions) != sum(_last(call.func) != "self" for call in calls):
             return True
         given = (_given(call, function, parameter) for call in calls)
         flow = self._flow(caller)

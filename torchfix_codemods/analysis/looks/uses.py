@@ -104,7 +104,7 @@ class Uses:
             return False
         derived = _DERIVED.match(before)
         if derived is not None and ":" not in before:
-            return self.is_used(path, derived[1]) or self.runs_itself(path, derived[1])
+            return self.is_used(path, derived[1]) or runs_itself(text, derived[1])
         return not self._is_imported(text, match.start(), match.end())
 
     def _is_imported(self, text: str, start: int, end: int) -> bool:
@@ -118,19 +118,6 @@ class Uses:
                 return _BEFORE_IMPORT.match(before) is not None and not renamed
         return False
 
-    def runs_itself(self, path: str, name: str) -> bool:
-        """Whether code of a class outside of its `forward` may run the forward of its own object, or make another."""
-        text = "\n" + (self.project.read(path) or "")
-        found = re.search(rf"\nclass[ \t]+{name}\b", text)
-        if found is None:
-            return True
-        end = _END.search(text, found.end())
-        body = text[found.end() : end.start() if end else len(text)]
-        return any(
-            _function_before(body, match.start()) != "forward" and is_code(body, match.start())
-            for match in _RUNS_ITSELF.finditer(body)
-        )
-
 
 def is_code(text: str, position: int) -> bool:
     """Whether a position is neither in a comment nor in a docstring, as far as quotes tell."""
@@ -141,9 +128,36 @@ def is_code(text: str, position: int) -> bool:
     return not inside
 
 
-def _function_before(body: str, position: int) -> str:
-    """The name of the last method that begins before a position."""
-    names = re.findall(r"\n(?: {4}|\t)(?:async )?def (\w+)", body[:position])
+def class_body(text: str, name: str) -> tuple[int, int] | None:
+    """From where to where the code of a top-level class goes; None where there is none."""
+    found = re.search(rf"(?:\A|\n)class[ \t]+{name}\b", text)
+    if found is None:
+        return None
+    end = _END.search(text, found.end())
+    return found.end(), end.start() if end else len(text)
+
+
+def own_runs(text: str, name: str) -> list[re.Match[str]] | None:
+    """Where a class, outside of its `forward`, may run the forward of its own object, or make another object."""
+    body = class_body(text, name)
+    if body is None:
+        return None
+    return [
+        match
+        for match in _RUNS_ITSELF.finditer(text, *body)
+        if is_code(text, match.start()) and _method_before(text, body[0], match.start()) != "forward"
+    ]
+
+
+def runs_itself(text: str, name: str) -> bool:
+    """Whether there is such a place, or nobody knows."""
+    found = own_runs(text, name)
+    return found is None or bool(found)
+
+
+def _method_before(text: str, start: int, position: int) -> str:
+    """The name of the last method of a class that begins before a position."""
+    names = re.findall(r"\n(?: {4}|\t)(?:async )?def (\w+)", text[start:position])
     return str(names[-1]) if names else ""
 
 
