@@ -19,6 +19,7 @@ from torchfix_codemods.analysis.facts import dotted
 from torchfix_codemods.analysis.looks.forward_calls import ForwardCalls
 from torchfix_codemods.analysis.looks.functions import Function, Unclear, functions_of
 from torchfix_codemods.analysis.looks.graph_flow import INSIDE, Flow, Sources
+from torchfix_codemods.analysis.looks.loose_losses import LOSS_CLASSES, losses_of
 from torchfix_codemods.analysis.looks.uses import is_code, uses_of
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.torch_api import SYMMETRIC_LOSSES, TARGET_LOSSES, canonical
@@ -74,6 +75,7 @@ class _Look:
         self.functions = functions_of(project, path)
         self.uses = uses_of(project)
         self.names = bare_names(project)
+        self.losses = losses_of(project)
         self.calls = ForwardCalls(project, path, text, self._is_silent)
         self._flows: dict[Function, Flow] = {}
         self._inside: dict[Function, bool] = {}
@@ -144,27 +146,30 @@ class _Look:
                 yield (first if word in _FUNCTIONS and word in SYMMETRIC_LOSSES else None), second
 
     def _may_be_a_loss(self, node: ast.Call, flow: Flow) -> bool:
+        name = _last(node.func)
+        if name in _FUNCTIONS or name in self.holders or name in self.losses.attributes:
+            return True
         match node.func:
-            case ast.Name(id=name) if name in _FUNCTIONS or name in flow.parameters or name in self.holders:
-                return True
-            case ast.Name(id=name) if name in flow.given:
-                return flow.trains or _NAMED.search(name) is not None
-            case ast.Name(id=name):
+            case ast.Name() if name in flow.parameters:
+                return self.losses.loose
+            case ast.Name() if name in flow.given:
+                return self.losses.loose and (flow.trains or _NAMED.search(name) is not None)
+            case ast.Name():
                 return self._may_be_imported(name)
-            case ast.Attribute(value=value, attr=name):
-                if name in _FUNCTIONS or name in self.holders:
-                    return True
+            case ast.Attribute(value=value) if self.losses.loose:
                 library = dotted(value).partition(".")[0] in ("torch", "F", "nn", "np", "numpy", "math")
                 return not library and _NAMED.search(name) is not None and self._own(dotted(node.func)) is None
+            case ast.Call(func=made):
+                return self.losses.loose or _last(made) in LOSS_CLASSES
             case _:
-                return True
+                return self.losses.loose
 
     def _may_be_imported(self, name: str) -> bool:
         """Whether a name of the top level may be a loss, or hold one."""
         for origin in self.names.defined(self.path, name):
             if origin.kind == "external" and canonical(origin.name) in TARGET_LOSSES:
                 return True
-            if origin.kind == "unknown" and name not in _BUILTINS:
+            if origin.kind == "unknown" and name not in _BUILTINS and self.losses.loose:
                 return True
         return False
 
