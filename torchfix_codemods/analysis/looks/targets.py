@@ -20,7 +20,7 @@ from torchfix_codemods.analysis.looks.forward_calls import ForwardCalls
 from torchfix_codemods.analysis.looks.functions import Function, Unclear, functions_of
 from torchfix_codemods.analysis.looks.graph_flow import INSIDE, Flow, Sources
 from torchfix_codemods.analysis.looks.loose_losses import LOSS_CLASSES, losses_of
-from torchfix_codemods.analysis.looks.uses import is_code, uses_of
+from torchfix_codemods.analysis.looks.uses import class_body, is_code, uses_of
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.torch_api import SYMMETRIC_LOSSES, TARGET_LOSSES, canonical
 from torchfix_codemods.analysis.trees import walk
@@ -195,7 +195,7 @@ class _Look:
         last = name.rpartition(".")[2]
         if name not in (last, f"self.{last}"):
             return None
-        if name == last and re.search(rf"(?:\A|\n)class[ \t]+{last}\b", self.text):
+        if name == last and class_body(self.text, last) is not None:
             return False
         found = [f for f in self.functions.named(last) if bool(f.owner) == (name != last)]
         return any(map(self._runs, found)) if found else None

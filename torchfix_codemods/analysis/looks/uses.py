@@ -91,21 +91,19 @@ class Uses:
     def places(self, path: str, name: str) -> Iterator[int]:
         """Where a file uses a name."""
         text = self.project.read(path) or ""
-        for match in re.finditer(rf"{name}\b(?<!\w{name})", text):
-            if self._counts(path, text, match):
-                yield match.start()
+        return (place for place in words_at(text, name) if self._counts(path, text, place, place + len(name)))
 
-    def _counts(self, path: str, text: str, match: re.Match[str]) -> bool:
+    def _counts(self, path: str, text: str, start: int, end: int) -> bool:
         """Whether a mention is a use: no definition, no import, no text, no example in a docstring."""
-        before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
-        if re.search(r"(?:class|def)[ \t]+\Z", before) or text[match.start() - 1 : match.start()] in ("`", '"', "'"):
+        before = text[text.rfind("\n", 0, start) + 1 : start]
+        if re.search(r"(?:class|def)[ \t]+\Z", before) or text[start - 1 : start] in ("`", '"', "'"):
             return False
-        if _ASKED.search(text[max(0, match.start() - 300) : match.start()]) or not is_code(text, match.start()):
+        if _ASKED.search(text[max(0, start - 300) : start]) or not is_code(text, start):
             return False
         derived = _DERIVED.match(before)
         if derived is not None and ":" not in before:
             return self.is_used(path, derived[1]) or runs_itself(text, derived[1])
-        return not self._is_imported(text, match.start(), match.end())
+        return not self._is_imported(text, start, end)
 
     def _is_imported(self, text: str, start: int, end: int) -> bool:
         """Whether a mention stands in the list of an import, under its own name."""
@@ -130,11 +128,22 @@ def is_code(text: str, position: int) -> bool:
 
 def class_body(text: str, name: str) -> tuple[int, int] | None:
     """From where to where the code of a top-level class goes; None where there is none."""
-    found = re.search(rf"(?:\A|\n)class[ \t]+{name}\b", text)
-    if found is None:
-        return None
-    end = _END.search(text, found.end())
-    return found.end(), end.start() if end else len(text)
+    opening = f"class {name}"
+    for place in words_at(text, opening):
+        if text[place - 1 : place] in ("", "\n"):
+            end = _END.search(text, place + len(opening))
+            return place + len(opening), end.start() if end else len(text)
+    return None
+
+
+def words_at(text: str, words: str) -> Iterator[int]:
+    """Where words stand in a text, and no letters next to them."""
+    place = text.find(words)
+    while place >= 0:
+        around = text[place - 1 : place] + text[place + len(words) : place + len(words) + 1]
+        if not any(char.isalnum() or char == "_" for char in around):
+            yield place
+        place = text.find(words, place + 1)
 
 
 def own_runs(text: str, name: str) -> list[re.Match[str]] | None:
@@ -142,6 +151,9 @@ def own_runs(text: str, name: str) -> list[re.Match[str]] | None:
     body = class_body(text, name)
     if body is None:
         return None
+    said = text[slice(*body)]
+    if not any(word in said for word in ("self(", "cls(", "__c", "type(", ".forward")):
+        return []
     return [
         match
         for match in _RUNS_ITSELF.finditer(text, *body)
