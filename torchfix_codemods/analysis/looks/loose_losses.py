@@ -46,7 +46,7 @@ class Losses:
         if before[-1:].isalnum() or before[-1:] in ("_", "`") or not is_code(text, start):
             return False
         if before[-1:] in ("'", '"') or before.lstrip().startswith("class "):
-            return False
+            return "getattr(" in before
         if _IMPORTED.match(before) is not None and after != "(":
             return _RENAMED.match(text, match.end()) is not None or self._is_handed_on(text, match[0])
         if match[0] in _FUNCTIONS:

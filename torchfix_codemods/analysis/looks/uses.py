@@ -11,6 +11,7 @@ from torchfix_codemods.analysis.project import Project
 _IMPORT = re.compile(r"import(?<!\wimport)\b[ \t]*(\((?:[^)#]|#[^\n]*)*\)|(?:[^\n\\;#]|\\\r?\n)*)")
 _BEFORE_IMPORT = re.compile(r"(?:.*;)?[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?\Z")
 _ATTRIBUTE = re.compile(r"\.(?=[A-Z])(\w+)")
+_ASKED_BY_NAME = re.compile(r"getattr\([^()\n]*,[ \t]*[\"'](\w+)")
 _WORD = re.compile(r"\w+|\*")
 _NAME = re.compile(r"[^\W\d]\w*")
 _DERIVED = re.compile(r"[ \t]*class[ \t]+(\w+)[ \t]*\(")
@@ -51,7 +52,7 @@ class Uses:
             self._importers[word].add(path)
         if "*" in words:
             self._starred.append(path)
-        for word in set(_ATTRIBUTE.findall(text)):
+        for word in {*_ATTRIBUTE.findall(text), *_ASKED_BY_NAME.findall(text)}:
             self._attributes[word].add(path)
 
     def is_used(self, path: str, name: str) -> bool:
@@ -78,8 +79,8 @@ class Uses:
 
     def _may_be_an_attribute(self, path: str, name: str) -> bool:
         """Whether a name without a capital may be reached through its module: `losses.distill`."""
-        module = path.removesuffix("/__init__.py").removesuffix(".py").rpartition("/")[2]
-        by = {*self._importers.get(module, ()), *self._importers.get(path.split("/")[0], ())}
+        parts = path.removesuffix("/__init__.py").removesuffix(".py").split("/")
+        by = {other for part in parts for other in self._importers.get(part, ())}
         return any(f".{name}" in (self.project.read(other) or "") for other in by)
 
     def is_derived_elsewhere(self, path: str, name: str) -> bool:
@@ -96,8 +97,10 @@ class Uses:
     def _counts(self, path: str, text: str, start: int, end: int) -> bool:
         """Whether a mention is a use: no definition, no import, no text, no example in a docstring."""
         before = text[text.rfind("\n", 0, start) + 1 : start]
-        if re.search(r"(?:class|def)[ \t]+\Z", before) or text[start - 1 : start] in ("`", '"', "'"):
+        if re.search(r"(?:class|def)[ \t]+\Z", before):
             return False
+        if text[start - 1 : start] in ("`", '"', "'"):
+            return "getattr(" in before and is_code(text, start)
         if _ASKED.search(text[max(0, start - 300) : start]) or not is_code(text, start):
             return False
         derived = _DERIVED.match(before)
