@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.looks.dropouts import may_drop_always
+from torchfix_codemods.analysis.looks.targets import may_leak_into_target
 from torchfix_codemods.analysis.phase_gate import may_have_phases
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.source.old_names import STAND_IN
@@ -18,7 +20,11 @@ from torchfix_codemods.source.old_names import STAND_IN
 #: Whether a rule of a topic may have a finding in the file of this path. Asked only where the gate found the topic.
 Look = Callable[[Project, str], bool]
 
-LOOKS: tuple[tuple[Topic, Look], ...] = ((Topic.PHASES, may_have_phases),)
+LOOKS: tuple[tuple[Topic, Look], ...] = (
+    (Topic.PHASES, may_have_phases),
+    (Topic.DROPOUT, may_drop_always),
+    (Topic.TARGET, may_leak_into_target),
+)
 
 
 def topics_of(project: Project, path: str) -> Topic:

@@ -6,33 +6,14 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from torchfix_codemods.analysis.dropouts import ALPHA, FUNCTIONAL, KINDS, PLACES, WORDS, argument, last_word
 from torchfix_codemods.analysis.facts import top_level
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.analysis.project import Project, local_names
 from torchfix_codemods.analysis.torch_api import canonical
 from torchfix_codemods.analysis.values import ClassRef
 
-_PLAIN = ("dropout", "dropout1d", "dropout2d", "dropout3d")
-_ALPHA = ("alpha_dropout", "feature_alpha_dropout")  # their flag is False unless given: they never drop
-_FUNCTIONAL = "torch.nn.functional."
-
-#: What drops, by canonical name, and the kind of its signature.
-KINDS: dict[str, str] = {
-    **{_FUNCTIONAL + name: "function" for name in (*_PLAIN, *_ALPHA)},
-    **{f"torch.{name}{mark}": "native" for name in ("dropout", *_ALPHA, "feature_dropout") for mark in ("", "_")},
-    _FUNCTIONAL + "scaled_dot_product_attention": "attention",
-    **{f"torch.nn.Dropout{size}": "module" for size in ("", "1d", "2d", "3d")},
-    **{f"torch.nn.{name}": "module" for name in ("AlphaDropout", "FeatureAlphaDropout")},
-}
-_WORDS = frozenset(name.rpartition(".")[2] for name in KINDS)
 _PARTIALS = ("functools.partial", "partial")
-#: Position and name of the probability and of the flag; attention has no flag.
-_PLACES = {
-    "function": ((1, "p"), (2, "training")),
-    "native": ((1, "p"), (2, "train")),
-    "attention": ((4, "dropout_p"), None),
-    "module": ((0, "p"), None),
-}
 
 
 @dataclass(frozen=True)
@@ -55,7 +36,7 @@ class Dropout:
     @property
     def never_drops(self) -> bool:
         """Whether the call is off unless it is told `training=True`."""
-        return self.kind == "function" and self.name.removeprefix(_FUNCTIONAL) in _ALPHA
+        return self.kind == "function" and self.name.removeprefix(FUNCTIONAL) in ALPHA
 
     @property
     def explicit(self) -> bool:
@@ -66,7 +47,7 @@ class Dropout:
 def dropouts(file: ParsedFile, project: Project) -> Iterator[Dropout]:
     """Every call of the file that drops out, as far as its name can be followed, in the order of the text."""
     names = _names(file)
-    calls = [node for node in file.parents if isinstance(node, ast.Call) and _last_word(node.func) in names]
+    calls = [node for node in file.parents if isinstance(node, ast.Call) and last_word(node.func) in names]
     for call in sorted(calls, key=lambda node: (node.end_lineno or 0, node.end_col_offset or 0)):
         if (found := _dropout(file, project, call)) is not None:
             yield found
@@ -78,7 +59,7 @@ def made_modules(file: ParsedFile, project: Project) -> Iterator[Dropout]:
     for node in file.parents:
         match node:
             case ast.Assign(targets=[ast.Name(id=local)], value=ast.Call(func=func) as made) if (
-                _last_word(func) in names
+                last_word(func) in names
             ):
                 name = _direct(file, project, func)
                 if name and KINDS[name] == "module" and _is_only_called(file, node, local):
@@ -102,27 +83,15 @@ def _names(file: ParsedFile) -> set[str]:
     found: set[str] = set()
     for node in file.parents:
         match node:
-            case ast.alias(name=name, asname=str(other)) if name in _WORDS:
+            case ast.alias(name=name, asname=str(other)) if name in WORDS:
                 found.add(other)
-            case ast.Assign(targets=[target], value=ast.Call(args=[value, *_])) if _last_word(value) in _WORDS:
-                found.add(_last_word(target))
-            case ast.Assign(targets=[target], value=ast.Name() | ast.Attribute() as value) if (
-                _last_word(value) in _WORDS
-            ):
-                found.add(_last_word(target))
+            case ast.Assign(targets=[target], value=ast.Call(args=[value, *_])) if last_word(value) in WORDS:
+                found.add(last_word(target))
+            case ast.Assign(targets=[target], value=ast.Name() | ast.Attribute() as value) if last_word(value) in WORDS:
+                found.add(last_word(target))
             case _:
                 pass
-    return (found - {""}) | _WORDS
-
-
-def _last_word(node: ast.expr) -> str:
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case ast.Call(func=func):
-            return _last_word(func)
-        case _:
-            return ""
+    return (found - {""}) | WORDS
 
 
 def _dropout(file: ParsedFile, project: Project, call: ast.Call) -> Dropout | None:
@@ -140,7 +109,7 @@ def _dropout(file: ParsedFile, project: Project, call: ast.Call) -> Dropout | No
 def _read(call: ast.Call, name: str, given: ast.Call, bound: ast.Call | None, *, aliased: bool = False) -> Dropout:
     """The parts of a call: `given` holds the arguments that matter, `bound` is the `partial` it goes through."""
     kind = KINDS[name]
-    probability, flag = _PLACES[kind]
+    probability, flag = PLACES[kind]
     hidden = any(isinstance(a, ast.Starred) for a in given.args) or any(k.arg is None for k in given.keywords)
     if bound is not None:
         hidden |= len(bound.args) > 1 or any(k.arg is None or (flag and k.arg == flag[1]) for k in bound.keywords)
@@ -148,19 +117,12 @@ def _read(call: ast.Call, name: str, given: ast.Call, bound: ast.Call | None, *,
         call=call,
         name=name,
         kind=kind,
-        probability=_argument(given, *probability) or (_argument(bound, 99, probability[1]) if bound else None),
-        flag=_argument(given, *flag) if flag else None,
+        probability=argument(given, *probability) or (argument(bound, 99, probability[1]) if bound else None),
+        flag=argument(given, *flag) if flag else None,
         settled=hidden,
         aliased=aliased,
         made=given if kind == "module" else None,
     )
-
-
-def _argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
-    found = next((k.value for k in call.keywords if k.arg == name), None)
-    if found is None and position < len(call.args):
-        return call.args[position]
-    return found
 
 
 # --- names ---------------------------------------------------------------------------------------------------------

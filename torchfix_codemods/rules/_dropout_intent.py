@@ -6,14 +6,10 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
+from torchfix_codemods.analysis.dropouts import speaks_of_mode, written_values
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.rules._dropout_calls import Dropout, first_parameter, method_of
 
-_FLAG = re.compile(
-    r"\b(?:is_?|in_?|_)*(?:training|train|train(?:ing)?_?mode|eval(?:uation|uating)?(?:_?mode)?|test(?:ing|_?mode)?"
-    r"|infer(?:ence|ring)?(?:_?mode)?|deterministic|phase|mode|mc|mc_?dropout)\b",
-    re.I,
-)
 #: Parts of names (split at underscores and capitals) that say "I know, and I want it".
 _WANTED = re.compile(r"(?:^|_)(?:mc|monte|montecarlo|bayes[a-z]*|uncertain[a-z]*|epistemic|stochastic|always)(?:_|$)")
 _SAMPLES = re.compile(r"(?:^|_)(?:sampler?s?|sampling|explore)(?:_|$)")
@@ -43,10 +39,16 @@ def snake(name: str) -> str:
 
 def mode_is_asked(file: ParsedFile, dropout: Dropout) -> bool:
     """Whether the call runs, or drops, depending on a condition that speaks of the mode."""
-    if _guarded(file, dropout.call) or any(_speaks_of_mode(file, value) for value in _values(file, dropout)):
+    if _guarded(file, dropout.call) or _follows_mode(file, dropout):
         return True
     method = method_of(file, dropout.call)
     return method is not None and method.name != "forward" and _called_under_guard(file, method)
+
+
+def _follows_mode(file: ParsedFile, dropout: Dropout) -> bool:
+    """Whether the probability, or what its name is given in the function, speaks of the mode."""
+    values = written_values(file.enclosing_function(dropout.call), dropout.probability)
+    return any(map(speaks_of_mode, values))
 
 
 def _guarded(file: ParsedFile, node: ast.AST) -> bool:
@@ -56,7 +58,7 @@ def _guarded(file: ParsedFile, node: ast.AST) -> bool:
         if isinstance(parent, _Region) and node is not getattr(parent, "test", None):
             tests = parent.values if isinstance(parent, ast.BoolOp) else [getattr(parent, "test", None)]
             tests += [parent.subject] if isinstance(parent, ast.Match) else []
-            if any(test is not node and test is not None and _speaks_of_mode(file, test) for test in tests):
+            if any(test is not node and test is not None and speaks_of_mode(test) for test in tests):
                 return True
         if isinstance(node, ast.stmt) and _exit_before(file, node):
             return True
@@ -73,52 +75,13 @@ def _exit_before(file: ParsedFile, statement: ast.stmt) -> bool:
             return False
         match other:
             case ast.If(test=test, body=[*_, ast.Return() | ast.Raise() | ast.Continue() | ast.Break()]):
-                if _speaks_of_mode(file, test):
+                if speaks_of_mode(test):
                     return True
-            case ast.Assert(test=test) if _speaks_of_mode(file, test):
+            case ast.Assert(test=test) if speaks_of_mode(test):
                 return True
             case _:
                 pass
     return False
-
-
-def _speaks_of_mode(file: ParsedFile, node: ast.expr) -> bool:
-    return any(
-        _FLAG.fullmatch(getattr(part, "attr", "") or getattr(part, "id", ""))
-        for part in ast.walk(node)
-        if isinstance(part, ast.Attribute | ast.Name)
-    )
-
-
-def _values(file: ParsedFile, dropout: Dropout) -> Iterator[ast.expr]:
-    """The probability as written, and what the function assigns to its name."""
-    if dropout.probability is None:
-        return
-    yield dropout.probability
-    function = file.enclosing_function(dropout.call)
-    if isinstance(dropout.probability, ast.Name) and function is not None:
-        yield from assigned(function, dropout.probability.id)
-
-
-def assigned(function: FunctionNode, name: str) -> Iterator[ast.expr]:
-    """Every value that a function gives to a name, and the conditions under which it does."""
-    for node in ast.walk(function):
-        match node:
-            case ast.Assign(targets=targets, value=value) if any(
-                isinstance(t, ast.Name) and t.id == name for t in targets
-            ):
-                yield value
-            case (
-                ast.AnnAssign(target=ast.Name(id=found), value=ast.expr() as value)
-                | ast.AugAssign(target=ast.Name(id=found), value=value)
-            ) if found == name:
-                yield value
-            case ast.If(test=test) if any(
-                isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in ast.walk(node)
-            ):
-                yield test
-            case _:
-                pass
 
 
 def _called_under_guard(file: ParsedFile, method: FunctionNode) -> bool:

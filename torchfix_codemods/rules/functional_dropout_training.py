@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from torchfix_codemods.analysis.closer import topics_of
+from torchfix_codemods.analysis.dropouts import is_nothing, is_parameter, is_true
 from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
 from torchfix_codemods.analysis.project import Project, local_names
@@ -45,25 +46,16 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
 
 def _told(file: ParsedFile, dropout: Dropout) -> bool:
     """Whether the call says whether it drops, or drops nothing."""
-    if dropout.settled or (dropout.flag is not None and not _is_true(dropout.flag)):
+    if dropout.settled or (dropout.flag is not None and not is_true(dropout.flag)):
         return True
     if dropout.kind == "attention" and (dropout.probability is None or _is_parameter(file, dropout)):
         return True
-    value = dropout.probability
-    return isinstance(value, ast.Constant) and (value.value is None or value.value == 0)
+    return is_nothing(dropout.probability)
 
 
 def _is_parameter(file: ParsedFile, dropout: Dropout) -> bool:
     """Whether the probability is a parameter of the function around the call, so that its callers decide."""
-    function, value = file.enclosing_function(dropout.call), dropout.probability
-    if function is None or not isinstance(value, ast.Name):
-        return False
-    arguments = function.args
-    return value.id in {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
-
-
-def _is_true(flag: ast.expr) -> bool:
-    return isinstance(flag, ast.Constant) and flag.value is True
+    return is_parameter(file.enclosing_function(dropout.call), dropout.probability)
 
 
 # --- where it stands -----------------------------------------------------------------------------------------------
