@@ -327,6 +327,7 @@ def test_what_cannot_be_read_is_none_and_not_skipped_here():
 
 def test_trees_are_dropped_and_read_again(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(project_module, "KEPT_TEXT", 20)
+    monkeypatch.setattr(project_module, "RECENT_TEXT", 1)
     text = "x = 1\n"
     reads = []
     files = {f"{name}.py": text for name in "abcd"}
