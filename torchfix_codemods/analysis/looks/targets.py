@@ -18,7 +18,7 @@ from torchfix_codemods.analysis.bare_names import bare_names
 from torchfix_codemods.analysis.facts import dotted
 from torchfix_codemods.analysis.looks.forward_calls import ForwardCalls
 from torchfix_codemods.analysis.looks.functions import Function, Unclear, functions_of
-from torchfix_codemods.analysis.looks.graph_flow import INSIDE, Flow, Sources
+from torchfix_codemods.analysis.looks.graph_flow import INSIDE, LIBRARIES, Flow, Sources
 from torchfix_codemods.analysis.looks.loose_losses import LOSS_CLASSES, losses_of
 from torchfix_codemods.analysis.looks.uses import class_body, is_code, uses_of
 from torchfix_codemods.analysis.project import Project
@@ -156,13 +156,24 @@ class _Look:
                 return self.losses.loose and (flow.trains or _NAMED.search(name) is not None)
             case ast.Name():
                 return self._may_be_imported(name)
-            case ast.Attribute(value=value) if self.losses.loose:
-                library = dotted(value).partition(".")[0] in ("torch", "F", "nn", "np", "numpy", "math")
-                return not library and _NAMED.search(name) is not None and self._own(dotted(node.func)) is None
+            case ast.Attribute():
+                whole = dotted(node.func)
+                named = self.losses.loose and _NAMED.search(name) is not None
+                return named and self._own(whole) is None and not self._is_of_a_library(whole, flow)
             case ast.Call(func=made):
                 return self.losses.loose or _last(made) in LOSS_CLASSES
             case _:
                 return self.losses.loose
+
+    def _is_of_a_library(self, name: str, flow: Flow) -> bool:
+        """Whether a dotted name is a function of another library, and no loss of torch."""
+        root = name.partition(".")[0]
+        if not root or root == "self" or root in flow.given or root in flow.parameters:
+            return False
+        if root in LIBRARIES:
+            return True  # by their names the losses are known already
+        origins = self.names.dotted(self.path, name)
+        return all(o.kind == "external" and canonical(o.name) not in TARGET_LOSSES for o in origins)
 
     def _may_be_imported(self, name: str) -> bool:
         """Whether a name of the top level may be a loss, or hold one."""
@@ -193,7 +204,7 @@ class _Look:
     def _own(self, name: str) -> bool | None:
         """Whether a model may run in a function that the file defines; None where it defines none of that name."""
         last = name.rpartition(".")[2]
-        if name not in (last, f"self.{last}"):
+        if name not in (last, f"self.{last}") or not (f"def {last}" in self.text or f"class {last}" in self.text):
             return None
         if name == last and class_body(self.text, last) is not None:
             return False
