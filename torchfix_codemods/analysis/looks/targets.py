@@ -36,6 +36,8 @@ _HITS = tuple(
 _SAYS_LOSS = re.compile(r"[lL]oss|ross_entropy|riterion|kl_div|imilarity")
 # A loss that is made or mentioned, but not called.
 _MADE = tuple(re.compile(p) for p in (r"(?:oss|imilarity)(?<=Loss|rity)\(", r"(?:_loss|kl_div|_similarity)\b(?!\()"))
+_HEADER = re.compile(r"def[ \t]+\w+[ \t]*\(((?:[^()]|\([^()]*\))*)\)")
+_PARAMETER = re.compile(r"(?:\A|,)[\s*]*(\w+)")
 _HOLDER = re.compile(
     r"(?:^|\n)[ \t]*(?:[\w.]+\.)?(\w+)[ \t]*(?::[^=\n]*)?=(?!=)(?:[^\n]*|[^\n]*[(\[{][ \t]*(?:\n[^\n=]*){1,6})\Z"
 )
@@ -98,9 +100,24 @@ class _Look:
         """Where losses may be called: by a name that says so, or by one that was given a loss in this text."""
         for pattern in _HITS:
             yield from (match.start() for match in pattern.finditer(self.text))
+        if self.losses.loose:
+            yield from self._calls_of_parameters()
         for name in sorted(self.holders):
             if not _SAYS_LOSS.search(name):
                 yield from (m.start() for m in re.finditer(rf"{name}(?<!\w{name})[^\s(]*\(", self.text))
+
+    def _calls_of_parameters(self) -> Iterator[int]:
+        """Where a function calls one of its parameters with more than one argument."""
+        headers = list(_HEADER.finditer(self.text))
+        ends = [header.start() for header in headers[1:]] + [len(self.text)]
+        for header, end in zip(headers, ends, strict=False):
+            for name in set(_PARAMETER.findall(header[1])) - {"self", "cls"}:
+                place = self.text.find(f"{name}(", header.end(), end)
+                while place >= 0:
+                    before = self.text[place - 1]
+                    if not (before.isalnum() or before in "_."):
+                        yield place
+                    place = self.text.find(f"{name}(", place + 1, end)
 
     @cached_property
     def holders(self) -> frozenset[str]:
