@@ -20,7 +20,7 @@ from torchfix_codemods.analysis.looks.forward_calls import ForwardCalls
 from torchfix_codemods.analysis.looks.functions import Function, Unclear, functions_of
 from torchfix_codemods.analysis.looks.graph_flow import INSIDE, LIBRARIES, Flow, Sources
 from torchfix_codemods.analysis.looks.loose_losses import LOSS_CLASSES, losses_of
-from torchfix_codemods.analysis.looks.uses import class_body, is_code, uses_of
+from torchfix_codemods.analysis.looks.uses import class_body, is_code, uses_of, words_at
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.torch_api import SYMMETRIC_LOSSES, TARGET_LOSSES, canonical
 from torchfix_codemods.analysis.trees import walk
@@ -38,6 +38,7 @@ _SAYS_LOSS = re.compile(r"[lL]oss|ross_entropy|riterion|kl_div|imilarity")
 _MADE = tuple(re.compile(p) for p in (r"(?:oss|imilarity)(?<=Loss|rity)\(", r"(?:_loss|kl_div|_similarity)\b(?!\()"))
 _HEADER = re.compile(r"def[ \t]+\w+[ \t]*\(((?:[^()]|\([^()]*\))*)\)")
 _PARAMETER = re.compile(r"(?:\A|,)[\s*]*(\w+)")
+_HANDED_IN = re.compile(r"self\.(\w+)[ \t]*(?::[^=\n]*)?=[ \t]*\w+[ \t]*(?=[\n#;])")
 _HOLDER = re.compile(
     r"(?:^|\n)[ \t]*(?:[\w.]+\.)?(\w+)[ \t]*(?::[^=\n]*)?=(?!=)(?:[^\n]*|[^\n]*[(\[{][ \t]*(?:\n[^\n=]*){1,6})\Z"
 )
@@ -102,9 +103,14 @@ class _Look:
             yield from (match.start() for match in pattern.finditer(self.text))
         if self.losses.loose:
             yield from self._calls_of_parameters()
+        for name in sorted(self.handed_in):
+            yield from (place + 1 for place in words_at(self.text, f".{name}") if self._is_called(place, name))
         for name in sorted(self.holders):
             if not _SAYS_LOSS.search(name):
                 yield from (m.start() for m in re.finditer(rf"{name}(?<!\w{name})[^\s(]*\(", self.text))
+
+    def _is_called(self, place: int, name: str) -> bool:
+        return self.text.startswith("(", place + len(name) + 1)
 
     def _calls_of_parameters(self) -> Iterator[int]:
         """Where a function calls one of its parameters with more than one argument."""
@@ -125,6 +131,13 @@ class _Look:
         places = (match.start() for pattern in _MADE for match in pattern.finditer(self.text))
         found = (_HOLDER.search(self.text[max(0, place - 300) : place]) for place in places)
         return frozenset(given[1] for given in found if given is not None)
+
+    @cached_property
+    def handed_in(self) -> frozenset[str]:
+        """The attributes that are given nothing but names and are called: where losses go around, they may hold one."""
+        names = set(_HANDED_IN.findall(self.text)) if self.losses.loose else set[str]()
+        called = {name for name in names if f".{name}(" in self.text}
+        return frozenset(name for name in called if not re.search(rf"self\.{name}[ \t]*=[ \t]*[\w.]+\(", self.text))
 
     def _is_quiet(self, position: int) -> bool:
         """Whether a word at the top level stands in a line that calls no loss, or in a docstring."""
@@ -175,7 +188,7 @@ class _Look:
                 return self._may_be_imported(name)
             case ast.Attribute():
                 whole = dotted(node.func)
-                named = self.losses.loose and _NAMED.search(name) is not None
+                named = self.losses.loose and (name in self.handed_in or _NAMED.search(name) is not None)
                 return named and self._own(whole) is None and not self._is_of_a_library(whole, flow)
             case ast.Call(func=made):
                 return self.losses.loose or _last(made) in LOSS_CLASSES
