@@ -12,10 +12,10 @@ import builtins
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import islice
 
 from torchfix_codemods.analysis.bare_names import bare_names
 from torchfix_codemods.analysis.facts import dotted
+from torchfix_codemods.analysis.looks.call_sides import given_to, last_name, sides_of
 from torchfix_codemods.analysis.looks.forward_calls import ForwardCalls
 from torchfix_codemods.analysis.looks.functions import Function, Unclear, functions_of
 from torchfix_codemods.analysis.looks.graph_flow import INSIDE, LIBRARIES, Flow, Sources
@@ -52,7 +52,6 @@ _QUIET_LINE = re.compile(
     r"|\w+(?:[ \t]+as[ \t]+\w+)?,?[ \t]*\)?[ \t]*\Z)"
 )
 _FUNCTIONS = {name.rpartition(".")[2]: loss for name, loss in TARGET_LOSSES.items() if ".functional." in name}
-_SIDES = (("input", "target"), ("x1", "x2"), ("input1", "input2"))
 _STORED = r"(?:[ \t]*:[^=\n]*)?[ \t]*(?:[-+*/]?=(?!=)|,[^\n]*=(?!=))"
 _BUILTINS = frozenset(dir(builtins))
 _MAX_CALLERS = 4  # callers of callers, to this distance
@@ -172,11 +171,11 @@ class _Look:
             if not self._may_be_a_loss(node, flow):
                 continue
             word = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            for first, second in _sides(node):
+            for first, second in sides_of(node):
                 yield (first if word in _FUNCTIONS and word in SYMMETRIC_LOSSES else None), second
 
     def _may_be_a_loss(self, node: ast.Call, flow: Flow) -> bool:
-        name = _last(node.func)
+        name = last_name(node.func)
         if name in _FUNCTIONS or name in self.holders or name in self.losses.attributes:
             return True
         match node.func:
@@ -191,7 +190,7 @@ class _Look:
                 named = self.losses.loose and (name in self.handed_in or _NAMED.search(name) is not None)
                 return named and self._own(whole) is None and not self._is_of_a_library(whole, flow)
             case ast.Call(func=made):
-                return self.losses.loose or _last(made) in LOSS_CLASSES
+                return self.losses.loose or last_name(made) in LOSS_CLASSES
             case _:
                 return self.losses.loose
 
@@ -294,49 +293,11 @@ class _Look:
         if self._without_gradients(caller) or self._is_silent(caller) or not is_code(self.text, place):
             return False
         nodes = [n for n in walk(caller.parsed()) if isinstance(n, ast.expr)]
-        calls = [n for n in nodes if isinstance(n, ast.Call) and _last(n.func) in called]
-        mentions = [n for n in nodes if _last(n) in called - {"self"} and isinstance(getattr(n, "ctx", None), ast.Load)]
-        if len(mentions) != sum(_last(call.func) != "self" for call in calls):
+        calls = [n for n in nodes if isinstance(n, ast.Call) and last_name(n.func) in called]
+        names = called - {"self"}
+        mentions = [n for n in nodes if last_name(n) in names and isinstance(getattr(n, "ctx", None), ast.Load)]
+        if len(mentions) != sum(last_name(call.func) != "self" for call in calls):
             return True
-        given = (_given(call, function, parameter) for call in calls)
+        given = (given_to(call, function, parameter) for call in calls)
         flow = self._flow(caller)
         return any(value is not None and self._carries(caller, flow.of(value), depth + 1) for value in given)
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _sides(call: ast.Call) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """The two sides of what may be a loss, as far as they are written."""
-    keywords = {k.arg: k.value for k in call.keywords}
-    found = set()
-    for first, second in _SIDES:
-        one = call.args[0] if call.args else keywords.get(first)
-        other = call.args[1] if len(call.args) > 1 else keywords.get(second)
-        starred = any(isinstance(a, ast.Starred) for a in call.args[:2])
-        if (
-            one is None
-            or other is None
-            or starred
-            or any(isinstance(s, ast.Constant | ast.JoinedStr) for s in (one, other))
-        ):
-            continue
-        if (id(one), id(other)) not in found:
-            found.add((id(one), id(other)))
-            yield one, other
-
-
-def _given(call: ast.Call, function: Function, parameter: str) -> ast.expr | None:
-    """What a call gives a parameter; None for nothing. Raises `Unclear` behind a star."""
-    if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
-        raise Unclear
-    arguments = function.parsed().args
-    names = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
-    if function.owner and names[:1] == ["self"]:
-        names = names[1:]
-    position = names.index(parameter) if parameter in names else len(call.args)
-    keyword = next((k.value for k in call.keywords if k.arg == parameter), None)
-    if parameter not in names and keyword is None and (arguments.vararg or arguments.kwarg):
-        raise Unclear
-    return keyword if keyword is not None else next(islice(call.args, position, None), None)
