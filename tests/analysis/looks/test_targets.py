@@ -234,6 +234,15 @@ KEPT = {
         head="from steps import step\n",
         steps="def step(criterion, s, t, x):\n    return criterion(s(x), t(x))\n",
     ),
+    "a loss as a parameter without a name": script(
+        "loss = applied(nn.MSELoss(), student(x), teacher(x))",
+        head="def applied(how, a, b):\n    return how(a, b)\n\n",
+    ),
+    "a loss that a constructor is given": script(
+        "loss = Trainer(nn.MSELoss()).step(student(x), teacher(x))",
+        head="class Trainer:\n    def __init__(self, how):\n        self.how = how\n\n"
+        "    def step(self, a, b):\n        return self.how(a, b)\n\n",
+    ),
     "a function as a parameter": script(
         "loss = step(F.mse_loss, x)", head="def step(loss_fn, x):\n    return loss_fn(student(x), teacher(x))\n\n"
     ),

@@ -20,7 +20,7 @@ INSIDE = "*"
 Sources = frozenset[str]
 NONE: Sources = frozenset()
 UNCLEAR: Sources = frozenset([INSIDE])
-_LIBRARIES = frozenset("torch F nn np numpy math functional".split())
+LIBRARIES = frozenset("torch F nn np numpy math functional".split())
 _RUNNING = frozenset(
     "vmap compile func jit utils autograd fx ao nn export".split()
 )  # parts of torch that call functions
@@ -119,7 +119,7 @@ class Flow:
                     self._bind(item, value)
             case ast.Starred(value=inner) | ast.Subscript(value=inner) | ast.Attribute(value=inner):
                 self._bind(inner, value)
-            case ast.Name(id=name) if name not in _LIBRARIES or isinstance(target.ctx, ast.Store):
+            case ast.Name(id=name) if name not in LIBRARIES or isinstance(target.ctx, ast.Store):
                 self.given[name].append(value)
             case _:
                 pass
@@ -157,7 +157,7 @@ class Flow:
                 yield from self._all([child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)])
 
     def _of_name(self, name: str) -> Iterator[str]:
-        if name in self._seen or name == "self" or (name in _LIBRARIES and name not in self.given):
+        if name in self._seen or name == "self" or (name in LIBRARIES and name not in self.given):
             return
         self._seen.add(name)
         if name in self.parameters:
@@ -205,7 +205,7 @@ class Flow:
     def _is_library(self, name: str) -> bool:
         """Whether a dotted name is a function of torch or numpy that runs no model."""
         first, *rest = name.split(".")
-        if first not in _LIBRARIES or first in self.given or first in self.parameters or not rest:
+        if first not in LIBRARIES or first in self.given or first in self.parameters or not rest:
             return False
         return rest[:2] == ["nn", "functional"] or rest[0] not in _RUNNING
 

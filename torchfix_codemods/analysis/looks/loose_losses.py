@@ -29,7 +29,9 @@ class Losses:
 
     def __init__(self, project: Project) -> None:
         self.attributes: set[str] = set()
-        self.loose = any(self._are_loose(project.read(path) or "") for path in sorted(project.paths))
+        self.loose = False
+        for path in sorted(project.paths):
+            self.loose |= self._are_loose(project.read(path) or "")
 
     def _are_loose(self, text: str) -> bool:
         if not any(part in text for part in _PARTS):
@@ -37,7 +39,8 @@ class Losses:
         if "getattr" in text and _ASKED_FOR.search(text):
             return True
         functions = Functions(text)
-        return any(self._is_loose(functions, match) for match in _WORDS.finditer(text))
+        found = [self._is_loose(functions, match) for match in _WORDS.finditer(text)]  # all, for the attributes
+        return any(found)
 
     def _is_loose(self, functions: Functions, match: re.Match[str]) -> bool:
         """Whether a mention of a loss is neither its call, nor a name or attribute that is only called."""

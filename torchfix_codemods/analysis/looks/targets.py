@@ -12,15 +12,15 @@ import builtins
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import islice
 
 from torchfix_codemods.analysis.bare_names import bare_names
 from torchfix_codemods.analysis.facts import dotted
+from torchfix_codemods.analysis.looks.call_sides import given_to, last_name, sides_of
 from torchfix_codemods.analysis.looks.forward_calls import ForwardCalls
 from torchfix_codemods.analysis.looks.functions import Function, Unclear, functions_of
-from torchfix_codemods.analysis.looks.graph_flow import INSIDE, Flow, Sources
+from torchfix_codemods.analysis.looks.graph_flow import INSIDE, LIBRARIES, Flow, Sources
 from torchfix_codemods.analysis.looks.loose_losses import LOSS_CLASSES, losses_of
-from torchfix_codemods.analysis.looks.uses import class_body, is_code, uses_of
+from torchfix_codemods.analysis.looks.uses import class_body, is_code, uses_of, words_at
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.torch_api import SYMMETRIC_LOSSES, TARGET_LOSSES, canonical
 from torchfix_codemods.analysis.trees import walk
@@ -36,6 +36,9 @@ _HITS = tuple(
 _SAYS_LOSS = re.compile(r"[lL]oss|ross_entropy|riterion|kl_div|imilarity")
 # A loss that is made or mentioned, but not called.
 _MADE = tuple(re.compile(p) for p in (r"(?:oss|imilarity)(?<=Loss|rity)\(", r"(?:_loss|kl_div|_similarity)\b(?!\()"))
+_HEADER = re.compile(r"def[ \t]+\w+[ \t]*\(((?:[^()]|\([^()]*\))*)\)")
+_PARAMETER = re.compile(r"(?:\A|,)[\s*]*(\w+)")
+_HANDED_IN = re.compile(r"self\.(\w+)[ \t]*(?::[^=\n]*)?=[ \t]*\w+[ \t]*(?=[\n#;])")
 _HOLDER = re.compile(
     r"(?:^|\n)[ \t]*(?:[\w.]+\.)?(\w+)[ \t]*(?::[^=\n]*)?=(?!=)(?:[^\n]*|[^\n]*[(\[{][ \t]*(?:\n[^\n=]*){1,6})\Z"
 )
@@ -49,7 +52,6 @@ _QUIET_LINE = re.compile(
     r"|\w+(?:[ \t]+as[ \t]+\w+)?,?[ \t]*\)?[ \t]*\Z)"
 )
 _FUNCTIONS = {name.rpartition(".")[2]: loss for name, loss in TARGET_LOSSES.items() if ".functional." in name}
-_SIDES = (("input", "target"), ("x1", "x2"), ("input1", "input2"))
 _STORED = r"(?:[ \t]*:[^=\n]*)?[ \t]*(?:[-+*/]?=(?!=)|,[^\n]*=(?!=))"
 _BUILTINS = frozenset(dir(builtins))
 _MAX_CALLERS = 4  # callers of callers, to this distance
@@ -98,9 +100,29 @@ class _Look:
         """Where losses may be called: by a name that says so, or by one that was given a loss in this text."""
         for pattern in _HITS:
             yield from (match.start() for match in pattern.finditer(self.text))
+        if self.losses.loose:
+            yield from self._calls_of_parameters()
+        for name in sorted(self.handed_in):
+            yield from (place + 1 for place in words_at(self.text, f".{name}") if self._is_called(place, name))
         for name in sorted(self.holders):
             if not _SAYS_LOSS.search(name):
                 yield from (m.start() for m in re.finditer(rf"{name}(?<!\w{name})[^\s(]*\(", self.text))
+
+    def _is_called(self, place: int, name: str) -> bool:
+        return self.text.startswith("(", place + len(name) + 1)
+
+    def _calls_of_parameters(self) -> Iterator[int]:
+        """Where a function calls one of its parameters with more than one argument."""
+        headers = list(_HEADER.finditer(self.text))
+        ends = [header.start() for header in headers[1:]] + [len(self.text)]
+        for header, end in zip(headers, ends, strict=False):
+            for name in set(_PARAMETER.findall(header[1])) - {"self", "cls"}:
+                place = self.text.find(f"{name}(", header.end(), end)
+                while place >= 0:
+                    before = self.text[place - 1]
+                    if not (before.isalnum() or before in "_."):
+                        yield place
+                    place = self.text.find(f"{name}(", place + 1, end)
 
     @cached_property
     def holders(self) -> frozenset[str]:
@@ -108,6 +130,13 @@ class _Look:
         places = (match.start() for pattern in _MADE for match in pattern.finditer(self.text))
         found = (_HOLDER.search(self.text[max(0, place - 300) : place]) for place in places)
         return frozenset(given[1] for given in found if given is not None)
+
+    @cached_property
+    def handed_in(self) -> frozenset[str]:
+        """The attributes that are given nothing but names and are called: where losses go around, they may hold one."""
+        names = set(_HANDED_IN.findall(self.text)) if self.losses.loose else set[str]()
+        called = {name for name in names if f".{name}(" in self.text}
+        return frozenset(name for name in called if not re.search(rf"self\.{name}[ \t]*=[ \t]*[\w.]+\(", self.text))
 
     def _is_quiet(self, position: int) -> bool:
         """Whether a word at the top level stands in a line that calls no loss, or in a docstring."""
@@ -142,11 +171,11 @@ class _Look:
             if not self._may_be_a_loss(node, flow):
                 continue
             word = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            for first, second in _sides(node):
+            for first, second in sides_of(node):
                 yield (first if word in _FUNCTIONS and word in SYMMETRIC_LOSSES else None), second
 
     def _may_be_a_loss(self, node: ast.Call, flow: Flow) -> bool:
-        name = _last(node.func)
+        name = last_name(node.func)
         if name in _FUNCTIONS or name in self.holders or name in self.losses.attributes:
             return True
         match node.func:
@@ -156,13 +185,24 @@ class _Look:
                 return self.losses.loose and (flow.trains or _NAMED.search(name) is not None)
             case ast.Name():
                 return self._may_be_imported(name)
-            case ast.Attribute(value=value) if self.losses.loose:
-                library = dotted(value).partition(".")[0] in ("torch", "F", "nn", "np", "numpy", "math")
-                return not library and _NAMED.search(name) is not None and self._own(dotted(node.func)) is None
+            case ast.Attribute():
+                whole = dotted(node.func)
+                named = self.losses.loose and (name in self.handed_in or _NAMED.search(name) is not None)
+                return named and self._own(whole) is None and not self._is_of_a_library(whole, flow)
             case ast.Call(func=made):
-                return self.losses.loose or _last(made) in LOSS_CLASSES
+                return self.losses.loose or last_name(made) in LOSS_CLASSES
             case _:
                 return self.losses.loose
+
+    def _is_of_a_library(self, name: str, flow: Flow) -> bool:
+        """Whether a dotted name is a function of another library, and no loss of torch."""
+        root = name.partition(".")[0]
+        if not root or root == "self" or root in flow.given or root in flow.parameters:
+            return False
+        if root in LIBRARIES:
+            return True  # by their names the losses are known already
+        origins = self.names.dotted(self.path, name)
+        return all(o.kind == "external" and canonical(o.name) not in TARGET_LOSSES for o in origins)
 
     def _may_be_imported(self, name: str) -> bool:
         """Whether a name of the top level may be a loss, or hold one."""
@@ -193,7 +233,7 @@ class _Look:
     def _own(self, name: str) -> bool | None:
         """Whether a model may run in a function that the file defines; None where it defines none of that name."""
         last = name.rpartition(".")[2]
-        if name not in (last, f"self.{last}"):
+        if name not in (last, f"self.{last}") or not (f"def {last}" in self.text or f"class {last}" in self.text):
             return None
         if name == last and class_body(self.text, last) is not None:
             return False
@@ -253,49 +293,11 @@ class _Look:
         if self._without_gradients(caller) or self._is_silent(caller) or not is_code(self.text, place):
             return False
         nodes = [n for n in walk(caller.parsed()) if isinstance(n, ast.expr)]
-        calls = [n for n in nodes if isinstance(n, ast.Call) and _last(n.func) in called]
-        mentions = [n for n in nodes if _last(n) in called - {"self"} and isinstance(getattr(n, "ctx", None), ast.Load)]
-        if len(mentions) != sum(_last(call.func) != "self" for call in calls):
+        calls = [n for n in nodes if isinstance(n, ast.Call) and last_name(n.func) in called]
+        names = called - {"self"}
+        mentions = [n for n in nodes if last_name(n) in names and isinstance(getattr(n, "ctx", None), ast.Load)]
+        if len(mentions) != sum(last_name(call.func) != "self" for call in calls):
             return True
-        given = (_given(call, function, parameter) for call in calls)
+        given = (given_to(call, function, parameter) for call in calls)
         flow = self._flow(caller)
         return any(value is not None and self._carries(caller, flow.of(value), depth + 1) for value in given)
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _sides(call: ast.Call) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """The two sides of what may be a loss, as far as they are written."""
-    keywords = {k.arg: k.value for k in call.keywords}
-    found = set()
-    for first, second in _SIDES:
-        one = call.args[0] if call.args else keywords.get(first)
-        other = call.args[1] if len(call.args) > 1 else keywords.get(second)
-        starred = any(isinstance(a, ast.Starred) for a in call.args[:2])
-        if (
-            one is None
-            or other is None
-            or starred
-            or any(isinstance(s, ast.Constant | ast.JoinedStr) for s in (one, other))
-        ):
-            continue
-        if (id(one), id(other)) not in found:
-            found.add((id(one), id(other)))
-            yield one, other
-
-
-def _given(call: ast.Call, function: Function, parameter: str) -> ast.expr | None:
-    """What a call gives a parameter; None for nothing. Raises `Unclear` behind a star."""
-    if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
-        raise Unclear
-    arguments = function.parsed().args
-    names = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
-    if function.owner and names[:1] == ["self"]:
-        names = names[1:]
-    position = names.index(parameter) if parameter in names else len(call.args)
-    keyword = next((k.value for k in call.keywords if k.arg == parameter), None)
-    if parameter not in names and keyword is None and (arguments.vararg or arguments.kwarg):
-        raise Unclear
-    return keyword if keyword is not None else next(islice(call.args, position, None), None)

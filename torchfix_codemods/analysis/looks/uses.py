@@ -143,7 +143,8 @@ def words_at(text: str, words: str) -> Iterator[int]:
     """Where words stand in a text, and no letters next to them."""
     place = text.find(words)
     while place >= 0:
-        around = text[place - 1 : place] + text[place + len(words) : place + len(words) + 1]
+        before = "" if words.startswith(".") else text[place - 1 : place]
+        around = before + text[place + len(words) : place + len(words) + 1]
         if not any(char.isalnum() or char == "_" for char in around):
             yield place
         place = text.find(words, place + 1)
