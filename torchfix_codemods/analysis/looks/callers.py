@@ -10,6 +10,8 @@ from torchfix_codemods.analysis.looks.instances import Call, Instances
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trees import walk
 
+_NO_CODE = re.compile(r"#|^[ \t]*(?:>>>|\.\.\.|import |from )", re.M)
+_HEAD = re.compile(r"class (\w+)(?:\(([^()]*)\))?[ \t]*:")
 _NO_MODELS = frozenset("Tensor int float str bool list dict tuple bytes object".split())
 
 
@@ -27,7 +29,7 @@ class Callers:
         if name == "forward":
             return self._of_forward(function.owner) if function.owner else None
         if name not in self._known:
-            self._known[name] = None if name.startswith("__") or self._is_used_elsewhere(name) else self._found(name)
+            self._known[name] = None if name.startswith("__") or self._may_come_from_elsewhere(function) else self._found(name)
         return self._known[name]
 
     def _of_forward(self, owner: str) -> list[Call] | None:
@@ -64,11 +66,29 @@ class Callers:
         """The syntax tree of a function."""
         return self.instances.tree(function)
 
+    def _may_come_from_elsewhere(self, function: Function) -> bool:
+        """Whether another file may call a function, or a method: it needs an object of the class for that."""
+        if not self._is_used_elsewhere(function.name):
+            return False
+        if not function.owner:
+            return True
+        return any(self._is_used_elsewhere(name, r"\b{name}\b") for name in family(self.functions.text, function.owner))
+
     def _is_used_elsewhere(self, name: str, pattern: str = r"(?<!def )\b{name}\b") -> bool:
         """Whether a file that may import this one says the name otherwise than to define it."""
         used = re.compile(pattern.replace("{name}", name))
-        texts = (self.project.read(other) or "" for other in self.project.importers(self.path))
-        return any(name in text and used.search(text) is not None for text in texts)
+        for other in self.project.importers(self.path):
+            text = self.project.read(other) or ""
+            if name not in text:
+                continue
+            own = f"def {name}(" in text or f"class {name}" in text
+            for match in used.finditer(text):
+                line = text.rfind("\n", 0, match.start()) + 1
+                if own and text[match.start() - 1] != ".":
+                    continue
+                if not _NO_CODE.search(text, line, match.start()):
+                    return True
+        return False
 
     def is_plain(self, tree: FunctionNode, name: str) -> bool:
         """Whether a parameter is worth what its callers give: no star, no default, no annotation that is a model."""
@@ -95,13 +115,26 @@ class Callers:
 
     def argument(self, tree: FunctionNode, call: ast.Call, name: str) -> ast.expr | None:
         """The expression given for a parameter; None where it gets its default. Raises `Unclear` behind stars."""
-        if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
-            raise Unclear
         positional = [a.arg for a in (*tree.args.posonlyargs, *tree.args.args)]
         if positional[:1] in (["self"], ["cls"]) and isinstance(call.func, ast.Attribute):
             positional = positional[1:]
-        given = dict(zip(positional, call.args, strict=False))
-        return next((k.value for k in call.keywords if k.arg == name), given.get(name))
+        starred = next((i for i, a in enumerate(call.args) if isinstance(a, ast.Starred)), len(call.args))
+        given = dict(zip(positional, call.args[:starred], strict=False))
+        found = next((k.value for k in call.keywords if k.arg == name), given.get(name))
+        if found is None and (starred < len(call.args) or any(k.arg is None for k in call.keywords)):
+            raise Unclear
+        return found
+
+
+def family(text: str, owner: str) -> set[str]:
+    """A class, the classes of the text that derive from it, and those that they derive from."""
+    heads = {m[1]: set(re.findall(r"\w+", m[2] or "")) for m in _HEAD.finditer(text)}
+    found = {owner}
+    while more := {name for name, bases in heads.items() if bases & found} - found:
+        found |= more
+    while more := {base for name in found for base in heads.get(name, ()) if base in heads} - found:
+        found |= more
+    return found
 
 
 def _word(node: ast.AST) -> str:

@@ -66,6 +66,8 @@ class Instances:
             match parent:
                 case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=attr)]):
                     return attr, collected
+                case ast.Call(func=ast.Attribute(value=ast.Attribute(value=ast.Name(id="self"), attr=attr), attr="append")):
+                    return attr, True
                 case ast.Call(func=ast.Attribute() | ast.Name() as func) if _word(func) in _CONTAINERS:
                     if _word(func) == "Sequential":
                         raise Unclear
@@ -103,9 +105,9 @@ class Instances:
         places = [m.start() for m in re.finditer(rf"\.{name}\b", text)]
         for function, positions in self.functions.holding(places):
             if function is None:
-                if all("#" in text[text.rfind("\n", 0, p) + 1 : p] for p in positions):
-                    continue
-                raise Unclear
+                if any(re.compile(rf".{name}[ \t]*[(\[]").match(text, p) for p in positions):
+                    raise Unclear
+                continue
             above = self.above(function)
             for node in list(above):
                 if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Load):
@@ -166,6 +168,8 @@ def _places(text: str, name: str) -> list[int]:
         before, line = text[start - 1 : start], text[text.rfind("\n", 0, start) + 1 : start]
         if before.isalnum() or (before and before in "_\"'`.") or "#" in line or line.strip() == "class":
             continue
+        if text[match.end() : match.end() + 1] != "(" and text.count('"""', 0, start) % 2:
+            continue  # in the description of something
         found.append(start)
     return found
 

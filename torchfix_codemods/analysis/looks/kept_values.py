@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 
+from torchfix_codemods.analysis.looks.callers import family
 from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Functions, Unclear
 from torchfix_codemods.analysis.looks.ranks import ANYTHING, NOTHING, Known, container, union
 from torchfix_codemods.analysis.project import Project
@@ -29,6 +30,7 @@ class KeptValues:
     def __init__(self, project: Project, path: str, functions: Functions, values: Values, ask: Ask, tree: Tree) -> None:
         self.project, self.path, self.functions = project, path, functions
         self._values, self._ask, self._tree = values, ask, tree
+        self._families: dict[str, set[str]] = {}
         self._files: dict[str, list[Functions]] = {}
 
     def attribute(self, owner: str, name: str) -> Known:
@@ -36,7 +38,7 @@ class KeptValues:
         files = self._files_of(owner)
         if not files:
             return ANYTHING
-        return self._ask((owner, name), lambda: union([NOTHING, *(v for f in files for v in self._stored(f, name))]))
+        return self._ask((owner, name), lambda: union([NOTHING, *(v for f in files for v in self._stored(f, owner, name))]))
 
     def _files_of(self, owner: str) -> list[Functions]:
         """The files of a class and of those that it derives from; none where not all are known."""
@@ -65,7 +67,7 @@ class KeptValues:
                 found += _assigned(self._tree(function), name)
         return found or None
 
-    def _stored(self, functions: Functions, name: str) -> Iterator[Known]:
+    def _stored(self, functions: Functions, owner: str, name: str) -> Iterator[Known]:
         text = functions.text
         if name not in text:
             return
@@ -82,11 +84,25 @@ class KeptValues:
                 return
             if _is_stored(text, match.start(), match.end()) and not _UNREAD.match(text, match.end()):
                 places.append(match.start())
-        for function, _ in functions.holding(places):
+        for function, positions in functions.holding(places):
             if function is None:
                 yield ANYTHING
                 return
+            if functions is self.functions and self._is_of_others(function, owner, positions):
+                continue
             yield from self._in(functions, function, name)
+
+    def _is_of_others(self, function: Function, owner: str, positions: list[int]) -> bool:
+        """Whether these attributes of `self` are those of a class that has nothing to do with `owner`."""
+        if not function.owner or function.owner in self._family(owner):
+            return False
+        return all(self.functions.text.endswith("self", 0, position) for position in positions)
+
+    def _family(self, owner: str) -> set[str]:
+        """The class, the classes of the file that derive from it, and those they derive from."""
+        if owner not in self._families:
+            self._families[owner] = family(self.functions.text, owner)
+        return self._families[owner]
 
     @staticmethod
     def _is_of_the_class(functions: Functions, name: str) -> bool:

@@ -20,7 +20,7 @@ from torchfix_codemods.analysis.looks.ranks import (
 )
 
 _LOSSES = frozenset(["binary_cross_entropy", "kl_div", "cross_entropy"])
-_QUIET = frozenset("size dim ndimension nelement numel stride item tolist is_floating_point get_device".split())
+QUIET = frozenset("size dim ndimension nelement numel stride item tolist is_floating_point get_device".split())
 _TO_FLOAT = frozenset("float double half bfloat16".split())
 _TO_WHOLE = frozenset("long int short char byte bool".split())
 _REDUCED = frozenset("sum mean std var prod norm logsumexp median squeeze squeeze_ flatten ravel amax amin all any".split())
@@ -29,7 +29,7 @@ _POSITIONS = frozenset("argmax argmin argsort".split())
 _SIZED = frozenset("view reshape expand repeat resize_ tile".split())
 _PARTS = frozenset("chunk split tensor_split unbind unfold unsafe_chunk".split())
 LIKE = frozenset("view_as reshape_as expand_as resize_as_ type_as".split())
-_MADE = frozenset("rand randn zeros ones empty".split())
+MADE = frozenset("rand randn zeros ones empty".split())
 _MADE_OF_DATA = frozenset("tensor as_tensor from_numpy asarray array".split())
 _JOINED = frozenset("cat concat concatenate stack hstack vstack dstack".split())
 _COUNTED = frozenset("arange randperm flatnonzero permutation choice randint full normal rand_like eye".split())
@@ -37,12 +37,15 @@ _NO_TENSOR = frozenset("no_grad enable_grad inference_mode set_grad_enabled devi
 _FLOAT_TYPES = frozenset("float double half bfloat16 float16 float32 float64 dtype".split())
 _DEVICES = frozenset(["device", "non_blocking", "copy", "memory_format"])
 
+#: Methods whose result depends on their receiver only, and on how many arguments are written.
+ARGUMENTS_ARE_SIZES = _SIZED | _REDUCED | _PARTS | frozenset("unsqueeze permute transpose to type".split())
+
 Arguments = Sequence[ast.expr]
 
 
 def method(name: str, value: Known, args: Arguments, given: Sequence[Known], keywords: Sequence[ast.keyword]) -> Known:
     """`x.name(...)` where `value` is what may be known of `x`, and `given` of the arguments."""
-    if name in _QUIET:
+    if name in QUIET:
         return NOTHING
     if name in ("unsqueeze", "unsqueeze_"):
         return shifted(value, 1, 1)
@@ -122,9 +125,9 @@ def _is_float_type(node: ast.expr) -> bool:
 
 def function(name: str, args: Arguments, given: Sequence[Known], keywords: Sequence[ast.keyword]) -> Known:
     """`torch.name(...)`, `F.name(...)`, `np.name(...)`."""
-    if name in _NO_TENSOR:
+    if name in _NO_TENSOR or name == "Parameter":
         return NOTHING
-    if name in _MADE or name.endswith("Tensor"):
+    if name in MADE or name.endswith("Tensor"):
         sizes = args or [k.value for k in keywords if k.arg == "size"]
         listed = name.endswith("Tensor") and len(args) == 1
         return Known(ALL if listed else of_rank(NOTHING, count(sizes)).ranks, _may_be_whole(keywords) or name[:1].isupper())
@@ -146,7 +149,10 @@ def function(name: str, args: Arguments, given: Sequence[Known], keywords: Seque
 def _of_data(given: Sequence[Known], keywords: Sequence[ast.keyword]) -> Known:
     """As many dimensions as the data: of an array, or of lists in lists."""
     data = given[0] if given else ANYTHING
-    return Known(data.ranks | {0, 1, 2}, _may_be_whole(keywords) or not any(k.arg == "dtype" for k in keywords))
+    listed = frozenset([0, 1, 2] if data.items is not None else [0])
+    typed = any(k.arg in ("dtype", None) for k in keywords)
+    whole = _may_be_whole(keywords) if typed else data.whole or data.items is not None
+    return Known(data.ranks | listed, whole)
 
 
 def _may_be_whole(keywords: Sequence[ast.keyword]) -> bool:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from torchfix_codemods.analysis.looks import rank_calls
 from torchfix_codemods.analysis.looks.functions import FunctionNode, Unclear
 from torchfix_codemods.analysis.looks.ranks import ANYTHING, NOTHING, Known, container, item, shifted, union
-from torchfix_codemods.analysis.trees import parents, walk
+from torchfix_codemods.analysis.trees import children, parents, walk
 
 Variables = dict[str, Known]
 _BINDERS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal)
+_EVALUATED = (ast.NamedExpr, ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 _ROUNDS = 12
 _MODULES = frozenset(["torch", "F", "nn", "np", "numpy"])
 _PUTS = frozenset("append appendleft add insert extend update setdefault".split())
@@ -38,6 +39,8 @@ class Flow:
     wanted: frozenset[ast.AST] = frozenset()
     shared: frozenset[str] = frozenset()
     matters: set[ast.AST] = field(default_factory=set)
+    needed: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
 
     def walk(self, function: FunctionNode, wanted: Sequence[ast.AST]) -> dict[ast.AST, Known]:
         """What may be known of the expressions `wanted`, all rounds of all loops together."""
@@ -45,29 +48,27 @@ class Flow:
         positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
         self.wanted = frozenset(wanted)
         self.shared = _shared(function)
-        needed = self._find_what_matters(function)
-        for name in (*positional, *(a.arg for a in (*spec.kwonlyargs, spec.vararg, spec.kwarg) if a)):
-            asked = name in needed and name != self.own
-            self.variables[name] = self.parameter(name) if asked else ANYTHING
+        self._find_what_matters(function)
+        self.given = {*positional, *(a.arg for a in (*spec.kwonlyargs, spec.vararg, spec.kwarg) if a)}
         self._block(function.body)
         return self.seen
 
-    def _find_what_matters(self, function: FunctionNode) -> set[str]:
-        """The names on which the wanted expressions depend. Notes all that binds or changes one of them."""
+    def _find_what_matters(self, function: FunctionNode) -> None:
+        """Note the wanted expressions, and all that binds or changes a name on which they depend."""
         above = parents(function)
         links = [(node, *link) for node in above for link in _links(node)]
-        needed = names_in(self.wanted)
+        needed = set[str]().union(*map(_flowing, self.wanted)) - {self.own}
         size = -1
         while len(needed) > size:
             size = len(needed)
             for _, bound, used in links:
                 if bound & needed:
-                    needed |= used
+                    needed |= used - {self.own}
+        self.needed = needed
         for node in (*self.wanted, *(node for node, bound, _ in links if bound & needed)):
             while node not in self.matters and node in above:
                 self.matters.add(node)
                 node = above[node]
-        return needed
 
     # --- statements ------------------------------------------------------------------------------------------------
 
@@ -79,17 +80,15 @@ class Flow:
     def _statement(self, node: ast.stmt) -> None:
         match node:
             case ast.Assign():
-                value = self.value(node.value)
-                for target in node.targets:
-                    self._assign(target, value)
+                self._bind(node.targets, node.value)
             case ast.AnnAssign():
                 if node.value is not None:
-                    self._assign(node.target, self.value(node.value))
+                    self._bind([node.target], node.value)
             case ast.AugAssign():
                 self._augment(node)
             case ast.Expr() | ast.Return():
                 if node.value is not None:
-                    self.value(node.value)
+                    self._pass(node.value)
             case ast.If():
                 self._pass(node.test)
                 self._either([node.body, node.orelse])
@@ -129,7 +128,7 @@ class Flow:
             self._block(body)
             if not (body and isinstance(body[-1], ast.Return | ast.Raise)):
                 after.append(self.variables)
-        self.variables = _merged(after) if after else before
+        self.variables = self._merged(after) if after else before
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
         for _ in range(_ROUNDS):
@@ -139,7 +138,7 @@ class Flow:
             else:
                 self._assign(node.target, item(self.value(node.iter)))
             self._block(node.body)
-            self.variables = _merged([before, self.variables])
+            self.variables = self._merged([before, self.variables])
             if self.variables == before:
                 break
         else:
@@ -182,17 +181,51 @@ class Flow:
         self._see(node, found)
         return found
 
-    def _pass(self, node: ast.expr) -> None:
-        """Evaluate an expression for what is in it only."""
-        if node in self.matters:
-            self.value(node)
+    def _bind(self, targets: Sequence[ast.expr], value: ast.expr) -> None:
+        """An assignment; where nothing of interest is bound, only for what is in it."""
+        if not any(target in self.matters for target in targets) and not names_in(targets) & self.needed:
+            self._pass(value)
+            for name in names_in(targets):
+                self.variables[name] = ANYTHING
+            return
+        found = self.value(value)
+        for target in targets:
+            self._assign(target, found)
+
+    def _pass(self, node: ast.AST) -> None:
+        """Evaluate what is of interest in an expression, whose own value is not."""
+        if node in self.wanted or isinstance(node, _EVALUATED):
+            if node in self.matters and isinstance(node, ast.expr):
+                self.value(node)
+            return
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _PUTS | _IN_PLACE:
+            self._of_method(node, node.func.value, node.func.attr)
+        for child in children(node):
+            if child in self.matters:
+                self._pass(child)
 
     def _see(self, node: ast.AST, found: Known) -> None:
         if node in self.wanted:
             self.seen[node] = union([self.seen[node], found]) if node in self.seen else found
 
     def _name(self, name: str) -> Known:
-        return ANYTHING if name in self.shared else self.variables.get(name, ANYTHING)
+        if name in self.shared or name == self.own:
+            return ANYTHING
+        if name not in self.variables and name in self.given:
+            self.variables[name] = self.parameter(name)
+        return self.variables.get(name, ANYTHING)
+
+    def _is_local(self, name: str) -> bool:
+        return name in self.variables or name in self.given
+
+    def _merged(self, found: Sequence[Variables]) -> Variables:
+        names = dict.fromkeys(name for variables in found for name in variables)
+        return {name: union([*self._before(name, found), *(v[name] for v in found if name in v)]) for name in names}
+
+    def _before(self, name: str, found: Sequence[Variables]) -> Iterator[Known]:
+        """What a parameter is worth where one of several ways gives it no other value."""
+        if name in self.given and not all(name in variables for variables in found):
+            yield self.parameter(name)
 
     def _value(self, node: ast.expr) -> Known:
         match node:
@@ -264,9 +297,9 @@ class Flow:
     def _attribute(self, node: ast.Attribute) -> Known:
         if isinstance(node.value, ast.Name) and node.value.id == self.own and self.own:
             return self.attribute(node.attr)
-        base = self.value(node.value)
-        if node.attr in _QUIET_ATTRIBUTES and not base.is_open:
+        if node.attr in _QUIET_ATTRIBUTES:
             return NOTHING
+        base = self.value(node.value)
         if node.attr in ("data", "T", "mT", "H") or base.is_open:
             return base
         return base.items or NOTHING
@@ -293,7 +326,7 @@ class Flow:
                 return self._of_name(node, name)
             case ast.Attribute(value=receiver, attr=attr):
                 if self._is_module(receiver):
-                    given = [self.value(a) for a in node.args[:1]]
+                    given = [] if attr in rank_calls.MADE else [self.value(a) for a in node.args[:1]]
                     return rank_calls.function(attr, node.args, given, node.keywords)
                 if isinstance(receiver, ast.Name) and receiver.id == self.own and self.own:
                     return self._known(node, attr)
@@ -306,7 +339,7 @@ class Flow:
         """Whether it is torch, numpy or a module of theirs, by its dotted name."""
         while isinstance(node, ast.Attribute):
             node = node.value
-        return isinstance(node, ast.Name) and node.id in self.modules and node.id not in self.variables
+        return isinstance(node, ast.Name) and node.id in self.modules and not self._is_local(node.id)
 
     def _known(self, node: ast.Call, name: str) -> Known:
         if any(isinstance(a, ast.Starred) for a in node.args):
@@ -314,8 +347,8 @@ class Flow:
         return self.called(node, name, [self.value(a) for a in node.args[:1]])
 
     def _of_name(self, node: ast.Call, name: str) -> Known:
-        if name in self.variables:
-            return NOTHING if self.variables[name] == NOTHING else ANYTHING
+        if self._is_local(name):
+            return ANYTHING
         if not hasattr(builtins, name):
             return self._known(node, name)
         if name in _NO_TENSOR:
@@ -333,6 +366,8 @@ class Flow:
                 put = self.value(node.args[-1])
                 self._put(receiver.id, put if name == "append" else union([put, item(put)]))
             return NOTHING
+        if name in rank_calls.QUIET:
+            return NOTHING
         base = self.value(receiver)
         if name in _TAKEN and not base.is_open:
             inner = base.items or NOTHING
@@ -342,11 +377,6 @@ class Flow:
         if name in _IN_PLACE and isinstance(receiver, ast.Name):
             self.variables[receiver.id] = found
         return found
-
-
-def _merged(found: Sequence[Variables]) -> Variables:
-    names = dict.fromkeys(name for variables in found for name in variables)
-    return {name: union([v[name] for v in found if name in v]) for name in names}
 
 
 def _change(index: ast.expr) -> tuple[int, int]:
@@ -374,21 +404,45 @@ def names_in(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def _links(node: ast.AST) -> Iterator[tuple[set[str], set[str]]]:
+    """Names that a node binds or changes, and those on whose values it depends."""
     match node:
         case ast.Assign(targets=targets, value=value):
-            yield names_in(targets), names_in([value])
+            yield names_in(targets), _flowing(value)
         case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.AugAssign(target=target, value=value):
-            yield names_in([target]), names_in([value])
+            yield names_in([target]), _flowing(value)
         case ast.NamedExpr(target=target, value=value):
-            yield names_in([target]), names_in([value])
+            yield names_in([target]), _flowing(value)
         case ast.For() | ast.AsyncFor() | ast.comprehension():
-            yield names_in([node.target]), names_in([node.iter])
+            yield names_in([node.target]), _flowing(node.iter)
         case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
-            yield names_in([target]), names_in([value])
-        case ast.Call(func=ast.Attribute(value=receiver)):
-            yield names_in([receiver]), names_in(node.args)
+            yield names_in([target]), _flowing(value)
+        case ast.Call(func=ast.Attribute(value=receiver, attr=attr), args=args) if attr in _PUTS | _IN_PLACE:
+            yield names_in([receiver]), set().union(*map(_flowing, args))
         case _:
             pass
+
+
+def _flowing(node: ast.AST) -> set[str]:
+    """The names whose values may be in that of an expression; sizes and indices are left out."""
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        match waiting.pop():
+            case ast.Name(id=name):
+                found.add(name)
+            case ast.Subscript(value=value):
+                waiting.append(value)
+            case ast.Attribute(attr=attr) if attr in _QUIET_ATTRIBUTES:
+                pass
+            case ast.Call(func=ast.Attribute(attr=attr)) if attr in rank_calls.QUIET | rank_calls.MADE:
+                pass
+            case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in rank_calls.ARGUMENTS_ARE_SIZES:
+                waiting.append(value)
+            case ast.Call(func=ast.Attribute(value=value), args=args):
+                waiting += [value, *args[:1]]
+            case other:
+                waiting += children(other)
+    return found
 
 
 def _shared(function: FunctionNode) -> frozenset[str]:

@@ -14,7 +14,7 @@ from torchfix_codemods.analysis.looks.ranks import ANYTHING, NOTHING, Known, con
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trees import walk
 
-MAX_WALKS = 80
+MAX_WALKS = 20
 MAX_ROUNDS = 8
 Key = tuple[object, ...]
 
@@ -35,6 +35,7 @@ class Sources:
         self._open: set[Key] = set()
         self._circular = self._changed = False
         self._walks = 0
+        self._of_name: dict[str, list[Function]] = {}
 
     def defines(self, name: str) -> bool:
         """Whether the file has a class of this name."""
@@ -43,6 +44,10 @@ class Sources:
     def tree(self, function: Function) -> FunctionNode:
         """The syntax tree of a function."""
         return self._callers.tree(function)
+
+    def values_at_once(self, function: Function, wanted: Sequence[ast.AST]) -> dict[ast.AST, Known]:
+        """What the function alone says of expressions in it."""
+        return self._alone(function, self.tree(function), wanted)
 
     def values(self, function: Function, wanted: Sequence[ast.AST]) -> dict[ast.AST, Known]:
         """What may be known of expressions in a function."""
@@ -72,13 +77,9 @@ class Sources:
     ) -> dict[ast.AST, Known]:
         self._walks += 1
         if self._walks > MAX_WALKS:
-            raise Unclear
-        first = tree.args.args[0].arg if tree.args.args else ""
-        own = first if first == "self" and function.owner else ""
+            return dict.fromkeys(wanted, ANYTHING)
         if functions is not self.functions:
-            return Flow(lambda name: ANYTHING, lambda name: ANYTHING, lambda call, name, given: ANYTHING, own=own).walk(
-                tree, wanted
-            )
+            return self._alone(function, tree, wanted)
 
         def parameter(name: str) -> Known:
             return self._ask((function.start, name), lambda: self._given(function, tree, name))
@@ -89,7 +90,14 @@ class Sources:
         def called(call: ast.Call, name: str, given: Sequence[Known]) -> Known:
             return self._called(function, call, name, given)
 
-        return Flow(parameter, attribute, called, own=own).walk(tree, wanted)
+        return Flow(parameter, attribute, called, own=_own(function, tree)).walk(tree, wanted)
+
+    @staticmethod
+    def _alone(function: Function, tree: FunctionNode, wanted: Sequence[ast.AST]) -> dict[ast.AST, Known]:
+        def anything(*_: object) -> Known:
+            return ANYTHING
+
+        return Flow(anything, anything, anything, own=_own(function, tree)).walk(tree, wanted)
 
     def _given(self, function: Function, tree: FunctionNode, name: str) -> Known:
         """What the callers give for a parameter. A function that nobody calls is run with what nobody knows."""
@@ -100,7 +108,10 @@ class Sources:
             return ANYTHING
         found = [NOTHING]
         for caller, body, call in calls:
-            given = self._callers.argument(tree, call, name)
+            try:
+                given = self._callers.argument(tree, call, name)
+            except Unclear:
+                return ANYTHING
             if given is not None:
                 found.append(self._values(self.functions, caller, body, [given]).get(given, NOTHING))
         return union(found)
@@ -110,13 +121,19 @@ class Sources:
     def _called(self, function: Function, call: ast.Call, name: str, given: Sequence[Known]) -> Known:
         """What a function of the file, a method or a layer of the same object gives."""
         methods = isinstance(call.func, ast.Attribute)
-        found = [f for f in self.functions.named(name) if bool(f.owner) == methods]
+        found = [f for f in self._named(name) if bool(f.owner) == methods]
         if found:
             return union([self._returned(f) for f in found])
         if not methods:
             return ANYTHING
         made = self._kept.makers(function.owner, name)
         return ANYTHING if made is None else union([NOTHING, *(self._output(each, given) for each in made)])
+
+    def _named(self, name: str) -> list[Function]:
+        if name not in self._of_name:
+            said = f"def {name}(" in self.functions.text
+            self._of_name[name] = list(self.functions.named(name)) if said else []
+        return self._of_name[name]
 
     def _returned(self, function: Function) -> Known:
         return self._ask((function.start,), lambda: self._of_returns(function))
@@ -138,7 +155,7 @@ class Sources:
             case ast.IfExp(body=body, orelse=orelse):
                 return union([self._output(body, given), self._output(orelse, given)])
             case ast.Call(func=ast.Name(id=name)) if self.defines(name):
-                forwards = [f for f in self.functions.named("forward") if f.owner == name]
+                forwards = [f for f in self._named("forward") if f.owner == name]
                 return union([self._returned(f) for f in forwards]) if forwards else ANYTHING
             case ast.Call(func=ast.Attribute(value=ast.Name(id="nn"), attr="Sequential"), args=parts):
                 return self._of_sequential(parts, made)
@@ -154,3 +171,9 @@ class Sources:
         if len(parts) == 1 and not isinstance(parts[0], ast.Call):
             return ANYTHING
         return self._output(parts[-1], [NOTHING])
+
+
+def _own(function: Function, tree: FunctionNode) -> str:
+    """The name of the object itself, in a method."""
+    first = tree.args.args[0].arg if tree.args.args else ""
+    return first if first == "self" and function.owner else ""

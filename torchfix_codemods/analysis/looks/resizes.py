@@ -8,13 +8,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Functions, Unclear, functions_of
 from torchfix_codemods.analysis.looks.rank_sources import Sources
 from torchfix_codemods.analysis.looks.ranks import ANYTHING, Known
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.trees import walk
+from torchfix_codemods.analysis.trees import parents, walk
 
 FUNCTIONS = frozenset(["interpolate", "upsample", "upsample_nearest", "upsample_bilinear"])
 #: Each begins with letters: these are looked for many times faster than anything else.
@@ -51,6 +51,7 @@ class _Found:
     may_be_wrong: bool = False
     is_candidate: bool = False  # the rule would look at the file as a whole
     depends: bool = False  # there are calls that count only in a file that the rule looks at
+    layers: dict[tuple[str, str], ast.Call] = field(default_factory=dict)  # upsamplers by class and attribute
 
     @property
     def answer(self) -> bool:
@@ -69,7 +70,35 @@ def _may(functions: Functions, sources: Sources) -> bool:
             _look_at(function, sources.tree(function), sources, found)
         if found.answer:
             return True
-    return False
+    for (owner, attribute), made in found.layers.items():
+        _look_at_layer(functions, owner, attribute, made, sources, found)
+    return found.answer
+
+
+def _look_at_layer(
+    functions: Functions, owner: str, attribute: str, made: ast.Call, sources: Sources, found: _Found
+) -> None:
+    """An upsampler that an object keeps: the rule asks for its calls where `forward` may take the batch away."""
+    forwards = [f for f in functions.named("forward") if f.owner == owner]
+    counts = not forwards or any(SHORTENS.search(_body(f, sources.tree(f))) for f in forwards)
+    found.is_candidate |= counts
+    places = [m.start() for m in re.finditer(rf"\.{attribute}\b", functions.text)]
+    for function, _ in functions.holding(places):
+        if function is None:
+            continue
+        tree = sources.tree(function)
+        inner = _nested(tree)
+        above = parents(tree)
+        for node, parent in above.items():
+            if not (isinstance(node, ast.Attribute) and node.attr == attribute and isinstance(node.ctx, ast.Load)):
+                continue
+            if not (isinstance(parent, ast.Call) and parent.func is node) or node in inner:
+                raise Unclear
+            image = _input(parent)
+            known = ANYTHING if image is None else _known(function, sources, {parent: image}, made).get(image)
+            wrong = _is_wrong(made, known, 2)
+            found.may_be_wrong |= wrong and counts
+            found.depends |= wrong
 
 
 def _words(text: str) -> Iterator[tuple[int, int]]:
@@ -97,12 +126,12 @@ def _counts_outside(text: str, position: int, end: int) -> bool:
 
 
 def _look_at(function: Function, tree: FunctionNode, sources: Sources, found: _Found) -> None:
-    calls = list(_calls(tree, sources, found))
+    calls = list(_calls(function, tree, sources, found))
     if not calls:
         return
     inner = _nested(tree)
     inputs = {call: _input(call) for call in calls}
-    known = sources.values(function, [node for node in inputs.values() if node is not None])
+    known = _known(function, sources, inputs)
     batched = function.name == "forward" and function.owner and not SHORTENS.search(_body(function, tree))
     asks = ASKS_FOR_RANK.search(_source(function, tree)) is not None
     for call, node in inputs.items():
@@ -118,22 +147,46 @@ def _look_at(function: Function, tree: FunctionNode, sources: Sources, found: _F
             found.may_be_wrong |= wrong
 
 
-def _calls(tree: FunctionNode, sources: Sources, found: _Found) -> Iterator[ast.Call]:
+def _known(
+    function: Function, sources: Sources, inputs: dict[ast.Call, ast.expr | None], made: ast.Call | None = None
+) -> dict[ast.AST, Known]:
+    """What may be known of the inputs. Callers and the like are asked only where the function alone leaves it open."""
+    known = sources.values_at_once(function, [node for node in inputs.values() if node is not None])
+    left = [node for call, node in inputs.items() if node and _is_wrong(made or call, known.get(node))]
+    further = sources.values(function, left) if left else {}
+    return known | {node: found for node, found in further.items() if not found.is_open}
+
+
+def _calls(function: Function, tree: FunctionNode, sources: Sources, found: _Found) -> Iterator[ast.Call]:
     """The calls of a function that may resize. Raises `Unclear` where a resize is handed on under another name."""
     called: set[ast.AST] = set()
-    for node in walk(tree):
+    above = parents(tree)
+    for node in (tree, *above):
         match node:
             case ast.Call(func=ast.Name() | ast.Attribute() as func):
                 called.add(func)
                 if _word(func) in FUNCTIONS and not _is_own(func):
                     yield node
                 elif _word(func).startswith("Upsampl") and not sources.defines(_word(func)):
-                    raise Unclear
+                    _note_layer(node, function, above, found)
             case ast.Name(ctx=ast.Load()) | ast.Attribute(ctx=ast.Load()):
                 if _word(node) in FUNCTIONS and node not in called and _is_function(node, tree):
                     raise Unclear
             case _:
                 pass
+
+
+def _note_layer(made: ast.Call, function: Function, above: dict[ast.AST, ast.AST], found: _Found) -> None:
+    """An upsampler is made: it is kept by the object, or goes into a container."""
+    match above[made]:
+        case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=attr)]) if function.owner:
+            found.layers[function.owner, attr] = made
+        case ast.Call(func=ast.Attribute() | ast.Name() as func) if _word(func) == "Sequential":
+            pass  # nobody looks into one
+        case ast.List() | ast.Call(func=ast.Attribute(attr="append")):
+            found.depends = True
+        case _:
+            raise Unclear
 
 
 def _word(func: ast.expr) -> str:
@@ -174,13 +227,13 @@ def _input(call: ast.Call) -> ast.expr | None:
     return named
 
 
-def _is_wrong(call: ast.Call, known: Known | None) -> bool:
+def _is_wrong(call: ast.Call, known: Known | None, at: int = 3) -> bool:
     """Whether there is something to say about a call with such an input. None: it is never reached."""
     if known is None:
         return False
     if 4 in known.ranks and known.whole:
         return True
-    mode = next((k.value for k in call.keywords if k.arg == "mode"), call.args[3] if len(call.args) > 3 else None)
+    mode = next((k.value for k in call.keywords if k.arg == "mode"), call.args[at] if len(call.args) > at else None)
     if isinstance(mode, ast.Constant) and mode.value in _OTHER_MODES:
         return False
     return bool(known.ranks & {2, 3})
