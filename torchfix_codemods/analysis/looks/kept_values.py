@@ -13,10 +13,8 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trees import walk
 
 Tree = Callable[[Function], FunctionNode]
-#: Asks for an answer that may be asked for in a circle.
-Ask = Callable[[tuple[object, ...], Callable[[], Known]], Known]
 #: Evaluates expressions of a function.
-Values = Callable[[Functions, Function, FunctionNode, list[ast.AST]], dict[ast.AST, Known]]
+Values = Callable[[Functions, Function, list[ast.AST]], dict[ast.AST, Known]]
 _MAX_CLASSES = 12
 _MAX_IMPORTS = 4  # one after another, until the class is found
 _UNREAD = re.compile(r"[ \t]*(?::[^=\n]+)?=[ \t]*(?:None\b|(?:torch\.)?nn\.(?:Parameter|Embedding)\()")
@@ -27,20 +25,25 @@ _EXTERNAL = re.compile(r"(?:torch\.)?nn\.\w+|object|ABC|torch\.\S+")
 class KeptValues:
     """The attributes of the classes of one file."""
 
-    def __init__(self, project: Project, path: str, functions: Functions, values: Values, ask: Ask, tree: Tree) -> None:
+    def __init__(self, project: Project, path: str, functions: Functions, values: Values, tree: Tree) -> None:
         self.project, self.path, self.functions = project, path, functions
-        self._values, self._ask, self._tree = values, ask, tree
+        self._values, self._tree = values, tree
+        self._known: dict[tuple[str, str], Known] = {}
         self._families: dict[str, set[str]] = {}
         self._files: dict[str, list[Functions]] = {}
 
     def attribute(self, owner: str, name: str) -> Known:
         """What may be known of `self.name` in a class."""
-        files = self._files_of(owner)
+        files = self.files_of(owner)
         if not files:
             return ANYTHING
-        return self._ask((owner, name), lambda: union([NOTHING, *(v for f in files for v in self._stored(f, owner, name))]))
+        key = (owner, name)
+        if key not in self._known:
+            self._known[key] = ANYTHING  # what is asked for on the way
+            self._known[key] = union([NOTHING, *(v for f in files for v in self._stored(f, owner, name))])
+        return self._known[key]
 
-    def _files_of(self, owner: str) -> list[Functions]:
+    def files_of(self, owner: str) -> list[Functions]:
         """The files of a class and of those that it derives from; none where not all are known."""
         if owner not in self._files:
             try:
@@ -51,7 +54,7 @@ class KeptValues:
 
     def makers(self, owner: str, name: str) -> list[ast.expr] | None:
         """The expressions whose values `self.name` gets; None where not all are known."""
-        files = self._files_of(owner)
+        files = self.files_of(owner)
         if not files or any(f"def {name}(" in f.text or self._is_of_the_class(f, name) for f in files):
             return None
         found: list[ast.expr] = []
@@ -114,7 +117,7 @@ class KeptValues:
         return False
 
     def _in(self, functions: Functions, function: Function, name: str) -> Iterator[Known]:
-        tree = self._tree(function) if functions is self.functions else function.parsed()
+        tree = self._tree(function)
         targets: list[ast.AST] = []
         for node in walk(tree):
             match node:
@@ -124,7 +127,7 @@ class KeptValues:
                     targets.append(node)
                 case _:
                     pass
-        found = self._values(functions, function, tree, targets)
+        found = self._values(functions, function, targets)
         for target in targets:
             if target in found:
                 yield container([found[target]]) if isinstance(target, ast.Subscript) else found[target]

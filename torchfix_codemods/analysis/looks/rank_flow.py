@@ -13,6 +13,7 @@ from torchfix_codemods.analysis.looks.ranks import ANYTHING, NOTHING, Known, con
 from torchfix_codemods.analysis.trees import children, parents, walk
 
 Variables = dict[str, Known]
+Evaluate = Callable[[ast.expr], Known]
 _BINDERS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal)
 _EVALUATED = (ast.NamedExpr, ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 _ROUNDS = 12
@@ -31,7 +32,7 @@ class Flow:
 
     parameter: Callable[[str], Known]
     attribute: Callable[[str], Known]
-    called: Callable[[ast.Call, str, Sequence[Known]], Known]
+    called: Callable[[ast.Call, str, Evaluate], Known]
     modules: frozenset[str] = _MODULES
     own: str = ""
     variables: Variables = field(default_factory=dict)
@@ -342,9 +343,7 @@ class Flow:
         return isinstance(node, ast.Name) and node.id in self.modules and not self._is_local(node.id)
 
     def _known(self, node: ast.Call, name: str) -> Known:
-        if any(isinstance(a, ast.Starred) for a in node.args):
-            return self.called(node, name, [ANYTHING])
-        return self.called(node, name, [self.value(a) for a in node.args[:1]])
+        return self.called(node, name, self.value)
 
     def _of_name(self, node: ast.Call, name: str) -> Known:
         if self._is_local(name):

@@ -1,41 +1,32 @@
-"""Where the values of a function come from: what its class keeps, what its callers give, what it calls."""
+"""What is known of the values of a function that is run on its own: what its class keeps, and what it calls."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
-from torchfix_codemods.analysis.looks.callers import Callers
-from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Functions, Unclear
+from torchfix_codemods.analysis.looks.callers import may_be_object
+from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Functions
 from torchfix_codemods.analysis.looks.kept_values import KeptValues
 from torchfix_codemods.analysis.looks.layers import layer
-from torchfix_codemods.analysis.looks.rank_flow import Flow
+from torchfix_codemods.analysis.looks.rank_flow import Evaluate, Flow
 from torchfix_codemods.analysis.looks.ranks import ANYTHING, NOTHING, Known, container, union
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trees import walk
 
-MAX_WALKS = 20
-MAX_ROUNDS = 8
-Key = tuple[object, ...]
+MAX_DEPTH = 4  # of calls that are followed
+MAX_WALKS = 25  # through functions, for one question
 
 
 class Sources:
-    """Answers for one file.
-
-    Who asks in a circle gets what is known so far; then all is asked again, until nothing new comes of it.
-    """
+    """Answers for one file."""
 
     def __init__(self, project: Project, path: str, functions: Functions) -> None:
-        self.project, self.path, self.functions = project, path, functions
-        self._callers = Callers(project, path, functions)
-        self._kept = KeptValues(project, path, functions, self._values, self._ask, self._callers.tree)
-        self._known: dict[Key, Known] = {}
-        self._final: set[Key] = set()
-        self._asked: set[Key] = set()
-        self._open: set[Key] = set()
-        self._circular = self._changed = False
-        self._walks = 0
+        self.functions = functions
+        self.kept = KeptValues(project, path, functions, self._stored, self.tree)
+        self._trees: dict[Function, FunctionNode] = {}
         self._of_name: dict[str, list[Function]] = {}
+        self._depth = self._walks = 0
 
     def defines(self, name: str) -> bool:
         """Whether the file has a class of this name."""
@@ -43,91 +34,62 @@ class Sources:
 
     def tree(self, function: Function) -> FunctionNode:
         """The syntax tree of a function."""
-        return self._callers.tree(function)
+        if function not in self._trees:
+            self._trees[function] = function.parsed()
+        return self._trees[function]
 
-    def values_at_once(self, function: Function, wanted: Sequence[ast.AST]) -> dict[ast.AST, Known]:
-        """What the function alone says of expressions in it."""
-        return self._alone(function, self.tree(function), wanted)
+    def alone(self, function: Function, wanted: Sequence[ast.AST]) -> dict[ast.AST, Known]:
+        """What the function alone says of expressions in it, whatever it is given."""
 
-    def values(self, function: Function, wanted: Sequence[ast.AST]) -> dict[ast.AST, Known]:
-        """What may be known of expressions in a function."""
-        for _ in range(MAX_ROUNDS):
-            self._asked, self._circular, self._changed = set(), False, False
-            found = self._values(self.functions, function, self.tree(function), wanted)
-            if not (self._circular and self._changed):
-                self._final |= self._asked
-                return found
-        raise Unclear
-
-    def _ask(self, key: Key, answer: Callable[[], Known]) -> Known:
-        before = self._known.get(key, NOTHING)
-        if key in self._final or key in self._asked:
-            self._circular |= key in self._open
-            return before
-        self._asked.add(key)
-        self._open.add(key)
-        found = union([before, answer()])
-        self._open.discard(key)
-        self._changed |= found != before
-        self._known[key] = found
-        return found
-
-    def _values(
-        self, functions: Functions, function: Function, tree: FunctionNode, wanted: Sequence[ast.AST]
-    ) -> dict[ast.AST, Known]:
-        self._walks += 1
-        if self._walks > MAX_WALKS:
-            return dict.fromkeys(wanted, ANYTHING)
-        if functions is not self.functions:
-            return self._alone(function, tree, wanted)
-
-        def parameter(name: str) -> Known:
-            return self._ask((function.start, name), lambda: self._given(function, tree, name))
-
-        def attribute(name: str) -> Known:
-            return self._kept.attribute(function.owner, name)
-
-        def called(call: ast.Call, name: str, given: Sequence[Known]) -> Known:
-            return self._called(function, call, name, given)
-
-        return Flow(parameter, attribute, called, own=_own(function, tree)).walk(tree, wanted)
-
-    @staticmethod
-    def _alone(function: Function, tree: FunctionNode, wanted: Sequence[ast.AST]) -> dict[ast.AST, Known]:
         def anything(*_: object) -> Known:
             return ANYTHING
 
+        tree = self.tree(function)
         return Flow(anything, anything, anything, own=_own(function, tree)).walk(tree, wanted)
 
-    def _given(self, function: Function, tree: FunctionNode, name: str) -> Known:
-        """What the callers give for a parameter. A function that nobody calls is run with what nobody knows."""
-        if not self._callers.is_plain(tree, name):
-            return ANYTHING
-        calls = self._callers.of(function)
-        if calls is None:
-            return ANYTHING
-        found = [NOTHING]
-        for caller, body, call in calls:
-            try:
-                given = self._callers.argument(tree, call, name)
-            except Unclear:
-                return ANYTHING
-            if given is not None:
-                found.append(self._values(self.functions, caller, body, [given]).get(given, NOTHING))
-        return union(found)
+    def unknown(self, function: Function, wanted: Sequence[ast.AST]) -> dict[ast.AST, Known]:
+        """What may be known of expressions where the function is run with arguments that nobody knows."""
+        self._walks = 0
+        return self._run(self.functions, function, wanted, {})
+
+    def _stored(self, functions: Functions, function: Function, wanted: Sequence[ast.AST]) -> dict[ast.AST, Known]:
+        return self._run(functions, function, wanted, {})
+
+    def _run(
+        self, functions: Functions, function: Function, wanted: Sequence[ast.AST], given: Mapping[str, Known]
+    ) -> dict[ast.AST, Known]:
+        self._walks += 1
+        if self._walks > MAX_WALKS or self._depth > MAX_DEPTH:
+            return dict.fromkeys(wanted, ANYTHING)
+        here = functions is self.functions
+        tree = self.tree(function)
+
+        def parameter(name: str) -> Known:
+            return given[name] if name in given else ANYTHING if may_be_object(tree, name) else NOTHING
+
+        def attribute(name: str) -> Known:
+            return self.kept.attribute(function.owner, name) if here else ANYTHING
+
+        def called(call: ast.Call, name: str, evaluate: Evaluate) -> Known:
+            return self._called(function, call, name, evaluate) if here else ANYTHING
+
+        self._depth += 1
+        found = Flow(parameter, attribute, called, own=_own(function, tree)).walk(tree, wanted)
+        self._depth -= 1
+        return found
 
     # --- what is called --------------------------------------------------------------------------------------------
 
-    def _called(self, function: Function, call: ast.Call, name: str, given: Sequence[Known]) -> Known:
+    def _called(self, function: Function, call: ast.Call, name: str, evaluate: Evaluate) -> Known:
         """What a function of the file, a method or a layer of the same object gives."""
         methods = isinstance(call.func, ast.Attribute)
         found = [f for f in self._named(name) if bool(f.owner) == methods]
         if found:
-            return union([self._returned(f) for f in found])
+            return union([self._returned(f, call, evaluate) for f in found])
         if not methods:
             return ANYTHING
-        made = self._kept.makers(function.owner, name)
-        return ANYTHING if made is None else union([NOTHING, *(self._output(each, given) for each in made)])
+        made = self.kept.makers(function.owner, name)
+        return ANYTHING if made is None else union([NOTHING, *(self._output(m, call, evaluate) for m in made)])
 
     def _named(self, name: str) -> list[Function]:
         if name not in self._of_name:
@@ -135,42 +97,58 @@ class Sources:
             self._of_name[name] = list(self.functions.named(name)) if said else []
         return self._of_name[name]
 
-    def _returned(self, function: Function) -> Known:
-        return self._ask((function.start,), lambda: self._of_returns(function))
-
-    def _of_returns(self, function: Function) -> Known:
+    def _returned(self, function: Function, call: ast.Call | None, evaluate: Evaluate) -> Known:
+        """What a function gives back for the arguments of a call; None: for such as nobody knows."""
         tree = self.tree(function)
-        returned = [n.value for n in walk(tree) if isinstance(n, ast.Return | ast.Yield) and n.value is not None]
-        if any(isinstance(n, ast.YieldFrom) for n in walk(tree)):
+        nodes = walk(tree)
+        if any(isinstance(n, ast.YieldFrom | ast.Lambda) or (isinstance(n, _FUNCTIONS) and n is not tree) for n in nodes):
             return ANYTHING
-        known = self._values(self.functions, function, tree, returned)
+        returned = [n.value for n in nodes if isinstance(n, ast.Return | ast.Yield) and n.value is not None]
+        given = {} if call is None else _arguments(tree, call, evaluate)
+        known = self._run(self.functions, function, returned, given)
         found = union([NOTHING, *(known[node] for node in returned if node in known)])
-        return container([found]) if any(isinstance(n, ast.Yield) for n in walk(tree)) else found
+        return container([found]) if any(isinstance(n, ast.Yield) for n in nodes) else found
 
-    def _output(self, made: ast.expr, given: Sequence[Known]) -> Known:
-        """What an object gives that is made by an expression."""
+    def _output(self, made: ast.expr, call: ast.Call | None, evaluate: Evaluate) -> Known:
+        """What an object gives that is made by an expression. `call` is None where its input is not known."""
         match made:
             case ast.Constant(value=None):
                 return NOTHING
             case ast.IfExp(body=body, orelse=orelse):
-                return union([self._output(body, given), self._output(orelse, given)])
+                return union([self._output(body, call, evaluate), self._output(orelse, call, evaluate)])
             case ast.Call(func=ast.Name(id=name)) if self.defines(name):
                 forwards = [f for f in self._named("forward") if f.owner == name]
-                return union([self._returned(f) for f in forwards]) if forwards else ANYTHING
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="nn"), attr="Sequential"), args=parts):
-                return self._of_sequential(parts, made)
+                return union([self._returned(f, call, evaluate) for f in forwards]) if forwards else ANYTHING
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="nn"), attr="Sequential"), args=parts, keywords=[]):
+                return self._of_sequential(parts, evaluate)
             case ast.Call(func=ast.Attribute(value=ast.Name(id="nn"), attr=kind)):
-                return layer(kind, given[0] if given else ANYTHING)
+                first = NOTHING if call is None else evaluate(call.args[0]) if call.args else ANYTHING
+                return layer(kind, first)
             case _:
                 return ANYTHING
 
-    def _of_sequential(self, parts: Sequence[ast.expr], made: ast.Call) -> Known:
+    def _of_sequential(self, parts: Sequence[ast.expr], evaluate: Evaluate) -> Known:
         """What the last element gives of an input that nobody knows."""
-        if not parts or made.keywords or any(isinstance(part, ast.Starred) for part in parts):
-            return NOTHING if made.keywords or parts else ANYTHING
-        if len(parts) == 1 and not isinstance(parts[0], ast.Call):
+        if not parts or (len(parts) == 1 and not isinstance(parts[0], ast.Call | ast.Starred)):
             return ANYTHING
-        return self._output(parts[-1], [NOTHING])
+        return NOTHING if any(isinstance(p, ast.Starred) for p in parts) else self._output(parts[-1], None, evaluate)
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def _arguments(tree: FunctionNode, call: ast.Call, evaluate: Evaluate) -> dict[str, Known]:
+    """What the parameters of a function get by a call; behind stars, anything."""
+    spec = tree.args
+    positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+    positional = positional[positional[:1] == ["self"] :]
+    starred = next((i for i, a in enumerate(call.args) if isinstance(a, ast.Starred)), len(call.args))
+    given = {name: evaluate(a) for name, a in zip(positional, call.args[:starred], strict=False)}
+    given |= {k.arg: evaluate(k.value) for k in call.keywords if k.arg is not None}
+    if starred < len(call.args) or any(k.arg is None for k in call.keywords):
+        names = (*positional, *(a.arg for a in spec.kwonlyargs))
+        given = {name: ANYTHING for name in names} | given
+    return given
 
 
 def _own(function: Function, tree: FunctionNode) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from torchfix_codemods.analysis.looks.callers import Callers
 from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Functions, Unclear, functions_of
 from torchfix_codemods.analysis.looks.rank_sources import Sources
 from torchfix_codemods.analysis.looks.ranks import ANYTHING, Known
@@ -39,7 +40,7 @@ def may_resize_unbatched(project: Project, path: str) -> bool:
     if "\f" in functions.text or "\r" in functions.text.replace("\r\n", ""):
         return True
     try:
-        return _may(functions, Sources(project, path, functions))
+        return _File(project, path, functions).may_be_wrong()
     except Unclear:
         return True
 
@@ -58,47 +59,86 @@ class _Found:
         return self.may_be_wrong or (self.is_candidate and self.depends)
 
 
-def _may(functions: Functions, sources: Sources) -> bool:
-    found = _Found()
-    places = sorted(_words(functions.text))
-    for function, positions in functions.holding(place for place, _ in places):
-        if function is None:
-            ends = dict(places)
-            if any(_counts_outside(functions.text, position, ends[position]) for position in positions):
+class _File:
+    """The resizes of one file."""
+
+    def __init__(self, project: Project, path: str, functions: Functions) -> None:
+        self.functions = functions
+        self.found = _Found()
+        self.sources = Sources(project, path, functions)
+        self.callers = Callers(project, path, functions, self.sources.kept.files_of)
+        self.said_in: list[Function] = []
+
+    def may_be_wrong(self) -> bool:
+        """Whether a call may get what it does not take."""
+        text = self.functions.text
+        places = dict(sorted(_words(text)))
+        together = list(self.functions.holding(places))
+        self.said_in = [function for function, _ in together if function is not None]
+        for function, positions in together:
+            if function is None:
+                if any(_counts_outside(text, position, places[position]) for position in positions):
+                    return True
+            elif _is_said_in_code(text, positions):
+                self._look_at(function)
+            if self.found.answer:
                 return True
-        elif _is_said_in_code(functions.text, positions):
-            _look_at(function, sources.tree(function), sources, found)
-        if found.answer:
-            return True
-    for (owner, attribute), made in found.layers.items():
-        _look_at_layer(functions, owner, attribute, made, sources, found)
-    return found.answer
+        for (owner, attribute), made in self.found.layers.items():
+            self._look_at_layer(owner, attribute, made)
+        return self.found.answer
 
-
-def _look_at_layer(
-    functions: Functions, owner: str, attribute: str, made: ast.Call, sources: Sources, found: _Found
-) -> None:
-    """An upsampler that an object keeps: the rule asks for its calls where `forward` may take the batch away."""
-    forwards = [f for f in functions.named("forward") if f.owner == owner]
-    counts = not forwards or any(SHORTENS.search(_body(f, sources.tree(f))) for f in forwards)
-    found.is_candidate |= counts
-    places = [m.start() for m in re.finditer(rf"\.{attribute}\b", functions.text)]
-    for function, _ in functions.holding(places):
-        if function is None:
-            continue
-        tree = sources.tree(function)
+    def _look_at(self, function: Function) -> None:
+        tree = self.sources.tree(function)
+        calls = list(_calls(function, tree, self.sources, self.found))
+        if not calls:
+            return
         inner = _nested(tree)
-        above = parents(tree)
-        for node, parent in above.items():
-            if not (isinstance(node, ast.Attribute) and node.attr == attribute and isinstance(node.ctx, ast.Load)):
-                continue
+        inputs = {call: _input(call) for call in calls}
+        known = self._known(function, inputs)
+        batched = function.name == "forward" and function.owner and not SHORTENS.search(_body(function, tree))
+        asks = ASKS_FOR_RANK.search(_source(function, tree)) is not None
+        for call, node in inputs.items():
+            alone = call not in inner
+            wrong = _is_wrong(call, ANYTHING if node is None or not alone else known.get(node))
+            if batched and alone:
+                self.found.depends |= wrong and not asks
+            else:
+                self.found.is_candidate = True
+                self.found.may_be_wrong |= wrong and not (asks and alone)
+
+    def _known(
+        self, function: Function, inputs: dict[ast.Call, ast.expr | None], made: ast.Call | None = None
+    ) -> dict[ast.AST, Known]:
+        """What may be known of the inputs: by the function alone, or else as it is run with unknown arguments."""
+        known = self.sources.alone(function, [node for node in inputs.values() if node is not None])
+        left = [node for call, node in inputs.items() if node and _is_wrong(made or call, known.get(node))]
+        if left and self.callers.is_root(function, self.said_in):
+            known |= self.sources.unknown(function, left)
+        return known
+
+    def _look_at_layer(self, owner: str, attribute: str, made: ast.Call) -> None:
+        """An upsampler that an object keeps: the rule asks for its calls where `forward` may take the batch away."""
+        forwards = [f for f in self.functions.named("forward") if f.owner == owner]
+        counts = not forwards or any(SHORTENS.search(_body(f, self.sources.tree(f))) for f in forwards)
+        self.found.is_candidate |= counts
+        places = [m.start() for m in re.finditer(rf"\.{attribute}\b", self.functions.text)]
+        for function, _ in self.functions.holding(places):
+            for call in _calls_of(attribute, self.sources.tree(function)) if function is not None else ():
+                image = _input(call)
+                known = self.sources.alone(function, [image]).get(image) if image and function else ANYTHING
+                wrong = _is_wrong(made, known, 2)
+                self.found.may_be_wrong |= wrong and counts
+                self.found.depends |= wrong
+
+
+def _calls_of(attribute: str, tree: FunctionNode) -> Iterator[ast.Call]:
+    """The calls of what an attribute holds. Raises `Unclear` where it goes elsewhere."""
+    inner = _nested(tree)
+    for node, parent in parents(tree).items():
+        if isinstance(node, ast.Attribute) and node.attr == attribute and isinstance(node.ctx, ast.Load):
             if not (isinstance(parent, ast.Call) and parent.func is node) or node in inner:
                 raise Unclear
-            image = _input(parent)
-            known = ANYTHING if image is None else _known(function, sources, {parent: image}, made).get(image)
-            wrong = _is_wrong(made, known, 2)
-            found.may_be_wrong |= wrong and counts
-            found.depends |= wrong
+            yield parent
 
 
 def _words(text: str) -> Iterator[tuple[int, int]]:
@@ -123,38 +163,6 @@ def _counts_outside(text: str, position: int, end: int) -> bool:
     if line.lstrip().startswith(("import ", "from ")):
         return after.startswith("as ")
     return after.startswith(("(", "as ")) or bool(re.search(r"=[ \t]*[\w.]*\Z", line)) or "Upsampl" in line
-
-
-def _look_at(function: Function, tree: FunctionNode, sources: Sources, found: _Found) -> None:
-    calls = list(_calls(function, tree, sources, found))
-    if not calls:
-        return
-    inner = _nested(tree)
-    inputs = {call: _input(call) for call in calls}
-    known = _known(function, sources, inputs)
-    batched = function.name == "forward" and function.owner and not SHORTENS.search(_body(function, tree))
-    asks = ASKS_FOR_RANK.search(_source(function, tree)) is not None
-    for call, node in inputs.items():
-        alone = call not in inner
-        if alone and asks:
-            found.is_candidate = True
-            continue
-        wrong = _is_wrong(call, ANYTHING if node is None or not alone else known.get(node))
-        if batched and alone:
-            found.depends |= wrong
-        else:
-            found.is_candidate = True
-            found.may_be_wrong |= wrong
-
-
-def _known(
-    function: Function, sources: Sources, inputs: dict[ast.Call, ast.expr | None], made: ast.Call | None = None
-) -> dict[ast.AST, Known]:
-    """What may be known of the inputs. Callers and the like are asked only where the function alone leaves it open."""
-    known = sources.values_at_once(function, [node for node in inputs.values() if node is not None])
-    left = [node for call, node in inputs.items() if node and _is_wrong(made or call, known.get(node))]
-    further = sources.values(function, left) if left else {}
-    return known | {node: found for node, found in further.items() if not found.is_open}
 
 
 def _calls(function: Function, tree: FunctionNode, sources: Sources, found: _Found) -> Iterator[ast.Call]:
