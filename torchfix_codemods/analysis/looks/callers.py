@@ -37,9 +37,33 @@ class Callers:
         called = [f for f in (function, *further) if not f.name.startswith("__") and not self._is_of_module(f)]
         if not self._is_at_top(function) or self._runs() or any(self._is_called_elsewhere(f) for f in called):
             return False
-        if any(self._is_said(f.name) for f in called):
+        if any(self._is_said(f.name) for f in called if f != function):
+            return False
+        if function in called and self.places(function.name):
             return False
         return not any(self._may_reach(other, function) for other in further)
+
+    def places(self, name: str) -> list[int]:
+        """Where code of the file may say a name otherwise than to define it: not in quotes, nor in a description."""
+        text = self.functions.text
+        found = []
+        for match in re.finditer(rf"(?<!def )\b{name}\b", text):
+            line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+            described = text.count('"""', 0, match.start()) % 2 and not text.startswith("(", match.end())
+            if not described and "#" not in line and line[-1:] not in ("'", '"', "`"):
+                found.append(match.start())
+        return found
+
+    def callers(self, function: Function, others: Iterable[Function]) -> list[Function] | None:
+        """The functions that call this one by its name, if that is all that the file does with it, and all are roots."""
+        if function.name.startswith("__") or function.name == "forward" or not self._is_at_top(function):
+            return None
+        held = list(self.functions.holding(self.places(function.name)))
+        callers = [caller for caller, _ in held if caller is not None and caller != function]
+        roots = [other for other in (*others, *callers) if other != function]
+        if len(callers) < len(held) or self._is_called_elsewhere(function):
+            return None
+        return callers if all(self.is_root(caller, roots) for caller in callers) else None
 
     def _is_at_top(self, function: Function) -> bool:
         """Whether it is a top-level function, or a method of a top-level class."""

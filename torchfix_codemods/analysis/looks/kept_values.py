@@ -43,6 +43,10 @@ class KeptValues:
             self._known[key] = union([NOTHING, *(v for f in files for v in self._stored(f, owner, name))])
         return self._known[key]
 
+    def forget(self) -> None:
+        """Who makes the objects has changed."""
+        self._known.clear()
+
     def files_of(self, owner: str) -> list[Functions]:
         """The files of a class and of those that it derives from; none where not all are known."""
         if owner not in self._files:

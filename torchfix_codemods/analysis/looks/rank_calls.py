@@ -23,7 +23,9 @@ _LOSSES = frozenset(["binary_cross_entropy", "kl_div", "cross_entropy"])
 QUIET = frozenset("size dim ndimension nelement numel stride item tolist is_floating_point get_device".split())
 _TO_FLOAT = frozenset("float double half bfloat16".split())
 _TO_WHOLE = frozenset("long int short char byte bool".split())
-_REDUCED = frozenset("sum mean std var prod norm logsumexp median squeeze squeeze_ flatten ravel amax amin all any".split())
+_REDUCED = frozenset(
+    "sum mean std var prod norm logsumexp median squeeze squeeze_ flatten ravel amax amin all any".split()
+)
 _BEST = frozenset("max min topk sort kthvalue mode".split())
 _POSITIONS = frozenset("argmax argmin argsort".split())
 _SIZED = frozenset("view reshape expand repeat resize_ tile".split())
@@ -33,7 +35,9 @@ MADE = frozenset("rand randn zeros ones empty".split())
 _MADE_OF_DATA = frozenset("tensor as_tensor from_numpy asarray array".split())
 _JOINED = frozenset("cat concat concatenate stack hstack vstack dstack".split())
 _COUNTED = frozenset("arange randperm flatnonzero permutation choice randint full normal rand_like eye".split())
-_NO_TENSOR = frozenset("no_grad enable_grad inference_mode set_grad_enabled device load save is_tensor manual_seed".split())
+_NO_TENSOR = frozenset(
+    "no_grad enable_grad inference_mode set_grad_enabled device load save is_tensor manual_seed".split()
+)
 _FLOAT_TYPES = frozenset("float double half bfloat16 float16 float32 float64 dtype".split())
 _DEVICES = frozenset(["device", "non_blocking", "copy", "memory_format"])
 
@@ -58,8 +62,10 @@ def method(name: str, value: Known, args: Arguments, given: Sequence[Known], key
     if name in _TO_WHOLE:
         return Known(value.ranks, True)
     if name in ("to", "type", "astype"):
-        return value if _keeps_type([*args, *(k.value for k in keywords if k.arg not in _DEVICES)]) else _retyped(
-            value, args, keywords
+        return (
+            value
+            if _keeps_type([*args, *(k.value for k in keywords if k.arg not in _DEVICES)])
+            else _retyped(value, args, keywords)
         )
     if name in LIKE:
         return union([Known(ALL if g.ranks == ALL else g.ranks | value.ranks, value.whole or g.whole) for g in given])
@@ -130,7 +136,9 @@ def function(name: str, args: Arguments, given: Sequence[Known], keywords: Seque
     if name in MADE or name.endswith("Tensor"):
         sizes = args or [k.value for k in keywords if k.arg == "size"]
         listed = name.endswith("Tensor") and len(args) == 1
-        return Known(ALL if listed else of_rank(NOTHING, count(sizes)).ranks, _may_be_whole(keywords) or name[:1].isupper())
+        return Known(
+            ALL if listed else of_rank(NOTHING, count(sizes)).ranks, _may_be_whole(keywords) or name[:1].isupper()
+        )
     if name in _COUNTED:
         return ANYTHING if name in ("randint", "full", "normal", "rand_like") else Known(frozenset([1, 2]), True)
     if name in _MADE_OF_DATA:

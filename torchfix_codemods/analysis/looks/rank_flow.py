@@ -265,9 +265,7 @@ class Flow:
     def _collected(self, node: ast.expr) -> Known:
         match node:
             case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
-                return container(
-                    [item(self.value(p)) if isinstance(p, ast.Starred) else self.value(p) for p in parts]
-                )
+                return container([item(self.value(p)) if isinstance(p, ast.Starred) else self.value(p) for p in parts])
             case ast.Dict(keys=keys, values=values):
                 return container([ANYTHING if k is None else self.value(v) for k, v in zip(keys, values, strict=True)])
             case ast.ListComp(elt=part) | ast.GeneratorExp(elt=part) | ast.SetComp(elt=part) | ast.DictComp(value=part):

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from torchfix_codemods.analysis.looks.callers import may_be_object
-from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Functions
+from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Functions, Unclear
 from torchfix_codemods.analysis.looks.kept_values import KeptValues
 from torchfix_codemods.analysis.looks.layers import layer
 from torchfix_codemods.analysis.looks.rank_flow import Evaluate, Flow
@@ -27,6 +27,7 @@ class Sources:
         self._trees: dict[Function, FunctionNode] = {}
         self._of_name: dict[str, list[Function]] = {}
         self._depth = self._walks = 0
+        self._unknown_owner = ""  # the class of the object whose method is run on its own
 
     def defines(self, name: str) -> bool:
         """Whether the file has a class of this name."""
@@ -47,13 +48,49 @@ class Sources:
         tree = self.tree(function)
         return Flow(anything, anything, anything, own=_own(function, tree)).walk(tree, wanted)
 
-    def unknown(self, function: Function, wanted: Sequence[ast.AST]) -> dict[ast.AST, Known]:
-        """What may be known of expressions where the function is run with arguments that nobody knows."""
+    def unknown(
+        self, function: Function, wanted: Sequence[ast.AST], given: Mapping[str, Known] | None = None
+    ) -> dict[ast.AST, Known]:
+        """What may be known of expressions where the function is run with arguments that nobody knows, or with these."""
         self._walks = 0
-        return self._run(self.functions, function, wanted, {})
+        owner = function.owner if given is None else ""
+        if owner != self._unknown_owner:
+            self._unknown_owner = owner
+            self.kept.forget()
+        return self._run(self.functions, function, wanted, given or {})
+
+    def of_calls(
+        self, function: Function, wanted: Sequence[ast.AST], callers: Sequence[Function] | None
+    ) -> dict[ast.AST, Known]:
+        """The same where it may also be called by these functions, run on their own; None: by whoever."""
+        names = _names(self.tree(function))
+        if callers is None:
+            return self.unknown(function, wanted, dict.fromkeys(names, ANYTHING))
+        calls = [(caller, call) for caller in callers for call in self._calls(caller, function.name)]
+        given = [self._arguments(function, call, caller) for caller, call in calls]
+        left_out = {n: ANYTHING if may_be_object(self.tree(function), n) else NOTHING for n in names}
+        together = {name: union([left_out[name], *(g[name] for g in given if name in g)]) for name in names}
+        return self.unknown(function, wanted, together)
+
+    def _calls(self, function: Function, name: str) -> list[ast.Call]:
+        """The calls of a name. Raises `Unclear` where it does something else with the name."""
+        found = [n for n in walk(self.tree(function)) if isinstance(n, ast.Call) and _word(n.func) == name]
+        funcs = {call.func for call in found}
+        if any(_word(node) == name and node not in funcs for node in walk(self.tree(function))):
+            raise Unclear
+        return found
+
+    def _arguments(self, function: Function, call: ast.Call, caller: Function) -> dict[str, Known]:
+        """What a call in a function that is run on its own gives to another."""
+        wanted = [a.value if isinstance(a, ast.Starred) else a for a in call.args] + [k.value for k in call.keywords]
+        known = self.unknown(caller, wanted)
+        return _arguments(self.tree(function), call, lambda node: known.get(node, NOTHING))
 
     def _stored(self, functions: Functions, function: Function, wanted: Sequence[ast.AST]) -> dict[ast.AST, Known]:
-        return self._run(functions, function, wanted, {})
+        """The same where values are stored; who makes an object may have given it anything."""
+        own = function.name == "__init__" and function.owner == self._unknown_owner and functions is self.functions
+        names = _names(self.tree(function))
+        return self._run(functions, function, wanted, {} if own else dict.fromkeys(names, ANYTHING))
 
     def _run(
         self, functions: Functions, function: Function, wanted: Sequence[ast.AST], given: Mapping[str, Known]
@@ -101,7 +138,9 @@ class Sources:
         """What a function gives back for the arguments of a call; None: for such as nobody knows."""
         tree = self.tree(function)
         nodes = walk(tree)
-        if any(isinstance(n, ast.YieldFrom | ast.Lambda) or (isinstance(n, _FUNCTIONS) and n is not tree) for n in nodes):
+        if any(
+            isinstance(n, ast.YieldFrom | ast.Lambda) or (isinstance(n, _FUNCTIONS) and n is not tree) for n in nodes
+        ):
             return ANYTHING
         returned = [n.value for n in nodes if isinstance(n, ast.Return | ast.Yield) and n.value is not None]
         given = {} if call is None else _arguments(tree, call, evaluate)
@@ -146,9 +185,17 @@ def _arguments(tree: FunctionNode, call: ast.Call, evaluate: Evaluate) -> dict[s
     given = {name: evaluate(a) for name, a in zip(positional, call.args[:starred], strict=False)}
     given |= {k.arg: evaluate(k.value) for k in call.keywords if k.arg is not None}
     if starred < len(call.args) or any(k.arg is None for k in call.keywords):
-        names = (*positional, *(a.arg for a in spec.kwonlyargs))
-        given = {name: ANYTHING for name in names} | given
+        given = dict.fromkeys(_names(tree), ANYTHING) | given
     return given
+
+
+def _names(tree: FunctionNode) -> list[str]:
+    spec = tree.args
+    return [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
+
+
+def _word(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _own(function: Function, tree: FunctionNode) -> str:

@@ -112,9 +112,15 @@ class _File:
         """What may be known of the inputs: by the function alone, or else as it is run with unknown arguments."""
         known = self.sources.alone(function, [node for node in inputs.values() if node is not None])
         left = [node for call, node in inputs.items() if node and _is_wrong(made or call, known.get(node))]
-        if left and self.callers.is_root(function, self.said_in):
-            known |= self.sources.unknown(function, left)
+        if left:
+            known |= self._as_it_is_run(function, left)
         return known
+
+    def _as_it_is_run(self, function: Function, wanted: list[ast.expr]) -> dict[ast.AST, Known]:
+        """What may be known of inputs for the arguments that the function gets."""
+        if self.callers.is_root(function, self.said_in):
+            return self.sources.unknown(function, wanted)
+        return self.sources.of_calls(function, wanted, self.callers.callers(function, self.said_in))
 
     def _look_at_layer(self, owner: str, attribute: str, made: ast.Call) -> None:
         """An upsampler that an object keeps: the rule asks for its calls where `forward` may take the batch away."""
