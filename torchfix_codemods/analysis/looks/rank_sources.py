@@ -51,7 +51,7 @@ class Sources:
     def unknown(
         self, function: Function, wanted: Sequence[ast.AST], given: Mapping[str, Known] | None = None
     ) -> dict[ast.AST, Known]:
-        """What may be known of expressions where the function is run with arguments that nobody knows, or with these."""
+        """What may be known of expressions where a function is run with arguments that nobody knows, or these."""
         self._walks = 0
         owner = function.owner if given is None else ""
         if owner != self._unknown_owner:
@@ -173,7 +173,7 @@ class Sources:
         return NOTHING if any(isinstance(p, ast.Starred) for p in parts) else self._output(parts[-1], None, evaluate)
 
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_UNREAD = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.YieldFrom)
 
 
 def _arguments(tree: FunctionNode, call: ast.Call, evaluate: Evaluate) -> dict[str, Known]:
