@@ -58,10 +58,12 @@ WAYS = {
     "lambda": "up = lambda x: CALL(x)\n\nup(IMAGE)\n",
     "global": "x = IMAGE\n\ndef run():\n    return CALL(x)\n",
     "attribute": (
-        "class Holder:\n    def __init__(self):\n        self.x = IMAGE\n\n    def run(self):\n        return CALL(self.x)\n"
+        "class Holder:\n    def __init__(self):\n        self.x = IMAGE\n\n    def run(self):\n"
+        "        return CALL(self.x)\n"
     ),
     "attribute given": (
-        "class Holder:\n    def __init__(self, x):\n        self.x = x\n\n    def run(self):\n        return CALL(self.x)\n\n"
+        "class Holder:\n    def __init__(self, x):\n        self.x = x\n\n    def run(self):\n"
+        "        return CALL(self.x)\n\n"
         "def main():\n    return Holder(IMAGE).run()\n"
     ),
     "attribute of the class": "class Holder:\n    x = IMAGE\n\n    def run(self):\n        return CALL(self.x)\n",
@@ -70,7 +72,8 @@ WAYS = {
         "        return CALL(self.x)\n"
     ),
     "property": (
-        "class Holder:\n    @property\n    def x(self):\n        return IMAGE\n\n    def run(self):\n        return CALL(self.x)\n"
+        "class Holder:\n    @property\n    def x(self):\n        return IMAGE\n\n    def run(self):\n"
+        "        return CALL(self.x)\n"
     ),
     "forward": (
         "class Net(nn.Module):\n    def forward(self, x):\n        return CALL(x)\n\nnet = Net()\nnet(IMAGE)\n"
@@ -91,7 +94,9 @@ WAYS = {
     ),
     "layer at once": "def run():\n    return nn.Upsample(scale_factor=2, mode='bilinear')(IMAGE)\n",
     "layer in a name": "def run():\n    up = nn.Upsample(scale_factor=2, mode='bilinear')\n    return up(IMAGE)\n",
-    "renamed": "from torch.nn.functional import interpolate as resize\n\ndef run():\n    return resize(IMAGE, size=(4, 4))\n",
+    "renamed": (
+        "from torch.nn.functional import interpolate as resize\n\ndef run():\n    return resize(IMAGE, size=(4, 4))\n"
+    ),
     "alias": "resize = F.interpolate\n\ndef run():\n    return resize(IMAGE, size=(4, 4))\n",
     "alias in a function": "def run():\n    resize = F.interpolate\n    return resize(IMAGE, size=(4, 4))\n",
     "conv": "conv = nn.Conv2d(3, 3, 1)\n\ndef run():\n    return CALL(conv(IMAGE))\n",

@@ -138,9 +138,7 @@ class Sources:
         """What a function gives back for the arguments of a call; None: for such as nobody knows."""
         tree = self.tree(function)
         nodes = walk(tree)
-        if any(
-            isinstance(n, ast.YieldFrom | ast.Lambda) or (isinstance(n, _FUNCTIONS) and n is not tree) for n in nodes
-        ):
+        if any(isinstance(n, _UNREAD) and n is not tree for n in nodes):
             return ANYTHING
         returned = [n.value for n in nodes if isinstance(n, ast.Return | ast.Yield) and n.value is not None]
         given = {} if call is None else _arguments(tree, call, evaluate)
