@@ -110,7 +110,12 @@ WAYS = {
     "try": "def run():\n    try:\n        x = IMAGE\n    finally:\n        pass\n    return CALL(x)\n",
     "keyword": "def run():\n    x = IMAGE\n    return F.interpolate(input=x, size=(4, 4), mode='nearest')\n",
     "method of its own": (
-        "class Holder:\n    def make(self):\n        return IMAGE\n\n    def run(self):\n        return CALL(self.make())\n"
+        "class Holder:\n    def make(self):\n        return IMAGE\n\n    def run(self):\n"
+        "        return CALL(self.make())\n"
+    ),
+    "other functions of that name": (
+        "import torchvision.transforms.functional as F\n\ndef run(img):\n    x = F.to_tensor(img)\n"
+        "    return torch.nn.functional.interpolate(x, size=(4, 4), mode='bilinear')\n"
     ),
     "zip": "def run():\n    for x, y in zip([IMAGE], [1]):\n        CALL(x)\n",
     "sum": "def run():\n    x = IMAGE + 1\n    x += 2\n    return CALL(x)\n",

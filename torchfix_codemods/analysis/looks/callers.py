@@ -55,7 +55,7 @@ class Callers:
         return found
 
     def callers(self, function: Function, others: Iterable[Function]) -> list[Function] | None:
-        """The functions that call this one by its name, if that is all that the file does with it, and all are roots."""
+        """The functions that call this one, if that is all that the file does with its name, and all are roots."""
         if function.name.startswith("__") or function.name == "forward" or not self._is_at_top(function):
             return None
         held = list(self.functions.holding(self.places(function.name)))

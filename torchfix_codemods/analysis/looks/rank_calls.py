@@ -19,6 +19,7 @@ from torchfix_codemods.analysis.looks.ranks import (
     union,
 )
 
+_TURNED_OVER = frozenset(["LSTM", "GRU", "RNN", "LSTMCell", "MultiheadAttention"])
 _LOSSES = frozenset(["binary_cross_entropy", "kl_div", "cross_entropy"])
 QUIET = frozenset("size dim ndimension nelement numel stride item tolist is_floating_point get_device".split())
 _TO_FLOAT = frozenset("float double half bfloat16".split())
@@ -167,3 +168,16 @@ def _may_be_whole(keywords: Sequence[ast.keyword]) -> bool:
     """Whether `dtype=` may name whole numbers."""
     named = [k.value for k in keywords if k.arg in ("dtype", None)]
     return not all(map(_is_float_type, named))
+
+
+def layer(kind: str, given: Known) -> Known:
+    """What `nn.<kind>(...)` makes of an input."""
+    if kind in _TURNED_OVER:
+        return NOTHING
+    if kind == "Embedding":
+        return shifted(Known(given.ranks), 1, 1)
+    if "Conv2d" in kind or "ConvTranspose2d" in kind or "Pool2d" in kind or kind in ("BatchNorm2d", "PixelShuffle"):
+        return Known(given.ranks | {4})
+    if kind.startswith(("Linear", "LayerNorm", "BatchNorm", "Conv", "ReLU", "GELU", "GroupNorm")):
+        return Known(given.ranks)
+    return Known(given.ranks, given.whole)

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from torchfix_codemods.analysis.looks.callers import may_be_object
 from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Functions, Unclear
 from torchfix_codemods.analysis.looks.kept_values import KeptValues
-from torchfix_codemods.analysis.looks.layers import layer
-from torchfix_codemods.analysis.looks.rank_flow import Evaluate, Flow
+from torchfix_codemods.analysis.looks.rank_calls import layer
+from torchfix_codemods.analysis.looks.rank_flow import Flow
+from torchfix_codemods.analysis.looks.rank_names import modules_of
+from torchfix_codemods.analysis.looks.rank_values import Evaluate
 from torchfix_codemods.analysis.looks.ranks import ANYTHING, NOTHING, Known, container, union
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trees import walk
@@ -26,8 +28,14 @@ class Sources:
         self.kept = KeptValues(project, path, functions, self._stored, self.tree)
         self._trees: dict[Function, FunctionNode] = {}
         self._of_name: dict[str, list[Function]] = {}
+        self._imported: dict[Functions, frozenset[str]] = {}
         self._depth = self._walks = 0
         self._unknown_owner = ""  # the class of the object whose method is run on its own
+
+    def _modules(self, functions: Functions) -> frozenset[str]:
+        if functions not in self._imported:
+            self._imported[functions] = modules_of(functions.text)
+        return self._imported[functions]
 
     def defines(self, name: str) -> bool:
         """Whether the file has a class of this name."""
@@ -46,7 +54,9 @@ class Sources:
             return ANYTHING
 
         tree = self.tree(function)
-        return Flow(anything, anything, anything, own=_own(function, tree)).walk(tree, wanted)
+        return Flow(anything, anything, anything, self._modules(self.functions), own=_own(function, tree)).walk(
+            tree, wanted
+        )
 
     def unknown(
         self, function: Function, wanted: Sequence[ast.AST], given: Mapping[str, Known] | None = None
@@ -111,7 +121,9 @@ class Sources:
             return self._called(function, call, name, evaluate) if here else ANYTHING
 
         self._depth += 1
-        found = Flow(parameter, attribute, called, own=_own(function, tree)).walk(tree, wanted)
+        found = Flow(parameter, attribute, called, self._modules(functions), own=_own(function, tree)).walk(
+            tree, wanted
+        )
         self._depth -= 1
         return found
 
