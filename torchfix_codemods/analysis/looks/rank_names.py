@@ -25,12 +25,12 @@ _IMPORTS = {
 
 def modules_of(text: str) -> frozenset[str]:
     """The names of torch's and numpy's modules in a file, those left out that it may use for something else too."""
+    lines = "\n".join(line for line in text.split("\n") if "import " in line)
     return frozenset(
         name
         for name, pattern in _IMPORTS.items()
-        if len(re.findall(pattern, text, re.M))
-        == len(re.findall(rf"import[^\n]*\b{name}(?=[,\s)]|\Z)|^{name}[ \t]*=", text, re.M))
-        > 0
+        if f"\n{name} =" not in text
+        and len(re.findall(pattern, lines, re.M)) == len(re.findall(rf"import[^\n]*\b{name}(?=[,\s)]|\Z)", lines)) > 0
     )
 
 

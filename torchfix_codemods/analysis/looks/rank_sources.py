@@ -17,7 +17,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trees import walk
 
 MAX_DEPTH = 4  # of calls that are followed
-MAX_WALKS = 25  # through functions, for one question
+MAX_WALKS = 12  # through functions, for one question
 
 
 class Sources:
