@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from torchfix_codemods.analysis import torch_api as api
 from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.program import Program
 from torchfix_codemods.analysis.trace import (
@@ -27,6 +26,7 @@ from torchfix_codemods.analysis.trace import (
     Place,
     Trace,
 )
+from torchfix_codemods.analysis.unread_names import may_train, stores
 from torchfix_codemods.analysis.values import (
     Bound,
     Choice,
@@ -267,9 +267,9 @@ def loose_calls(trace: Trace) -> dict[int, str]:
             reason = f"its output is {event.kind}ed to a caller that is not in view"
         elif event.kind == "argument":
             reason = "its output is put into an argument, which the caller has"
-        elif event.kind == "callee" and event.name.rpartition(".")[2] in api.STORING_NAMES:
+        elif event.kind == "callee" and stores(event.name):
             reason = f"{KEPT} {event.name}"
-        elif event.kind == "callee" and _may_train(event.name):
+        elif event.kind == "callee" and may_train(event.name):
             reason = f"its output is given to {event.name}, which was not read"
         if reason:
             found |= dict.fromkeys(event.calls, reason)
@@ -299,12 +299,6 @@ def _kept_for_training(trace: Trace, training: str) -> dict[int, str]:
         if kept and isinstance(event, Escape) and re.search(rf"\.{re.escape(kept)}\b", training):
             found |= dict.fromkeys(event.calls, f"{KEPT} .{kept}, which training uses")
     return found
-
-
-def _may_train(callee: str) -> bool:
-    """Whether the name of code that was not read says that it trains; a step of decoding does not."""
-    name = callee.lower().rpartition(".")[2]
-    return "decode" not in name and any(word in name for word in api.TRAINING_NAMES)
 
 
 def _is_optimizer(name: str) -> bool:

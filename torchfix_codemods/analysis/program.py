@@ -24,7 +24,7 @@ from torchfix_codemods.analysis.values import ClassRef, FunctionRef
 
 E_ = TypeVar("E_", bound=Event)
 
-KEPT_WEIGHT = 20_000  # of the traces that are kept; neighbours in a folder share users
+KEPT_WEIGHT = 60_000  # of the traces that are kept; neighbours in a folder share users
 _INTERESTING = re.compile(
     r"oftmax|igmoid|ross_?[eE]ntropy|BCE|nll_loss|NLLLoss|volatile|\.eval\(|\.train\(|\.backward\(|[lL]oader|load_state_dict"
     r"|no_grad|interpolate|[uU]psample"

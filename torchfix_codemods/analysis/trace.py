@@ -34,7 +34,7 @@ def place_of(path: str, node: ast.AST) -> Place:
     )
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Context:
     """One region of execution inside another: the top level of a file, a function call, a loop, a `with`, a branch.
 
@@ -68,7 +68,7 @@ class Context:
         return any(c is other for c in self.chain())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class ModelCall:
     """A call that runs a model forward. `grad` is the gradient mode, `mode` the model's.
 
@@ -86,7 +86,7 @@ class ModelCall:
     calls: frozenset[int]  # model calls whose graph comes in through the arguments
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Backward:
     """A backward pass. `calls` flow into it; `attribute` is set for `self.loss.backward()`; `blind`: from anywhere."""
 
@@ -98,7 +98,7 @@ class Backward:
     volatile: frozenset[Site] = frozenset()  # the `volatile=True` that it comes from
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class VolatileFlag:
     """`x.volatile`: `use` is "read", "set" (to True), "cleared" (False) or "unknown"; `certain` if `x` is a tensor."""
 
@@ -110,7 +110,7 @@ class VolatileFlag:
     calls: frozenset[int]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class ModeSet:
     """`model.train()`, `model.eval()`, `model.train(flag)`: `mode` is "train", "eval" or "unknown"."""
 
@@ -121,7 +121,7 @@ class ModeSet:
     overridden: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Freezing:
     """`requires_grad` of all parameters of `model` is set: `learn` says to what, None where it isn't known."""
 
@@ -131,7 +131,7 @@ class Freezing:
     learn: bool | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class OptimizerStep:
     """`optimizer.step()`, or the `step` of anything else (a scaler, a scheduler); `given` are its arguments."""
 
@@ -141,7 +141,7 @@ class OptimizerStep:
     given: tuple[Value, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class GradientsCleared:
     """`owner.zero_grad()`, or a write to `.grad` of the owner's parameters (or of the owner itself, a tensor)."""
 
@@ -150,7 +150,7 @@ class GradientsCleared:
     owner: Value
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Entrusted:
     """A `model` is given to a framework, which trains it: Lightning's `trainer.fit(model)`, `Trainer(model=model)`."""
 
@@ -159,7 +159,7 @@ class Entrusted:
     model: Value
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class LossCall:
     """A loss gets `argument` with `activations` applied to it; `raw` are the layers whose very scores it may be.
 
@@ -176,7 +176,7 @@ class LossCall:
     raw: frozenset[Site] = frozenset()  # empty where it is, or may be, anything else
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class TargetCall:
     """A loss gets a target that carries a graph. `data`: its input certainly carries none.
 
@@ -195,7 +195,7 @@ class TargetCall:
     inside: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class GraphLeaf:
     """A tensor is told to need gradients here. Its id is negative, and is among the calls of what comes from it."""
 
@@ -204,7 +204,7 @@ class GraphLeaf:
     context: Context
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Frozen:
     """Parameters of a model are told not to need gradients, or perhaps not to."""
 
@@ -213,7 +213,7 @@ class Frozen:
     model: Value
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Use:
     """Somebody looks at the output of an activation. `kind`: "invariant", "value", "escape", "index", "loss"."""
 
@@ -224,7 +224,7 @@ class Use:
     why: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class ApiCall:
     """A call of one of the functions that a rule watches (interpolate, upsample), with its evaluated arguments."""
 
@@ -235,7 +235,7 @@ class ApiCall:
     kwargs: tuple[tuple[str, Value], ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class IndexCall:
     """Numbers of a tensor are taken, put or counted by an index: `index_select`, `gather`, `embedding`, a class target.
 
@@ -252,7 +252,7 @@ class IndexCall:
     index: Value
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Escape:
     """A graph leaves what was followed: stored in an attribute, given to an unread callee, returned or yielded.
 
@@ -268,7 +268,7 @@ class Escape:
     model: Value | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Construction:
     """An object of a class was built here."""
 
@@ -298,7 +298,7 @@ Event = (
 )
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Trace:
     """Everything seen while one root (a file's top level, or a function nobody calls) was interpreted."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 NO_CALLS: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Site:
     """A range of characters of a file: where a value was made."""
 
@@ -21,7 +21,7 @@ class Site:
     end: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """Nobody knows. `key` names the thing (equal keys, same thing), `calls` are the model calls it may depend on."""
 
@@ -30,7 +30,7 @@ class Unknown:
     calls: frozenset[int] = NO_CALLS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Const:
     """A literal: str, bytes, int, float, bool or None."""
 
@@ -45,21 +45,21 @@ class Const:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class External:
     """A module, class, function or constant from outside the project, by its dotted name."""
 
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileModule:
     """A module (or package) of the project."""
 
     path: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ClassRef:
     """A class of the project: the file, its dotted name in the file and the line of its `class`."""
 
@@ -68,7 +68,7 @@ class ClassRef:
     line: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FunctionRef:
     """A function, method or lambda of the project. `owner` is the class in whose body it stands."""
 
@@ -79,7 +79,7 @@ class FunctionRef:
     owner: ClassRef | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Instance:
     """An object made by calling a class. `site` is the construction, so one object per place and arguments."""
 
@@ -103,7 +103,7 @@ class Instance:
         return self.args[position] if position < len(self.args) else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Bound:
     """`receiver.name` before it is called: a method of the project (`function`) or of a torch object or an unknown."""
 
@@ -112,7 +112,7 @@ class Bound:
     function: FunctionRef | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Partial:
     """`functools.partial(function, ...)`."""
 
@@ -121,7 +121,7 @@ class Partial:
     kwargs: tuple[tuple[str, Value], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Super:
     """`super()` inside a method of `cls`."""
 
@@ -129,7 +129,7 @@ class Super:
     instance: Value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Activation:
     """softmax, log_softmax, sigmoid or gumbel_softmax, applied last to a tensor (shape-only operations aside).
 
@@ -149,7 +149,7 @@ class Activation:
     base: tuple[str, int, int, int, int] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Tensor:
     """A tensor, or an array that stands for one.
 
@@ -179,7 +179,7 @@ class Tensor:
         return replace(self, calls=NO_CALLS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sequence:
     """A tuple or list with known items."""
 
@@ -187,7 +187,7 @@ class Sequence:
     kind: str = "tuple"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ListOf:
     """A list, loader or generator whose items are all described by one value."""
 
@@ -195,7 +195,7 @@ class ListOf:
     kind: str = "list"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Mapping:
     """A dictionary with literal keys."""
 
@@ -210,7 +210,7 @@ class Mapping:
         return Sequence(tuple(Const(key) for key, _ in self.items), "list")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Choice:
     """One of several values (a join over branches). Their order is that of the program, and does not count."""
 

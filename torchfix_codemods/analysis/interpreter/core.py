@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from collections.abc import Sequence as Seq
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from torchfix_codemods.analysis.interpreter.alike import Alike, Outcome
 from torchfix_codemods.analysis.interpreter.state import (
     Frame,
     Identity,
-    State,
 )
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
@@ -49,15 +48,6 @@ Kwargs = dict[str, Value]
 _OF_VALUES = (LossCall, Use, ApiCall, IndexCall, VolatileFlag, Freezing, TargetCall, GraphLeaf, Frozen)
 
 
-@dataclass(frozen=True)
-class Remembered:
-    """The outcome of a call with the same arguments in the same state."""
-
-    value: Value
-    state: State
-    ran: bool  # whether a model ran
-
-
 class Core:
     """The state of a machine. `call` is what the parts built on it need of the whole."""
 
@@ -78,7 +68,9 @@ class Core:
         self.module_frames: dict[str, Frame] = {}
         self._static: dict[tuple[str, str], Value] = {}
         self._class_levels: dict[tuple[ClassRef, str], Value | None] = {}
-        self._remembered: dict[object, Remembered] = {}
+        self._remembered: dict[object, Outcome] = {}
+        self._alike: dict[Hashable, Alike] = {}
+        self.kept_graphs = 0  # how often a value with a graph was put where it outlives the function
         self._active: dict[FunctionRef, int] = defaultdict(int)
         self._searched: set[tuple[Instance, str]] = set()
 
@@ -86,7 +78,7 @@ class Core:
         self.trace = Trace(context, owners=self.owners, added=self._added)
         self.trace.files.add(path)
         self.steps, self._limit = 0, MAX_STEPS
-        self._remembered = {}
+        self._remembered, self._alike = {}, {}
         self.module_frames = {}
 
     @staticmethod

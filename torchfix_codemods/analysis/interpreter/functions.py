@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Hashable
 from collections.abc import Sequence as Seq
+from dataclasses import replace
 
 from torchfix_codemods.analysis.facts import top_level
 from torchfix_codemods.analysis.frameworks import tool_of
 from torchfix_codemods.analysis.interpreter import expressions, grad_modes, statements
-from torchfix_codemods.analysis.interpreter.core import MAX_DEPTH, Core, Kwargs, Remembered
+from torchfix_codemods.analysis.interpreter.alike import RUNS, Alike, Outcome, without_calls
+from torchfix_codemods.analysis.interpreter.core import MAX_DEPTH, Core, Kwargs
 from torchfix_codemods.analysis.interpreter.state import (
     Frame,
     State,
@@ -110,24 +113,43 @@ class Functions(Core):
             return Unknown(f"{ref.name}() was not followed", calls=calls)
         # What a call does with a model depends on where it stands: another place may train on the result.
         where = place_of(frame.file.path, node) if node is not None and not frame.silent else None
-        before = frame.state.snapshot()
-        key = (ref, tuple(args), tuple(kwargs.items()), receiver, before, frame.silent, unknown_rest, where)
-        known = self._remembered.get(key)
-        if known is not None:
-            frame.state.grad, frame.state.modes = known.state.grad, dict(known.state.modes)
-            self.ran += known.ran
-            return known.value
+        around = (ref, frame.state.snapshot(), frame.silent, unknown_rest, where)
+        key = (around, tuple(args), tuple(kwargs.items()), receiver)
+        if (known := self._remembered.get(key)) is not None:
+            return self._recall(known, known.value, frame)
+        alike = self._alike_to(around, args, kwargs, receiver)
+        if alike is not None and alike.runs >= RUNS:
+            for escape in alike.escapes:
+                self.emit(replace(escape, context=frame.context, calls=alike.given), frame)
+            return self._recall(alike.last, alike.answer, frame)
         self.trace.reached.add(ref)
         self.trace.files.add(ref.path)
         self._active[ref] += 1
-        ran = self.ran
+        ran, events, kept = self.ran, len(self.trace.events), self.kept_graphs
         try:
             value, state = self._run(ref, file, args, kwargs, receiver, node, frame, unknown_rest)
         finally:
             self._active[ref] -= 1
-        self._remembered[key] = Remembered(value, state.copy(), self.ran > ran)
+        self._remembered[key] = outcome = Outcome(value, state.copy(), self.ran > ran)
+        if alike is not None:
+            self._alike[alike.key] = alike.after(outcome, self.trace.events[events:], self.kept_graphs > kept)
         frame.state.grad, frame.state.modes = state.grad, state.modes
         return value
+
+    def _recall(self, known: Outcome, value: Value, frame: Frame) -> Value:
+        """Give a value that is known, with what the call does to the state."""
+        frame.state.grad, frame.state.modes = known.state.grad, dict(known.state.modes)
+        self.ran += known.ran
+        return value
+
+    def _alike_to(self, around: Hashable, args: Seq[Value], kwargs: Kwargs, receiver: Value | None) -> Alike | None:
+        """What is known of calls that differ from this one only in their model calls; None where it has none."""
+        values = [*args, *kwargs.values(), *(() if receiver is None else (receiver,))]
+        given = frozenset[int]().union(*map(calls_of, values))
+        if not given:
+            return None
+        key = (around, len(args), tuple(kwargs), *map(without_calls, values))
+        return self._alike.get(key, Alike(key)).asked(given)
 
     def _run(
         self,

@@ -343,6 +343,7 @@ class Objects(Functions):
 
     def set_attribute(self, value: Value, name: str, new: Value, frame: Frame) -> None:
         """`value.name = new`: what an attribute may be only grows."""
+        self.kept_graphs += bool(calls_of(new))
         for option in options(value):
             if not isinstance(option, Instance):
                 continue

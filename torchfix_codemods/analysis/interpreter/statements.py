@@ -173,6 +173,7 @@ def assign(m: Machine, target: ast.expr, value: Value, frame: Frame) -> None:
 def _bind_name(m: Machine, name: str, value: Value, frame: Frame) -> None:
     if name in frame.globals and (running := m.module_frames.get(frame.file.path)) is not None:
         running.env[name] = value
+        m.kept_graphs += bool(calls_of(value))
     frame.env[name] = value
     if frame.globals:
         frame.globals = frame.globals - {name}
@@ -229,7 +230,9 @@ def update(m: Machine, place: ast.expr, value: Value, frame: Frame) -> None:
     """A container was changed in place: the variable or attribute that holds it has a new value."""
     match place:
         case ast.Name(id=name):
-            _holder(m, name, frame).env[name] = value
+            holder = _holder(m, name, frame)
+            m.kept_graphs += holder is not frame and bool(calls_of(value))
+            holder.env[name] = value
         case ast.Attribute():
             receiver = expressions.evaluate(m, place.value, frame)
             m.set_attribute(receiver, place.attr, value, frame)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis import torch_api as api
+from torchfix_codemods.analysis import unread_names
 from torchfix_codemods.analysis.interpreter import (
     builtin_calls,
     containers,
@@ -351,7 +352,14 @@ def unread(m: Machine, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Ca
     modules.look_all(m, args, node, frame, "escape", f"given to {name}, which was not read", kwargs)
     grad_modes.note_unread(m, name, args, node, frame)
     calls, volatile = all_calls(args, kwargs), all_volatile(args, kwargs)
-    if (calls or volatile) and not frame.silent:
+    _given(m, name, calls, volatile, node, frame)
+
+
+def _given(
+    m: Machine, name: str, calls: frozenset[int], volatile: frozenset[Site], node: ast.Call, frame: Frame
+) -> None:
+    """Graphs go to a callee that was not read. Where its name says that nothing comes of it, that needs no event."""
+    if not frame.silent and (volatile or (calls and unread_names.matters(name))):
         m.emit(Escape(place_of(frame.file.path, node), frame.context, calls, "callee", name, volatile), frame)
 
 
@@ -419,8 +427,7 @@ def call_unknown(m: Machine, callee: Value, args: Seq[Value], kwargs: Kwargs, no
         name = ast.unparse(node.func)[:60]
         model_handed(m, name, args, kwargs, node, frame)
         modules.look_all(m, args, node, frame, "escape", f"given to {name}, which was not read", kwargs)
-        if (given := all_calls(args, kwargs)) and not frame.silent:
-            m.emit(Escape(place_of(frame.file.path, node), frame.context, given, "callee", name), frame)
+        _given(m, name, all_calls(args, kwargs), frozenset(), node, frame)
         flowing = None if _is_command(node, frame) else m.model_call(callee, "", args, kwargs, node, frame)
         if flowing is not None:
             return Unknown(
