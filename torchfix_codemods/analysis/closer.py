@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.looks.dropouts import may_drop_always
+from torchfix_codemods.analysis.looks.losses import may_get_scores
 from torchfix_codemods.analysis.looks.resizes import may_resize_unbatched
 from torchfix_codemods.analysis.looks.targets import may_leak_into_target
 from torchfix_codemods.analysis.phase_gate import may_have_phases
@@ -26,6 +27,7 @@ LOOKS: tuple[tuple[Topic, Look], ...] = (
     (Topic.DROPOUT, may_drop_always),
     (Topic.TARGET, may_leak_into_target),
     (Topic.INTERPOLATE, may_resize_unbatched),
+    (Topic.LIKELIHOOD, may_get_scores),
 )
 
 
