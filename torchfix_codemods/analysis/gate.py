@@ -11,8 +11,6 @@ import re
 from enum import Flag, auto
 from functools import lru_cache
 
-from torchfix_codemods.analysis.departures import activations_leave
-
 
 class Topic(Flag):
     """What a file may be about."""
@@ -107,8 +105,6 @@ def topics(raw: bytes) -> Topic:
             found |= topic
     if not found & Topic.PHASES and _PHASE.search(raw):
         found |= Topic.PHASES
-    if found & Topic.ACTIVATION and not activations_leave(raw.decode("utf-8", "replace")):
-        found &= ~Topic.ACTIVATION
     if b"oftmax" in raw and _LOGARITHM.search(raw):
         found |= Topic.LOG
     if b"inary_cross_entropy" in raw and _ON_PROBABILITIES.search(raw):

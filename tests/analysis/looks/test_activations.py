@@ -6,9 +6,14 @@ import textwrap
 
 import pytest
 
-from torchfix_codemods.analysis.departures import activations_leave
+from torchfix_codemods.analysis.looks.activations import activations_meet_losses
+from torchfix_codemods.analysis.project import Project
 
 HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n\n"
+
+
+def activations_leave(text: str) -> bool:
+    return activations_meet_losses(Project(["net.py"], {"net.py": text}.get), "net.py")
 
 
 def method(body: str, init: str = "pass") -> str:
