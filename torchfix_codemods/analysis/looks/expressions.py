@@ -48,6 +48,9 @@ class Surroundings(Protocol):
     def says_a_source(self, node: ast.AST) -> bool:
         """Whether a piece of code may say one of the words that are followed."""
 
+    def says(self, name: str) -> bool:
+        """Whether something is asked for by a name that may be that of a source."""
+
     def store(self, attribute: str, held: Held) -> None:
         """An attribute of something is assigned."""
 
@@ -226,6 +229,8 @@ class Expressions:
 
     def _call(self, node: ast.Call) -> Held:
         name = last(node.func)
+        if name == "getattr" and (attribute := self._asked_for(node)) is not None:
+            return attribute
         arguments = [self.held(argument) for argument in node.args]
         keywords = {keyword.arg or "": self.held(keyword.value) for keyword in node.keywords}
         every = joined([CLEAN, *(held.loose() for held in (*arguments, *keywords.values()))])
@@ -252,6 +257,17 @@ class Expressions:
         root = root_of(node.func)
         kept = self._kept(node.func) if root in self.names else None
         return joined([callee.gives or CLEAN, self.around.hand_on(node, arguments, keywords, kept=kept)])
+
+    def _asked_for(self, node: ast.Call) -> Held | None:
+        """`getattr(net, "name")` is `net.name`."""
+        match node.args:
+            case [value, ast.Constant(value=str(name)), *default]:
+                if self.around.says(name):
+                    raise Unclear
+                found = self._attribute(ast.Attribute(value, name, ast.Load()))
+                return joined([found, *map(self.held, default)])
+            case _:
+                return None
 
     def _kept(self, func: ast.expr) -> str:
         """The attribute from which a module comes that is called; "" where that isn't known."""

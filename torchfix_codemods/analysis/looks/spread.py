@@ -155,7 +155,7 @@ class Spread:
         done = 0
         called = places(file.text, "self(") if is_attribute and name == "forward" else ()
         for place in sorted((*places(file.text, name), *(place + len("self") for place in called))):
-            if place < done or (is_attribute and file.text[place - 1 : place] != "." and file.text[place] != "("):
+            if place < done or (is_attribute and file.text[place - 1 : place] not in ".'\"" and file.text[place] != "("):
                 continue
             function = file.functions.around(place)
             if function is not None:
@@ -186,7 +186,9 @@ class Spread:
         assigned = _statement_of(file.text, start)
         if assigned is not None and assigned[2] in _RECORDED:
             return None
-        if assigned is None or re.search(r"\w\(", file.text[start:position]):
+        if assigned is None or not _is_listed(file.text[assigned.end() : position], after) or not _in_a_class(
+            file.text, assigned
+        ):
             raise Unclear
         return self._learn(self.attributes if assigned[1] else self.names, assigned[2], self.names[name])
 
@@ -222,6 +224,10 @@ class Spread:
         """Whether a piece of code may say one of the words that are followed."""
         code = ast.unparse(node)
         return self.sources.words.search(code) is not None or any(word in self.names or word in self.attributes for word in _WORD.findall(code))
+
+    def says(self, name: str) -> bool:
+        """Whether something is asked for by a name that may be that of a source."""
+        return self.sources.is_said(name, self.file.text)
 
     def store(self, attribute: str, held: Held) -> None:
         """An attribute of something is assigned."""
@@ -397,6 +403,24 @@ def _is_imported(text: str, start: int, line: str) -> bool:
         return True
     opened = text.rfind("import (", 0, start)
     return opened >= 0 and ")" not in text[opened:start]
+
+
+def _is_listed(before: str, after: str) -> bool:
+    """Whether a name is assigned as it is, or is an item of a list or a dictionary: nothing is done with it there."""
+    return re.fullmatch(r"[\s\w\"'{\[(,:.-]*", before) is not None and re.search(r"\w\(", before) is None and (
+        re.match(r"\s*(?:[,})\]#]|\Z)", after) is not None
+    )
+
+
+def _in_a_class(text: str, assigned: re.Match[str]) -> bool:
+    """Whether an assignment outside of functions stands at the very top, or in a class."""
+    indent = len(assigned[1])
+    if not indent:
+        return True
+    for line in reversed(text[: assigned.start()].split("\n")):
+        if line.strip() and len(line) - len(line.lstrip()) < indent and line.lstrip()[:1] not in ")]}":
+            return line.lstrip().startswith("class ")
+    return False
 
 
 def _statement_of(text: str, start: int) -> re.Match[str] | None:
