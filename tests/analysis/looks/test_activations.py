@@ -105,7 +105,10 @@ def test_what_is_used_up_stays(body: str):
     ("text", "leaves"),
     [
         ("def inverse_sigmoid(x):\n    return x.log()\n\n\ndef f(x):\n    return inverse_sigmoid(x)\n", False),
-        ("def my_sigmoid(x):\n    return x.sigmoid()\n\n\ndef f(x):\n    return F.cross_entropy(my_sigmoid(x), x)\n", True),
+        (
+            "def my_sigmoid(x):\n    return x.sigmoid()\n\n\ndef f(x):\n    return F.cross_entropy(my_sigmoid(x), x)\n",
+            True,
+        ),
         ("class AMSoftmaxLoss:\n    pass\n\n\ndef f():\n    return AMSoftmaxLoss()\n", False),
         ("class ASoftmax(nn.Softmax):\n    pass\n\n\ndef f(x):\n    return ASoftmax(1)(x)\n", True),
         ("from ops import a_softmax\n\n\ndef f(x):\n    return F.cross_entropy(a_softmax(x), x)\n", True),
@@ -124,7 +127,10 @@ def test_what_is_used_up_stays(body: str):
             "from ops import *\n\n\nclass C:\n    def a_sigmoid(self): ...\n\n\ndef f(x):\n    return g(a_sigmoid(x))\n",
             True,
         ),
-        ("def a_softmax(x):\n    return x\n\n\na_softmax = fast\n\n\ndef f(x):\n    return F.cross_entropy(a_softmax(x), x)\n", True),
+        (
+            "def a_softmax(x):\n    return x\n\n\na_softmax = fast\n\n\ndef f(x):\n    return F.cross_entropy(a_softmax(x), x)\n",
+            True,
+        ),
     ],
 )
 def test_a_name_that_only_contains_the_word_is_an_activation_unless_the_file_says_what_it_is(text: str, leaves: bool):

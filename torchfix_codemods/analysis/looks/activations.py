@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from torchfix_codemods.analysis.looks.files import File
 from torchfix_codemods.analysis.looks.functions import Unclear
 from torchfix_codemods.analysis.looks.sources import ACTIVATIONS, LOG_SOFTMAXES, LOGARITHMS, Sources
-from torchfix_codemods.analysis.looks.spread import File, Spread
+from torchfix_codemods.analysis.looks.spread import Spread
 from torchfix_codemods.analysis.project import Project
 
 _DEFINITION = re.compile(r"[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+\w+\Z")
@@ -42,12 +43,11 @@ def _leave(project: Project, path: str, sources: Sources, *, alone: bool) -> boo
 def _applied(file: File, sources: Sources) -> Iterator[int]:
     """The places in a text where one of the sources may be applied, or named."""
     text = file.text
-    bare = any(sources.words.search(match[0]) for match in _IMPORTED.finditer(text))
     for match in sources.words.finditer(text):
         start = text.rfind("\n", 0, match.start()) + 1
         end = text.find("\n", match.start())
         line, place = text[start : end if end >= 0 else len(text)], match.start() - start
-        if _DEFINITION.match(line, 0, place + 1) or not _is_mention(line, place, bare, text, sources):
+        if _DEFINITION.match(line, 0, place + 1) or not _is_mention(line, place, text, sources):
             continue  # the name of a function or class; its body and its users are looked at
         content = line.lstrip()
         if not line[:1].isspace() and content.startswith(("import ", "from ", ")")) and " as " not in content:
@@ -55,11 +55,15 @@ def _applied(file: File, sources: Sources) -> Iterator[int]:
         yield match.start()
 
 
-def _is_mention(line: str, position: int, bare: bool, text: str, sources: Sources) -> bool:
+def _is_mention(line: str, position: int, text: str, sources: Sources) -> bool:
     """Whether a word is called, an attribute, imported, or asked for by its name: not prose."""
     word = next(found for found in _WORD.finditer(line) if found.end() > position)
     if not sources.is_said(word[0], text):
         return False
     if line[word.end() : word.end() + 1] == "(" or line[word.start() - 1 : word.start()] == ".":
         return True
-    return (bare and word[0] in sources.exact) or "getattr(" in line
+    return "getattr(" in line or (word[0] in sources.exact and _is_imported(text, word[0]))
+
+
+def _is_imported(text: str, name: str) -> bool:
+    return any(name in match[0] for match in _IMPORTED.finditer(text))

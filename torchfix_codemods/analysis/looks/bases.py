@@ -33,8 +33,8 @@ def may_be_called_by_bases(
 def _files_of_bases(project: Project, files: Mapping[str, File], classes: Collection[str]) -> Iterator[str]:
     """The other files in which the bases of classes are defined, and the bases of those."""
     names = bare_names(project)
-    todo = [(file.path, base) for file in files.values() for name in file.classes if name in classes
-            for base in file.bases(name) if base not in file.classes]
+    tracked = [(file, name) for file in files.values() for name in file.classes if name in classes]
+    todo = [(file.path, base) for file, name in tracked for base in file.bases(name) if base not in file.classes]
     seen = set(todo)
     found: set[str] = set()
     for path, base in todo:

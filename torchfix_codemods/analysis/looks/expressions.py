@@ -6,7 +6,17 @@ import ast
 from typing import Protocol
 
 from torchfix_codemods.analysis.looks.functions import Unclear
-from torchfix_codemods.analysis.looks.held import CLEAN, HOLDER, NOTHING, OUTPUT, Held, chained, joined, joined_calls, row
+from torchfix_codemods.analysis.looks.held import (
+    CLEAN,
+    HOLDER,
+    NOTHING,
+    OUTPUT,
+    Held,
+    chained,
+    joined,
+    joined_calls,
+    row,
+)
 from torchfix_codemods.analysis.no_models import NO_MODEL_METHODS
 from torchfix_codemods.analysis.torch_api import AXES_MOVED, BEST, JOINING, SAME_OBJECT, SHAPE_ONLY
 from torchfix_codemods.analysis.trees import walk
@@ -113,9 +123,9 @@ class Expressions:
             case ast.Constant():
                 return CLEAN
             case ast.JoinedStr(values=values):
-                for part in values:
-                    if isinstance(part, ast.FormattedValue):
-                        self.held(part.value)
+                for piece in values:
+                    if isinstance(piece, ast.FormattedValue):
+                        self.held(piece.value)
                 return CLEAN
             case ast.Name(id=name):
                 return self.names[name] if name in self.names else self.around.known(name, node)

@@ -13,7 +13,6 @@ from torchfix_codemods.analysis.looks.functions import FunctionNode, Unclear
 from torchfix_codemods.analysis.looks.held import CLEAN, NOTHING, Held, joined
 from torchfix_codemods.analysis.trees import walk
 
-
 NO_NAMES: Mapping[str, str] = {}
 
 

@@ -26,7 +26,7 @@ class Imports:
     def users(self, path: str, name: str) -> Iterator[str]:
         """The other files that may use a top-level name of a file."""
         found = dict(self.named.get(name, {}))
-        for source in self._handing_on(path):
+        for source in self._handing_on([path, *found]):
             module = _stem(source)
             for other in (*self.named.get(module, ()), *self.starred.get(module, ())):
                 found[other] = None
@@ -38,15 +38,15 @@ class Imports:
                 raise Unclear
             yield other
 
-    def _handing_on(self, path: str) -> list[str]:
-        """The file, and those that hand on all of its names, directly or through each other."""
-        found = {path: None}
-        todo = [path]
+    def _handing_on(self, paths: list[str]) -> list[str]:
+        """The files, and those that hand on all of their names, directly or through each other."""
+        found = dict.fromkeys(paths)
+        todo = list(found)
         for current in todo:
             new = [other for other in self.starred.get(_stem(current), ()) if other not in found]
             found |= dict.fromkeys(new)
             todo += new
-            if len(todo) > MOST_PACKAGES:
+            if len(todo) > MOST_PACKAGES + len(paths):
                 raise Unclear
         return todo
 
@@ -56,7 +56,9 @@ def places(text: str, word: str) -> Iterator[int]:
     position = text.find(word)
     while position >= 0:
         end = position + len(word)
-        if not _is_letter(text[position - 1 : position]) and not (_is_letter(word[-1]) and _is_letter(text[end : end + 1])):
+        if not _is_letter(text[position - 1 : position]) and not (
+            _is_letter(word[-1]) and _is_letter(text[end : end + 1])
+        ):
             yield position
         position = text.find(word, end)
 

@@ -31,7 +31,6 @@ class Sources:
             return Held(gives=OUTPUT)
         return None
 
-
     def is_said(self, name: str, text: str) -> bool:
         """Whether a word is the name of one, in a file of this text."""
         return name in self.exact or (self.others and names_an_activation(name, text))

@@ -22,8 +22,8 @@ from torchfix_codemods.analysis.looks.callees import (
     methods_named,
 )
 from torchfix_codemods.analysis.looks.expressions import is_library, last, of_a_library
-from torchfix_codemods.analysis.looks.following import Following
 from torchfix_codemods.analysis.looks.files import File
+from torchfix_codemods.analysis.looks.following import Following
 from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Unclear
 from torchfix_codemods.analysis.looks.held import ANYTHING, CLEAN, HOLDER, NOTHING, Held, joined
 from torchfix_codemods.analysis.looks.imports import imports_of, places
@@ -31,7 +31,7 @@ from torchfix_codemods.analysis.looks.sources import Sources
 from torchfix_codemods.analysis.outline import without_comments
 from torchfix_codemods.analysis.project import Project
 
-MOST_RUNS = 80  # of functions; what goes further is left to the interpreter
+MOST_RUNS = 30  # of functions; what goes further is left to the interpreter
 MOST_FILES = 6
 MOST_BASES = 6
 _CLASS = re.compile(r"\bclass[ \t]+(\w+)[ \t]*(?:\(([^)]*)\))?[ \t]*:")
@@ -155,7 +155,9 @@ class Spread:
         done = 0
         called = places(file.text, "self(") if is_attribute and name == "forward" else ()
         for place in sorted((*places(file.text, name), *(place + len("self") for place in called))):
-            if place < done or (is_attribute and file.text[place - 1 : place] not in ".'\"" and file.text[place] != "("):
+            if place < done or (
+                is_attribute and file.text[place - 1 : place] not in ".'\"" and file.text[place] != "("
+            ):
                 continue
             function = file.functions.around(place)
             if function is not None:
@@ -178,16 +180,18 @@ class Spread:
         line = file.text[start : end if end >= 0 else len(file.text)]
         before, after = line[: position - start], line[position - start + len(name) :]
         if _is_quoted(before, after) or re.fullmatch(r"[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+", before):
-            return
+            return None
         if _is_imported(file.text, start, line):
-            return
+            return None
         if (found := _CLASS.match(line.strip())) is not None:
             return self._learn(self.names, found[1], self.names[name])
         assigned = _statement_of(file.text, start)
         if assigned is not None and assigned[2] in _RECORDED:
             return None
-        if assigned is None or not _is_listed(file.text[assigned.end() : position], after) or not _in_a_class(
-            file.text, assigned
+        if (
+            assigned is None
+            or not _is_listed(file.text[assigned.end() : position], after)
+            or not _in_a_class(file.text, assigned)
         ):
             raise Unclear
         return self._learn(self.attributes if assigned[1] else self.names, assigned[2], self.names[name])
@@ -223,7 +227,9 @@ class Spread:
     def says_a_source(self, node: ast.AST) -> bool:
         """Whether a piece of code may say one of the words that are followed."""
         code = ast.unparse(node)
-        return self.sources.words.search(code) is not None or any(word in self.names or word in self.attributes for word in _WORD.findall(code))
+        return self.sources.words.search(code) is not None or any(
+            word in self.names or word in self.attributes for word in _WORD.findall(code)
+        )
 
     def says(self, name: str) -> bool:
         """Whether something is asked for by a name that may be that of a source."""
@@ -281,7 +287,9 @@ class Spread:
         makers = list(methods_named([file], "__init__", {name}))
         if not makers and not is_record(file, name):
             raise Unclear
-        yield from makers or [Record(file.path, name)]
+        yield from makers
+        if not makers:
+            yield Record(file.path, name)
 
     def _of_self(self, name: str) -> Iterator[Found]:
         owner = self.function.owner
@@ -357,9 +365,10 @@ class Spread:
         """What a function returns to this call: what others get is told by what they give."""
         key = (callee.path, callee.function)
         self._callers.setdefault(key, {})[self.file.path, self.function] = None
-        if (known := self._given.get((*key, *sorted(given.items(), key=_first)))) is not None:
+        question = (*key, *sorted(given.items(), key=_first))
+        if (known := self._given.get(question)) is not None:
             return known
-        self._given[*key, *sorted(given.items(), key=_first)] = NOTHING  # what is asked for on the way, in a cycle
+        self._given[question] = NOTHING  # what is asked for on the way, in a cycle
         self._count()
         before = self.file, self.function
         self.file, self.function = self.files[callee.path], callee.function
@@ -367,7 +376,7 @@ class Spread:
         arguments = {**self._arguments(self.file, callee.function, node), **given}
         found = Following(self, arguments, {}).run(node)
         self.file, self.function = before
-        self._given[*key, *sorted(given.items(), key=_first)] = found
+        self._given[question] = found
         return found
 
     def _count(self) -> None:
@@ -407,8 +416,10 @@ def _is_imported(text: str, start: int, line: str) -> bool:
 
 def _is_listed(before: str, after: str) -> bool:
     """Whether a name is assigned as it is, or is an item of a list or a dictionary: nothing is done with it there."""
-    return re.fullmatch(r"[\s\w\"'{\[(,:.-]*", before) is not None and re.search(r"\w\(", before) is None and (
-        re.match(r"\s*(?:[,})\]#]|\Z)", after) is not None
+    return (
+        re.fullmatch(r"[\s\w\"'{\[(,:.-]*", before) is not None
+        and re.search(r"\w\(", before) is None
+        and (re.match(r"\s*(?:[,})\]#]|\Z)", after) is not None)
     )
 
 
@@ -432,5 +443,3 @@ def _statement_of(text: str, start: int) -> re.Match[str] | None:
         if text[start : start + 1] not in (" ", "\t", ")", "]", "}") or start == 0:
             return None
         start = text.rfind("\n", 0, start - 1) + 1
-
-
