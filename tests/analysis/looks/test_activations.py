@@ -124,11 +124,13 @@ def test_what_is_used_up_stays(body: str):
         ),
         ("def a_sigmoid(x):\n    return x\n\n\ndef f(x, a_sigmoid):\n    return a_sigmoid(x)\n", False),
         (
-            "from ops import *\n\n\nclass C:\n    def a_sigmoid(self): ...\n\n\ndef f(x):\n    return g(a_sigmoid(x))\n",
+            "from ops import *\n\n\nclass C:\n    def a_sigmoid(self): ...\n\n\n"
+            "def f(x):\n    return g(a_sigmoid(x))\n",
             True,
         ),
         (
-            "def a_softmax(x):\n    return x\n\n\na_softmax = fast\n\n\ndef f(x):\n    return F.cross_entropy(a_softmax(x), x)\n",
+            "def a_softmax(x):\n    return x\n\n\na_softmax = fast\n\n\n"
+            "def f(x):\n    return F.cross_entropy(a_softmax(x), x)\n",
             True,
         ),
     ],

@@ -27,7 +27,7 @@ def logarithms_meet_losses(project: Project, path: str) -> bool:
 
 
 def _meet(project: Project, path: str, sources: Sources) -> bool:
-    """Most stay in their function, which the text as it is tells; the others are followed through one without comments."""
+    """Most stay in their function, which the plain text tells; the others are followed without comments."""
     return _leave(project, path, sources, alone=True) and _leave(project, path, sources, alone=False)
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping
 
-from torchfix_codemods.analysis.looks.expressions import Expressions, Surroundings, kept_from
+from torchfix_codemods.analysis.looks.calls import Calls
+from torchfix_codemods.analysis.looks.expressions import Surroundings
 from torchfix_codemods.analysis.looks.functions import FunctionNode, Unclear
 from torchfix_codemods.analysis.looks.held import CLEAN, NOTHING, Held, joined
+from torchfix_codemods.analysis.looks.operations import kept_from
 from torchfix_codemods.analysis.trees import walk
 
 NO_NAMES: Mapping[str, str] = {}
 
 
-class Following(Expressions):
+class Following(Calls):
     """One function with what its parameters hold. After `run`, `returned` is what it returns."""
 
     def __init__(self, around: Surroundings, parameters: Mapping[str, Held], names: Mapping[str, Held]) -> None:
@@ -44,9 +46,9 @@ class Following(Expressions):
         inside = walk(nested)
         asked = {id(inner.value) for inner in inside if isinstance(inner, ast.Attribute)}
         for inner in inside:
-            if isinstance(inner, ast.Name) and (held := self.ever.get(inner.id)) is not None:
-                if held.any or id(inner) not in asked:
-                    raise Unclear
+            held = self.ever.get(inner.id) if isinstance(inner, ast.Name) else None
+            if held is not None and (held.any or id(inner) not in asked):
+                raise Unclear
 
     # --- statements ------------------------------------------------------------------------------------------------
 

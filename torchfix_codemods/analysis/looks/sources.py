@@ -7,15 +7,15 @@ import re
 from dataclasses import dataclass
 
 from torchfix_codemods.analysis.activation_names import EXACT, names_an_activation
-from torchfix_codemods.analysis.looks.expressions import is_kept, is_library, last
 from torchfix_codemods.analysis.looks.held import OUTPUT, Held
+from torchfix_codemods.analysis.looks.operations import is_kept, is_library, last
 
 _MADE = frozenset("Softmax Softmax2d Sigmoid LogSoftmax".split())
 
 
 @dataclass(frozen=True)
 class Sources:
-    """`words` finds where one may be applied, `exact` are torch's own names; `sinks` the losses that must not get it."""
+    """`words` finds where one may be applied, `exact` are torch's own names; `sinks` must not get it."""
 
     words: re.Pattern[str]
     exact: frozenset[str]
