@@ -36,6 +36,13 @@ FOUND = {
         "a.py": PLAIN,
         "b.py": HEAD + "import a\n\ndef step(x, y):\n    net = a.Net()\n    return F.cross_entropy(net(x), y)\n",
     },
+    "by a package": {
+        "nets/__init__.py": "from . import models\n",
+        "nets/models/__init__.py": "from .net import Net\n",
+        "nets/models/net.py": PLAIN,
+        "b.py": HEAD + "import nets\n\ndef step(x, y):\n    net = nets.models.Net()\n"
+        "    return F.cross_entropy(net(x), y)\n",
+    },
     "by a star": {
         "a.py": PLAIN,
         "b.py": HEAD + "from a import *\n\ndef step(x, y):\n    net = Net()\n    return F.cross_entropy(net(x), y)\n",
@@ -112,7 +119,7 @@ def _found(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> bool:
 @pytest.mark.parametrize("files", FOUND.values(), ids=FOUND)
 def test_what_is_found_is_kept(files: dict[str, str], monkeypatch: pytest.MonkeyPatch):
     assert _found(files, monkeypatch)
-    assert activations_meet_losses(Project(files, files.get), "a.py")
+    assert any(activations_meet_losses(Project(files, files.get), path) for path in files if "b.py" not in path)
 
 
 @pytest.mark.parametrize("files", GONE.values(), ids=GONE)

@@ -28,8 +28,9 @@ class Imports:
         found = dict(self.named.get(name, {}))
         for source in self._handing_on([path, *found]):
             module = _stem(source)
-            for other in (*self.named.get(module, ()), *self.starred.get(module, ())):
-                found[other] = None
+            for part in (module, *source.split("/")[:-1]):  # `import package`, then `package.module.name`
+                found |= self.named.get(part, {})
+            found |= self.starred.get(module, {})
         for other in found:
             text = self.project.read(other) or ""
             if other == path or next(places(text, name), None) is None:
