@@ -141,6 +141,11 @@ class BareNames:
             self._modules[key] = found is not None and any(self._is_module_base(path, base) for base in found.bases)
         return self._modules[key]
 
+    def bases(self, path: str, name: str) -> list[str]:
+        """The bases of a top-level class as written, "" for one that is no plain name; only that for an unusual one."""
+        found = self._class(path, name)
+        return [""] if found is None else found.bases
+
     def _class(self, path: str, name: str) -> _Class | None:
         """A top-level class; None where there are several of the name, or its head is unusual."""
         key = (path, name)

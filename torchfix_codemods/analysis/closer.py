@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from torchfix_codemods.analysis.gate import Topic, topics
+from torchfix_codemods.analysis.looks.activations import activations_meet_losses, logarithms_meet_losses
 from torchfix_codemods.analysis.looks.dropouts import may_drop_always
 from torchfix_codemods.analysis.looks.losses import may_get_scores
 from torchfix_codemods.analysis.looks.resizes import may_resize_unbatched
@@ -28,6 +29,8 @@ LOOKS: tuple[tuple[Topic, Look], ...] = (
     (Topic.TARGET, may_leak_into_target),
     (Topic.INTERPOLATE, may_resize_unbatched),
     (Topic.LIKELIHOOD, may_get_scores),
+    (Topic.ACTIVATION, activations_meet_losses),
+    (Topic.LOG, logarithms_meet_losses),
 )
 
 

@@ -1,8 +1,7 @@
 """The cheap gate on bytes: what could a rule find in this file? Most files are never decoded or parsed.
 
-The gate looks for words without which no rule has a finding *located* in the file, and for activations whose output
-goes on from the function that applies it; a test compares gated with ungated runs. It never asks for the word `torch`:
-star imports need not say it.
+The gate looks for words without which no rule has a finding *located* in the file; a test compares gated with ungated
+runs. It never asks for the word `torch`: star imports need not say it.
 """
 
 from __future__ import annotations
@@ -102,15 +101,6 @@ def says_phases(code: bytes) -> bool:
 
 def _says_any(raw: bytes, patterns: Iterable[re.Pattern[bytes]]) -> bool:
     return any(pattern.search(raw) for pattern in patterns)
-
-
-def _activates(raw: bytes) -> bool:
-    """Whether the output of an activation may go on from the function that applies it."""
-    if not any(word in raw for word in _ACTIVATIONS):
-        return False
-    from torchfix_codemods.analysis.departures import activations_leave
-
-    return activations_leave(raw.decode("utf-8", "replace"))
 
 
 def _takes_logarithms(raw: bytes) -> bool:
@@ -217,7 +207,7 @@ def is_candidate(raw: bytes) -> bool:
 
 
 _TESTS: tuple[tuple[Topic, Callable[[bytes], bool]], ...] = (
-    (Topic.ACTIVATION, _activates),
+    (Topic.ACTIVATION, lambda raw: any(word in raw for word in _ACTIVATIONS)),
     (Topic.LOG, _takes_logarithms),
     (Topic.LIKELIHOOD, _uses_likelihoods),
     (Topic.VOLATILE, _is_volatile),

@@ -6,16 +6,29 @@ import textwrap
 
 import pytest
 
-from torchfix_codemods.analysis.departures import activations_leave
+from torchfix_codemods.analysis.looks.activations import activations_meet_losses
+from torchfix_codemods.analysis.project import Project
 
 HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n\n"
+
+
+USER = """
+
+def train(x, y):
+    net = Net()
+    return F.cross_entropy(net(x, y), y) + F.cross_entropy(net.p, y)
+"""
+
+
+def activations_leave(text: str) -> bool:
+    return activations_meet_losses(Project(["net.py"], {"net.py": text}.get), "net.py")
 
 
 def method(body: str, init: str = "pass") -> str:
     """A module with a forward of these statements."""
     lines = textwrap.indent(textwrap.dedent(body).strip("\n"), " " * 8)
     made = f"    def __init__(self):\n        {init}\n"
-    return f"{HEAD}class Net(nn.Module):\n{made}\n    def forward(self, x, y):\n{lines}\n"
+    return f"{HEAD}class Net(nn.Module):\n{made}\n    def forward(self, x, y):\n{lines}\n{USER}"
 
 
 LEAVE = {
@@ -92,26 +105,34 @@ def test_what_is_used_up_stays(body: str):
     ("text", "leaves"),
     [
         ("def inverse_sigmoid(x):\n    return x.log()\n\n\ndef f(x):\n    return inverse_sigmoid(x)\n", False),
-        ("def my_sigmoid(x):\n    return x.sigmoid()\n\n\ndef f(x):\n    return my_sigmoid(x)\n", True),
+        (
+            "def my_sigmoid(x):\n    return x.sigmoid()\n\n\ndef f(x):\n    return F.cross_entropy(my_sigmoid(x), x)\n",
+            True,
+        ),
         ("class AMSoftmaxLoss:\n    pass\n\n\ndef f():\n    return AMSoftmaxLoss()\n", False),
         ("class ASoftmax(nn.Softmax):\n    pass\n\n\ndef f(x):\n    return ASoftmax(1)(x)\n", True),
-        ("from ops import a_softmax\n\n\ndef f(x):\n    return a_softmax(x)\n", True),
+        ("from ops import a_softmax\n\n\ndef f(x):\n    return F.cross_entropy(a_softmax(x), x)\n", True),
         (
             "try:\n    from ops import a_softmax\nexcept ImportError:\n    def a_softmax(x):\n        return x\n\n\n"
-            "def f(x):\n    return a_softmax(x)\n",
+            "def f(x):\n    return F.cross_entropy(a_softmax(x), x)\n",
             True,
         ),
         (
             "from ops import (\n    a_softmax,\n    b,\n)\n\n\nclass C:\n    def a_softmax(self):\n        return 1\n"
-            "\n\ndef f(x):\n    return a_softmax(x)\n",
+            "\n\ndef f(x):\n    return F.cross_entropy(a_softmax(x), x)\n",
             True,
         ),
-        ("def a_sigmoid(x):\n    return x\n\n\ndef f(x, a_sigmoid):\n    return a_sigmoid(x)\n", True),
+        ("def a_sigmoid(x):\n    return x\n\n\ndef f(x, a_sigmoid):\n    return a_sigmoid(x)\n", False),
         (
-            "from ops import *\n\n\nclass C:\n    def a_sigmoid(self): ...\n\n\ndef f(x):\n    return a_sigmoid(x)\n",
+            "from ops import *\n\n\nclass C:\n    def a_sigmoid(self): ...\n\n\n"
+            "def f(x):\n    return g(a_sigmoid(x))\n",
             True,
         ),
-        ("def a_softmax(x):\n    return x\n\n\na_softmax = fast\n\n\ndef f(x):\n    return a_softmax(x)\n", True),
+        (
+            "def a_softmax(x):\n    return x\n\n\na_softmax = fast\n\n\n"
+            "def f(x):\n    return F.cross_entropy(a_softmax(x), x)\n",
+            True,
+        ),
     ],
 )
 def test_a_name_that_only_contains_the_word_is_an_activation_unless_the_file_says_what_it_is(text: str, leaves: bool):
@@ -126,7 +147,7 @@ def test_a_name_that_only_contains_the_word_is_an_activation_unless_the_file_say
         ("self.act = nn.Softmax(1)", "act = self.act\nreturn act(x)", True),
         ("self.gate: nn.Module = nn.Sigmoid()", "return x * self.gate(x)", False),
         ("self.softmax = nn.Softmax(1)", "return x, self.softmax(x)", True),
-        ("self.net = nn.Sequential(nn.Linear(2, 2), nn.Sigmoid())", "return x * self.net(x)", True),
+        ("self.net = nn.Sequential(nn.Linear(2, 2), nn.Sigmoid())", "return x * self.net(x)", False),
     ],
 )
 def test_modules_in_attributes_are_applied_where_they_are_called(init: str, body: str, leaves: bool):
