@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torchfix_codemods.analysis.gate import OWN, Topic, topics
+from torchfix_codemods.analysis.looks.indexes import may_index_wrongly
 from torchfix_codemods.analysis.phase_gate import may_have_phases
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.source.old_names import STAND_IN
@@ -18,7 +19,7 @@ from torchfix_codemods.source.old_names import STAND_IN
 #: Whether a rule of a topic may have a finding in the file of this path. Asked only where the gate found the topic.
 Look = Callable[[Project, str], bool]
 
-LOOKS: tuple[tuple[Topic, Look], ...] = ((Topic.PHASES, may_have_phases),)
+LOOKS: tuple[tuple[Topic, Look], ...] = ((Topic.PHASES, may_have_phases), (Topic.INDEX, may_index_wrongly))
 
 
 def topics_of(project: Project, path: str) -> Topic:

@@ -1,0 +1,251 @@
+"""What the names of a function are bound to, and the texts of the functions of a file: one file of those looked at."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Functions, Unclear
+from torchfix_codemods.analysis.trees import walk
+
+Path = tuple[int | str | None, ...]  # which item of a value, which item of that; None for any of them
+_ADDING = frozenset(["append", "insert", "extend", "add", "update", "setdefault", "appendleft"])
+_HEADER = re.compile(r"def[ \t]+(\w+)[ \t]*(?:\[[^\]]*\])?\(")
+_BODY = re.compile(r"\)[^:\n]*:[^\n]*\n|\)[ \t]*->[^\n]*:[ \t]*\n")
+_MAY_BIND = re.compile(
+    r"[ \t]*(?:[-+*/%&|^@]|//|\*\*|<<|>>|:)?=(?!=)|[ \t]*:[^\n]*=|[ \t]*[,)\]][^\n]*=(?!=)|[ \t]+in\b|[ \t]*[)\],:]?[ \t]*\Z"
+    r"|[ \t]*,[^\n]*\bin\b|[ \t]*:[ \t]*$|[ \t]*\[[^\n]*=(?!=)|\.(?:append|insert|extend|add|update|setdefault)\("
+    r"|[ \t]*[,)][ \t]*(?:#[^\n]*)?\n",
+)
+
+
+class Binding(NamedTuple):
+    """A value that a name may have: some item of an expression (`path`), in itself or as an item of what is there."""
+
+    value: ast.expr
+    path: Path = ()
+    inside: bool = False
+
+
+class Header(NamedTuple):
+    """The head of a `def`: its name, where it begins, its parameters as written."""
+
+    name: str
+    start: int
+    arguments: str
+
+
+class Names:
+    """What a parsed piece of code binds, by name; attributes too, by their own name alone."""
+
+    def __init__(self, body: Iterable[ast.AST]) -> None:
+        self.bound: dict[str, list[Binding]] = {}
+        self.returned: list[ast.expr] = []
+        self.yielded: list[ast.expr] = []
+        self.functions: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda]] = {}
+        self.captured: set[str] = set()
+        self.nodes: list[ast.AST] = [node for part in body for node in walk(part)]
+        for node in self.nodes:
+            self._note(node)
+
+    def _note(self, node: ast.AST) -> None:
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self._bind(target, Binding(value))
+            case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
+                self._bind(target, Binding(value))
+            case ast.AugAssign(target=target, op=op, value=value):
+                read = ast.BinOp(target, op, value)
+                self._bind(target, Binding(value if isinstance(op, ast.Add) else read))
+            case ast.For(target=target, iter=value) | ast.AsyncFor(target=target, iter=value):
+                self._bind(target, Binding(value, (None,)))
+            case ast.comprehension(target=target, iter=value):
+                self._bind(target, Binding(value, (None,)))
+            case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
+                self._bind(target, Binding(value))
+            case ast.Call(func=ast.Attribute(value=holder, attr=added), args=[_, *_]) if added in _ADDING:
+                for argument in node.args:
+                    self._bind(holder, Binding(argument, (None,) if added in ("extend", "update") else (), True))
+            case ast.Return(value=ast.expr() as value):
+                self.returned.append(value)
+            case ast.Yield(value=ast.expr() as value):
+                self.yielded.append(value)
+            case ast.YieldFrom(value=value):
+                self.yielded.append(ast.Subscript(value, ast.Name("_", ast.Load()), ast.Load()))
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self.functions.setdefault(node.name, []).append(node)
+            case ast.Lambda():
+                self.captured |= {a.arg for a in arguments_of(node.args)}
+            case ast.MatchAs(name=str() as name) | ast.MatchStar(name=str() as name):
+                self.captured.add(name)
+            case _:
+                pass
+
+    def _bind(self, target: ast.expr, binding: Binding) -> None:
+        match target:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                self.bound.setdefault(name, []).append(binding)
+            case ast.Starred(value=inner):
+                self._bind(inner, binding)
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                counted = not any(isinstance(part, ast.Starred) for part in parts)
+                for position, part in enumerate(parts):
+                    path = (*binding.path, position if counted else None)
+                    self._bind(part, binding._replace(path=path))
+            case ast.Subscript(value=holder):
+                self._bind(holder, binding._replace(inside=True))
+            case _:
+                pass
+
+
+class Source:
+    """One file: its functions, and what they bind, each found when it is asked for."""
+
+    def __init__(self, path: str, text: str, functions: Functions) -> None:
+        self.path = path
+        self.text = text
+        self.functions = functions
+        self._names: dict[Function, Names] = {}
+        self._headers: list[Header] | None = None
+        self._outer: dict[str, list[Binding]] = {}
+
+    def names(self, function: Function) -> Names:
+        """What a function binds. Raises `Unclear` where it can't be parsed."""
+        if function not in self._names:
+            self._names[function] = Names([function.parsed()])
+        return self._names[function]
+
+    def bound(self, function: Function, name: str) -> list[Binding]:
+        """The bindings of a name within a function (parameters are none)."""
+        if function not in self._names and not _may_bind(function, name):
+            return []
+        return self.names(function).bound.get(name, [])
+
+    def headers(self) -> list[Header]:
+        """The heads of all functions."""
+        if self._headers is None:
+            found = _HEADER.finditer(self.text)
+            self._headers = [
+                Header(m[1], m.start(), self.text[m.end() : closing(self.text, m.end() - 1) - 1]) for m in found
+            ]
+        return self._headers
+
+    def defines(self, name: str) -> bool:
+        """Whether a function or method of this name is defined in the file."""
+        return f"def {name}" in self.text and any(header.name == name for header in self.headers())
+
+    def occurrences(self, name: str) -> Iterator[int]:
+        """Where a word stands."""
+        text, at = self.text, self.text.find(name)
+        size = len(name)
+        while at >= 0:
+            before, after = text[at - 1 : at] if at else "", text[at + size : at + size + 1]
+            if not _is_letter(before) and not _is_letter(after):
+                yield at
+            at = text.find(name, at + size)
+
+    def bound_outside(self, name: str) -> list[Binding]:
+        """The bindings of a name at the top level of the file or of a class. Raises `Unclear` for unusual statements."""
+        if name not in self._outer:
+            self._outer[name] = list(self._statements(name))
+        return self._outer[name]
+
+    def _statements(self, name: str) -> Iterator[Binding]:
+        done = -1
+        for at in self.occurrences(name):
+            if at < done or not _MAY_BIND.match(self.text, at + len(name)) or self.functions.around(at) is not None:
+                continue
+            start = self.text.rfind("\n", 0, at) + 1
+            if self.text[start:at].lstrip()[:1] in ("#", "@") or self.text[start:at].lstrip().startswith(("def ", "class ", "import ", "from ")):
+                continue
+            done = end_of_statement(self.text, start)
+            yield from Names(_parsed_statement(self.text[start:done])).bound.get(name, [])
+
+
+def _may_bind(function: Function, name: str) -> bool:
+    """Whether the text of a function may bind a name: cheaper than a look at its tree."""
+    text, at = function.text, function.text.find(name)
+    body = _BODY.search(text)
+    if body is None:
+        return True
+    while at >= 0:
+        end = at + len(name)
+        if at > body.end() and not _is_letter(text[at - 1]) and not _is_letter(text[end : end + 1]):
+            if _MAY_BIND.match(text, end) and not _is_argument(text, at):
+                return True
+        at = text.find(name, end)
+    return False
+
+
+def _is_argument(text: str, at: int) -> bool:
+    """Whether a bracket of a call is open on the line before a position: what stands there binds nothing."""
+    start = text.rfind("\n", 0, at) + 1
+    before = text[start:at]
+    return before.count("(") > before.count(")") and not re.search(r"\bfor\b|:=|\b(?:append|insert|extend)\b", text[start : text.find("\n", at)])
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def arguments_of(spec: ast.arguments) -> list[ast.arg]:
+    """All parameters, those that gather the rest too."""
+    rest = [each for each in (spec.vararg, spec.kwarg) if each is not None]
+    return [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, *rest]
+
+
+_BRACKETS = re.compile(r"[()\[\]{}#\n]|(?:\"\"\"|''')|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
+
+
+def closing(text: str, opening: int) -> int:
+    """Behind the bracket that closes the one at a position. Raises `Unclear` where there is none."""
+    end = _scan(text, opening, stop_at_line_end=False)
+    if end < 0:
+        raise Unclear
+    return end
+
+
+def end_of_statement(text: str, start: int) -> int:
+    """The end of the logical line that begins at a position."""
+    end = _scan(text, start, stop_at_line_end=True)
+    return len(text) if end < 0 else end
+
+
+def _scan(text: str, start: int, *, stop_at_line_end: bool) -> int:
+    depth, at = 0, start
+    while (found := _BRACKETS.search(text, at)) is not None:
+        mark, at = found[0], found.end()
+        if mark in "([{":
+            depth += 1
+        elif mark in ")]}":
+            depth -= 1
+            if depth <= 0 and not stop_at_line_end:
+                return at
+        elif mark == "#":
+            at = text.find("\n", at)
+            if at < 0:
+                return -1
+        elif mark == "\n":
+            if stop_at_line_end and depth <= 0 and text[found.start() - 1] != "\\":
+                return found.start()
+        elif mark in ('"""', "'''"):
+            at = text.find(mark, at) + 3
+            if at < 3:
+                return -1
+    return -1
+
+
+def _parsed_statement(text: str) -> list[ast.stmt]:
+    code = text.strip()
+    for tried in (code, f"{code} pass", f"{code}\n    pass"):
+        try:
+            return ast.parse(tried).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    raise Unclear
+
+
+__all__ = ["Binding", "FunctionNode", "Names", "Path", "Source", "closing"]

@@ -1,0 +1,876 @@
+"""Where the value of an expression may come from: through names, attributes, parameters, calls and other files.
+
+What flows is told apart by names alone: an attribute is one for all objects that have it, a method one for all classes.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from torchfix_codemods.analysis.bare_names import Origin, bare_names
+from torchfix_codemods.analysis.looks.bindings import Binding, Header, Names, Path, Source, arguments_of, closing
+from torchfix_codemods.analysis.looks.functions import Function, Functions, Unclear, functions_of
+from torchfix_codemods.analysis.looks.kinds import (
+    CONVERSIONS,
+    DEEPENING,
+    FROM_DATA,
+    GATHERING,
+    KEEPING,
+    READS_BYTES,
+    SHAPED,
+    TYPED,
+    TYPES,
+    USUAL_TYPES,
+    Kind,
+    held,
+    item,
+    of_data,
+)
+from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.torch_api import BEST, INVARIANT, JOINING
+from torchfix_codemods.analysis.trees import walk
+
+MAX_STEPS = 600  # expressions looked at for one file
+MAX_PATH = 4
+_ITEMS = ("__getitem__", "__iter__", "__next__")
+_CALLED = ("forward", "__call__")
+_LIBRARIES = frozenset(["torch", "np", "numpy", "F", "functional", "nn"])
+_THROUGH = re.compile(r"Dropout|Identity|Flatten|Unflatten|Sequential|ModuleList|DataLoader|Dataset|Subset")
+_NO_TENSOR = frozenset("int float str bool len isinstance hasattr type id round repr format sum abs print".split())
+
+
+class Place(NamedTuple):
+    """Where an expression stands: its file, and the outermost function around it."""
+
+    source: Source
+    function: Function | None
+
+
+class Origins:
+    """What expressions of one file (and of those that it reaches) may be. Raises `Unclear` for what isn't understood."""
+
+    def __init__(self, project: Project, path: str) -> None:
+        self.project = project
+        self.path = path
+        self.sources: dict[str, Source] = {}
+        self.steps = 0
+        self.users: list[str] = []
+        self._known: dict[object, Kind] = {}
+        self._open: set[object] = set()
+        self._circular = False
+
+    def source(self, path: str) -> Source:
+        if path not in self.sources:
+            functions = functions_of(self.project, path) if path == self.path else None
+            text = functions.text if functions is not None else self.project.read(path) or ""
+            self.sources[path] = Source(path, text, functions or Functions(text))
+        return self.sources[path]
+
+    def kind(self, node: ast.expr, place: Place) -> Kind:
+        """What an expression may be."""
+        for _ in range(4):
+            self._circular = False
+            before = dict(self._known)
+            found = self._kind(node, place, ())
+            if not self._circular or before == self._known:
+                return found
+            self._before, self._known = self._known, {}
+        raise Unclear
+
+    _before: dict[object, Kind] = {}
+
+    def _once(self, key: object, compute: Callable[[], Kind]) -> Kind:
+        if key in self._known:
+            return self._known[key]
+        if key in self._open:
+            self._circular = True
+            return self._before.get(key, Kind.NOTHING)
+        self._open.add(key)
+        try:
+            found = compute()
+        finally:
+            self._open.discard(key)
+        self._known[key] = found
+        return found
+
+    # --- expressions ---------------------------------------------------------------------------------------------
+
+    def _kind(self, node: ast.expr, place: Place, path: Path) -> Kind:
+        self.steps += 1
+        if self.steps > MAX_STEPS or len(path) > MAX_PATH:
+            raise Unclear
+        match node:
+            case ast.Name(id=name):
+                return self._name(name, place, path)
+            case ast.Constant(value=value):
+                return Kind.TRUTH if isinstance(value, bool) else Kind.FRACTION if isinstance(value, float) else Kind.NOTHING
+            case ast.Attribute():
+                return self._attribute(node, place, path)
+            case ast.Call():
+                return self._call(node, place, path)
+            case ast.Subscript():
+                return self._subscript(node, place, path)
+            case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
+                return self._display(parts, place, path)
+            case ast.Dict():
+                return self._dictionary(node, place, path)
+            case ast.ListComp(elt=part) | ast.GeneratorExp(elt=part) | ast.SetComp(elt=part):
+                if path:
+                    return self._kind(part, place, path[1:])
+                return held(self._kind(part, place, ())) | Kind.LISTED
+            case ast.DictComp(value=part):
+                return self._kind(part, place, path[1:]) if path else held(self._kind(part, place, ()))
+            case ast.IfExp(body=one, orelse=other):
+                return self._kind(one, place, path) | self._kind(other, place, path)
+            case ast.BoolOp(values=parts):
+                return self._any(parts, place, path)
+            case ast.NamedExpr(value=inner) | ast.Starred(value=inner) | ast.Await(value=inner):
+                return self._kind(inner, place, path)
+            case ast.BinOp():
+                return self._binary(node, place, path)
+            case ast.UnaryOp(op=op, operand=inner):
+                if isinstance(op, ast.Not):
+                    return Kind.TRUTH
+                return self._kind(inner, place, ()) & (Kind.FRACTION | Kind.DEEP)
+            case ast.Compare():
+                return self._compare(node, place)
+            case _:
+                return Kind.NOTHING
+
+    def _any(self, nodes: Iterable[ast.expr], place: Place, path: Path = ()) -> Kind:
+        found = Kind.NOTHING
+        for node in nodes:
+            found |= self._kind(node, place, path)
+        return found
+
+    def _taken(self, kind: Kind, path: Path) -> Kind:
+        for _ in path:
+            kind = item(kind)
+        return kind
+
+    def _display(self, parts: list[ast.expr], place: Place, path: Path) -> Kind:
+        if not path:
+            return held(self._any(parts, place)) | Kind.LISTED
+        first, rest = path[0], path[1:]
+        starred = any(isinstance(part, ast.Starred) for part in parts)
+        if isinstance(first, int) and not starred and -len(parts) <= first < len(parts):
+            return self._kind(parts[first], place, rest)
+        found = Kind.NOTHING
+        for part in parts:
+            inner = isinstance(part, ast.Starred)
+            found |= self._kind(part, place, (None, *rest) if inner else rest)
+        return found
+
+    def _dictionary(self, node: ast.Dict, place: Place, path: Path) -> Kind:
+        found = Kind.NOTHING
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is None:
+                found |= self._kind(value, place, path)
+            elif path and isinstance(path[0], str) and isinstance(key, ast.Constant) and key.value != path[0]:
+                continue
+            else:
+                found |= self._kind(value, place, path[1:]) if path else held(self._kind(value, place, ()))
+        return found
+
+    def _binary(self, node: ast.BinOp, place: Place, path: Path) -> Kind:
+        left, right = self._kind(node.left, place, path), self._kind(node.right, place, path)
+        if isinstance(node.op, ast.Add) and (path or (left & right) & Kind.LISTED):
+            return left | right
+        kept = (left | right) & (Kind.FRACTION | Kind.DEEP)
+        kept |= Kind.FRACTION if isinstance(node.op, ast.Div) else Kind.NOTHING
+        return kept | Kind.DEEP if isinstance(node.op, ast.MatMult) else kept
+
+    def _compare(self, node: ast.Compare, place: Place) -> Kind:
+        if any(isinstance(op, ast.Is | ast.IsNot | ast.In | ast.NotIn) for op in node.ops):
+            return Kind.TRUTH
+        operands = self._any([node.left, *node.comparators], place)
+        return Kind.NARROW | Kind.TRUTH | Kind.DEEP | (operands & Kind.ARRAY)
+
+    def _subscript(self, node: ast.Subscript, place: Place, path: Path) -> Kind:
+        if isinstance(node.slice, ast.Slice):
+            return self._kind(node.value, place, path) & ~Kind.WRITTEN
+        at = node.slice
+        step: int | str | None = None
+        if isinstance(at, ast.Constant) and isinstance(at.value, int | str) and not isinstance(at.value, bool):
+            step = at.value
+        found = self._kind(node.value, place, (step, *path)) & ~Kind.WRITTEN
+        new = any(isinstance(part, ast.Constant) and part.value is None for part in walk(at))
+        return found | Kind.DEEP if new else found
+
+    # --- names ---------------------------------------------------------------------------------------------------
+
+    def _name(self, name: str, place: Place, path: Path) -> Kind:
+        key = (place.source.path, place.function.start if place.function else -1, name, path)
+        return self._once(key, lambda: self._name_found(name, place, path))
+
+    def _name_found(self, name: str, place: Place, path: Path) -> Kind:
+        source, function = place
+        if function is None:
+            return self._outer(name, place, path)
+        bindings = source.bound(function, name)
+        found = self._of(bindings, place, path)
+        parameters = list(self._with_parameter(source, name, function))
+        for header, inner in parameters:
+            found |= self._parameter(header, inner, name, place, path)
+        if function in source._names and name in source.names(function).captured:
+            raise Unclear
+        if bindings or parameters:
+            return found
+        return self._outer(name, place, path)
+
+    def _of(self, bindings: Iterable[Binding], place: Place, path: Path) -> Kind:
+        found = Kind.NOTHING
+        for value, steps, inside in bindings:
+            if not inside:
+                found |= self._kind(value, place, (*steps, *path))
+            elif path:
+                found |= self._kind(value, place, (*steps, *path[1:]))
+            else:
+                found |= held(self._kind(value, place, steps)) & ~TYPED
+        return found
+
+    def _outer(self, name: str, place: Place, path: Path) -> Kind:
+        """A name of the top level, of another file, or of Python."""
+        source = place.source
+        outside = Place(source, None)
+        bindings = source.bound_outside(name)
+        if bindings:
+            return self._of(bindings, outside, path)
+        if name in ("bool", "float"):
+            return Kind.NARROW if name == "bool" else Kind.FLOAT
+        found = Kind.NOTHING
+        for origin in self._imported(source, name):
+            if origin.kind == "unknown" and origin.path == "":
+                found |= self._foreign_variable(source, name, path)
+            elif origin.kind == "external":
+                found |= TYPES.get(origin.name.rpartition(".")[2], Kind.NOTHING)
+        return found
+
+    def _foreign_variable(self, source: Source, name: str, path: Path) -> Kind:
+        found = Kind.NOTHING
+        entries = bare_names(self.project).entries(source.path)
+        for entry in (*entries.get(name, ()), *entries.get("*", ())):
+            target = self.project.module_path(entry.module, source.path, entry.level)
+            if target is not None and not target.endswith("/") and target != source.path:
+                wanted = name if entry.name == "*" else entry.name or name
+                found |= self._name(wanted, Place(self.source(target), None), path)
+        return found
+
+    def _imported(self, source: Source, name: str) -> frozenset[Origin]:
+        entries = bare_names(self.project).entries(source.path)
+        if name not in entries and "*" not in entries:
+            return frozenset()
+        return bare_names(self.project).defined(source.path, name)
+
+    # --- parameters ----------------------------------------------------------------------------------------------
+
+    def _with_parameter(self, source: Source, name: str, function: Function) -> Iterator[tuple[Header, int]]:
+        """The functions within a function (itself among them) that have a parameter of this name."""
+        for header in source.headers():
+            if function.start <= header.start < function.end and name in header.arguments:
+                if re.search(rf"(?<![\w.\[]){name}\b(?![\w.(\[])", header.arguments):
+                    yield header, header.start
+
+    def _parameter(self, header: Header, start: int, name: str, place: Place, path: Path) -> Kind:
+        source = place.source
+        key = (source.path, start, "parameter", name, path)
+        return self._once(key, lambda: self._parameter_found(header, name, place, path))
+
+    def _parameter_found(self, header: Header, name: str, place: Place, path: Path) -> Kind:
+        source = place.source
+        spec = _arguments(header.arguments)
+        if spec is None:
+            raise Unclear
+        names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+        if (spec.vararg and spec.vararg.arg == name) or (spec.kwarg and spec.kwarg.arg == name):
+            raise Unclear
+        if name not in names and name not in [a.arg for a in spec.kwonlyargs]:
+            return Kind.NOTHING
+        found = Kind.NOTHING
+        default = _default(spec, name)
+        if default is not None:
+            found |= self._kind(default, Place(source, None), path)
+        for value, where in self._keywords(source, name):
+            found |= self._kind(value, where, path)
+        if name in names:
+            at = names.index(name)
+            for call, where, shift in self._callers(header, place):
+                found |= self._given(call, at - shift, where, path)
+        return found
+
+    def _given(self, call: ast.Call, at: int, place: Place, path: Path) -> Kind:
+        found = Kind.NOTHING
+        for position, argument in enumerate(call.args[: at + 1]):
+            if isinstance(argument, ast.Starred):
+                found |= self._kind(argument.value, place, (None, *path))
+            elif position == at:
+                found |= self._kind(argument, place, path)
+        return found
+
+    def _keywords(self, source: Source, name: str) -> Iterator[tuple[ast.expr, Place]]:
+        """What is given by the name, `name=value` in a call or `"name": value` in a dictionary."""
+        for each in self._searched(source):
+            text = each.text
+            for at in each.occurrences(name):
+                value = _given_by_name(text, at, len(name))
+                if value is not None:
+                    yield value, Place(each, each.functions.around(at))
+
+    def _searched(self, source: Source) -> list[Source]:
+        """The files whose calls matter for a function of a file."""
+        paths = dict.fromkeys([source.path, self.path, *self.users])
+        return [self.source(path) for path in paths]
+
+    def _callers(self, header: Header, place: Place) -> Iterator[tuple[ast.Call, Place, int]]:
+        """Calls of a function, with where they stand and how many of its parameters they leave to the object."""
+        source = place.source
+        around = source.functions.around(header.start)
+        outermost = around is not None and around.start <= header.start <= around.start + 40 and around.name == header.name
+        owner = around.owner if around is not None and outermost else ""
+        shifts = (0, 1) if owner else (0,)
+        names = {header.name}
+        if header.name in ("__init__", *_CALLED) and owner:
+            names |= self._holders(source, owner, made=header.name != "__init__")
+        for each in self._searched(source):
+            for name in names:
+                for call, at in _calls_of(each.text, name, header.name not in ("__init__", *_CALLED)):
+                    for shift in shifts:
+                        yield call, Place(each, each.functions.around(at)), shift
+
+    def _holders(self, source: Source, owner: str, made: bool) -> set[str]:
+        """The names that may hold an object of a class (`made`), or that make one."""
+        return holders(self, source, owner, made)
+
+    # --- attributes ----------------------------------------------------------------------------------------------
+
+    def _attribute(self, node: ast.Attribute, place: Place, path: Path) -> Kind:
+        name = node.attr
+        found = Kind.NOTHING
+        if name in ("data", "T", "mT", "H"):
+            found |= self._kind(node.value, place, path)
+        if name == "shape":
+            found |= Kind.NOTHING if path else Kind.LISTED
+        if name in TYPES or name in USUAL_TYPES:
+            found |= TYPES.get(name, Kind.NOTHING)
+            if isinstance(node.value, ast.Name) and node.value.id in _LIBRARIES:
+                return found
+        return found | self._field(name, place, path)
+
+    def _field(self, name: str, place: Place, path: Path) -> Kind:
+        key = (place.source.path, "field", name, path)
+        return self._once(key, lambda: self._field_found(name, place.source, path))
+
+    def _field_found(self, name: str, source: Source, path: Path) -> Kind:
+        found = Kind.NOTHING
+        for each in self._searched(source):
+            found |= self._field_of(name, each, path)
+        return found
+
+    def _field_of(self, name: str, source: Source, path: Path) -> Kind:
+        found = Kind.NOTHING
+        text = source.text
+        done: set[Function] = set()
+        for at in source.occurrences(name):
+            function = source.functions.around(at)
+            if (value := _given_by_name(text, at, len(name))) is not None:
+                found |= self._kind(value, Place(source, function), path)
+            elif function is not None and text[at - 1 : at] == "." and function not in done:
+                done.add(function)
+                found |= self._of(source.bound(function, name), Place(source, function), path)
+            elif text[at - 4 : at] == "def ":
+                found |= self._returned(source, name, path)
+        if f'"{name}"' in text or f"'{name}'" in text:
+            if re.search(rf"setattr\([^\n]*[\"']{name}[\"']", text):
+                raise Unclear
+        return found | self._of(source.bound_outside(name), Place(source, None), path)
+
+    # --- calls ---------------------------------------------------------------------------------------------------
+
+    def _call(self, node: ast.Call, place: Place, path: Path) -> Kind:
+        function = node.func
+        if isinstance(function, ast.Attribute):
+            name, receiver = function.attr, function.value
+        elif isinstance(function, ast.Name):
+            name, receiver = function.id, None
+        else:
+            return self._called(function, node, place, path)
+        known = self._known_call(name, receiver, node, place, path)
+        if known is not None and not (receiver is None and place.source.defines(name)):
+            defined = receiver is not None and not _is_library(receiver) and place.source.defines(name)
+            return known | self._project_call(name, node, place, path) if defined else known
+        return self._project_call(name, node, place, path) | self._through(name, node, place, path)
+
+    def _known_call(self, name: str, receiver: ast.expr | None, node: ast.Call, place: Place, path: Path) -> Kind | None:
+        """What a function or method of torch, numpy or Python gives; None for other names."""
+        library = receiver is None or _is_library(receiver)
+        subject = (node.args[0] if node.args else None) if library else receiver
+        array = Kind.ARRAY if library and not _is_torch(receiver) else Kind.NOTHING
+        if receiver is None and name in _NO_TENSOR:
+            return Kind.NOTHING
+        if receiver is None and (name in GATHERING or name in ("range", "enumerate", "zip", "map", "filter", "next", "dict")):
+            return self._python_call(name, node, place, path)
+        if name in CONVERSIONS and receiver is not None:
+            deep = self._kind(receiver, place, ()) & Kind.DEEP
+            return CONVERSIONS[name] | deep
+        if name in ("to", "type", "type_as", "astype"):
+            return self._converted(name, receiver, node, place) if receiver is not None else Kind.NOTHING
+        if name in FROM_DATA:
+            return self._taken(self._from_data(name, receiver, node, place), path)
+        if name in SHAPED or name == "arange":
+            return self._made(name, node, place) | array
+        if name in READS_BYTES:
+            return Kind.NARROW
+        if name in BEST and (receiver is not None) and (node.args or node.keywords):
+            return self._best(subject, place, path)
+        if name in INVARIANT or name == "nonzero":
+            deep = Kind.DEEP | (self._kind(subject, place, ()) & Kind.ARRAY if subject is not None else Kind.NOTHING)
+            return deep | (array if name == "nonzero" else Kind.NOTHING)
+        if name in JOINING and subject is not None:
+            kind = self._kind(subject, place, (None,)) & ~Kind.ARRAY
+            return kind | Kind.DEEP if "stack" in name else kind
+        if name == "tolist":
+            return Kind.LISTED
+        if name in ("flatnonzero", "permutation", "choice") or (name == "where" and len(node.args) == 1):
+            return array
+        if name in KEEPING and subject is not None:
+            return self._kept(name, subject, node, place, path)
+        if receiver is not None and name in ("get", "pop", "popleft", "values", "items", "setdefault", "copy"):
+            return self._kind(receiver, place, path) | self._kind(receiver, place, (None, *path))
+        if name == "getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
+            attribute = ast.Attribute(node.args[0], str(node.args[1].value), ast.Load())
+            return self._attribute(attribute, place, path)
+        return None
+
+    def _kept(self, name: str, subject: ast.expr, node: ast.Call, place: Place, path: Path) -> Kind:
+        kind = self._kind(subject, place, ()) & ~Kind.WRITTEN
+        flat = len(node.args) == 1 and ast.unparse(node.args[0]) == "-1"
+        if name in ("view", "reshape") and flat or name in ("flatten", "ravel") and not node.args:
+            kind &= ~Kind.DEEP
+        elif name in DEEPENING:
+            kind |= Kind.DEEP
+        if name == "numpy":
+            kind |= Kind.ARRAY
+        return self._taken(kind, path)
+
+    def _converted(self, name: str, receiver: ast.expr, node: ast.Call, place: Place) -> Kind:
+        if name == "astype":
+            return Kind.NOTHING
+        given = [*node.args, *(k.value for k in node.keywords if k.arg in ("dtype", "other", "tensor"))]
+        sure = [a for a in given if isinstance(a, ast.Attribute) and (a.attr in TYPES or a.attr in USUAL_TYPES)]
+        kind = self._kind(receiver, place, ()) & ~Kind.WRITTEN
+        if sure:
+            return (kind & Kind.DEEP) | self._any(sure, place)
+        for argument in given:
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                kind |= TYPES.get(argument.value.rpartition(".")[2], Kind.NOTHING)
+            else:
+                kind |= self._kind(argument, place, ()) & (TYPED | Kind.DEEP)
+        return kind
+
+    def _typed(self, node: ast.Call, place: Place) -> Kind | None:
+        """What `dtype=` says; None where it isn't given."""
+        for keyword in node.keywords:
+            if keyword.arg == "dtype":
+                if isinstance(keyword.value, ast.Constant):
+                    return TYPES.get(str(keyword.value.value), Kind.NOTHING)
+                return self._kind(keyword.value, place, ()) & TYPED
+        return None
+
+    def _from_data(self, name: str, receiver: ast.expr | None, node: ast.Call, place: Place) -> Kind:
+        given = [*node.args[:1], *(k.value for k in node.keywords if k.arg in ("data", "object"))]
+        kind = of_data(self._any(given, place))
+        array = name in ("array", "asarray") and not _is_torch(receiver)
+        typed = self._typed(node, place)
+        if typed is None and array and len(node.args) > 1:
+            typed = self._kind(node.args[1], place, ()) & TYPED
+        if typed is not None:
+            kind = (kind & Kind.DEEP) | typed
+        kind |= Kind.ARRAY if array else Kind.NOTHING
+        return kind | Kind.WRITTEN if any(map(_is_literal, given)) else kind
+
+    def _made(self, name: str, node: ast.Call, place: Place) -> Kind:
+        typed = self._typed(node, place)
+        if typed is None and name == "arange":
+            return Kind.FLOAT if self._any(node.args, place) & Kind.FRACTION else Kind.NOTHING
+        kind = SHAPED.get(name, Kind.NOTHING) if typed is None else typed
+        kind |= Kind.DEEP if name != "arange" else Kind.NOTHING
+        return kind | Kind.WRITTEN if name.endswith("Tensor") and any(map(_is_literal, node.args)) else kind
+
+    def _best(self, subject: ast.expr | None, place: Place, path: Path) -> Kind:
+        if subject is None:
+            return Kind.NOTHING
+        if path and path[0] in (1, -1):
+            return Kind.DEEP
+        kind = self._kind(subject, place, ()) | Kind.DEEP
+        return kind if path else kind | Kind.LISTED
+
+    def _python_call(self, name: str, node: ast.Call, place: Place, path: Path) -> Kind:
+        args, rest = node.args, path[1:]
+        match name:
+            case "range":
+                return Kind.NOTHING if path else Kind.LISTED
+            case "enumerate" if args and len(path) > 1:
+                return Kind.NOTHING if path[1] == 0 else self._kind(args[0], place, (None, *path[2:]))
+            case "zip" if len(path) > 1 and isinstance(at := path[1], int) and 0 <= at < len(args):
+                starred = any(isinstance(a, ast.Starred) for a in args)
+                return self._any(args if starred else args[at : at + 1], place, (None, *path[2:]))
+            case "enumerate" | "zip":
+                return held(self._any(args, place, path)) | (Kind.LISTED | Kind.INSIDE)
+            case "map" if args:
+                return self._called(args[0], None, place, rest) | (Kind.NOTHING if path else Kind.LISTED)
+            case "filter":
+                return self._any(args[1:2], place, path)
+            case "next":
+                return self._any(args[:1], place, (None, *path))
+            case "dict":
+                return self._any([*args, *(k.value for k in node.keywords)], place, rest)
+            case _:
+                return self._any(args[:1], place, path) | (Kind.NOTHING if path else Kind.LISTED)
+
+    # --- functions and classes of the project --------------------------------------------------------------------
+
+    def _through(self, name: str, node: ast.Call, place: Place, path: Path) -> Kind:
+        """What goes through a layer that keeps it, a loader, a data set of torch."""
+        if not _THROUGH.search(name):
+            return Kind.NOTHING
+        found = self._any(node.args, place, path)
+        if "Dataset" in name and len(path) > 1:
+            found |= self._any(node.args, place, (None, *path[2:]))
+        return found
+
+    def _project_call(self, name: str, node: ast.Call, place: Place, path: Path) -> Kind:
+        """What functions and classes of the project give under this name."""
+        key = (place.source.path, "call", name, path, place.function.start if place.function else -1)
+        return self._once(key, lambda: self._found_call(name, node, place, path))
+
+    def _found_call(self, name: str, node: ast.Call, place: Place, path: Path) -> Kind:
+        source = place.source
+        found = Kind.NOTHING
+        defined = source.defines(name)
+        if defined:
+            found |= self._returned(source, name, path)
+        if f"class {name}" in source.text:
+            found |= self._object(source, name, path)
+            defined = True
+        if isinstance(node.func, ast.Name):
+            for origin in self._imported(source, name):
+                found |= self._foreign(origin, path)
+            bindings = source.bound(place.function, name) if place.function else []
+            found |= self._called_bindings(bindings or source.bound_outside(name), place, path)
+        else:
+            found |= self._method(name, node.func, defined, place, path)
+        return found
+
+    def _foreign(self, origin: Origin, path: Path) -> Kind:
+        if origin.kind == "function":
+            return self._returned(self.source(origin.path), origin.name, path)
+        if origin.kind == "class":
+            return self._object(self.source(origin.path), origin.name, path)
+        return Kind.NOTHING
+
+    def _method(self, name: str, function: ast.expr, defined: bool, place: Place, path: Path) -> Kind:
+        """A method, or an attribute that is called."""
+        source = place.source
+        found = Kind.NOTHING
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+            for origin in self._imported(source, function.value.id):
+                if origin.kind == "module":
+                    for inner in bare_names(self.project).defined(origin.path, name):
+                        found |= self._foreign(inner, path)
+        for at in source.occurrences(name):
+            holder = source.functions.around(at)
+            if source.text[at - 1 : at] == "." and holder is not None and re.match(r"[ \t]*(?::[^=\n]*)?=(?!=)", source.text[at + len(name):at + len(name) + 80]):
+                found |= self._called_bindings(source.bound(holder, name), Place(source, holder), path)
+        if not defined:
+            for other in self._imports(source):
+                if f"def {name}(" in (self.project.read(other) or ""):
+                    found |= self._returned(self.source(other), name, path)
+        return found
+
+    def _imports(self, source: Source) -> list[str]:
+        """The files of the project from which a file imports."""
+        entries = bare_names(self.project).entries(source.path)
+        found = (
+            self.project.module_path(entry.module, source.path, entry.level)
+            for each in entries.values()
+            for entry in each
+        )
+        return list(dict.fromkeys(path for path in found if path is not None and not path.endswith("/")))
+
+    def _called_bindings(self, bindings: Iterable[Binding], place: Place, path: Path) -> Kind:
+        found = Kind.NOTHING
+        for binding in bindings:
+            found |= self._called(binding.value, None, place, path)
+        return found
+
+    def _called(self, function: ast.expr, node: ast.Call | None, place: Place, path: Path) -> Kind:
+        """What comes back where the value of an expression is called."""
+        match function:
+            case ast.Lambda(body=body):
+                return self._kind(body, place, path)
+            case ast.IfExp(body=one, orelse=other):
+                return self._called(one, node, place, path) | self._called(other, node, place, path)
+            case ast.Name() | ast.Attribute():
+                made = ast.Call(function, node.args if node else [], node.keywords if node else [])
+                return self._call(made, place, path)
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=args):
+                found = Kind.NOTHING
+                for part in args if name == "partial" or _THROUGH.search(name) else ():
+                    found |= self._called(part, None, place, path)
+                for origin in self._classes(name, place.source):
+                    found |= self._output(origin, path)
+                return found
+            case ast.List(elts=parts) | ast.Tuple(elts=parts):
+                found = Kind.NOTHING
+                for part in parts:
+                    found |= self._called(part, None, place, path)
+                return found
+            case ast.ListComp(elt=part):
+                return self._called(part, None, place, path)
+            case ast.Subscript(value=value):
+                return self._called(value, node, place, path)
+            case _:
+                return Kind.NOTHING
+
+    def _classes(self, name: str, source: Source) -> Iterator[Origin]:
+        if f"class {name}" in source.text:
+            yield Origin("class", source.path, name)
+        yield from (origin for origin in self._imported(source, name) if origin.kind == "class")
+
+    def _output(self, origin: Origin, path: Path) -> Kind:
+        """What calling an object of a class gives: what its `forward` returns, or that of a base."""
+        return self._of_class(origin, _CALLED, path, 0)
+
+    def _object(self, source: Source, name: str, path: Path) -> Kind:
+        """What an object of a class is when its items are taken."""
+        return self._of_class(Origin("class", source.path, name), _ITEMS, path, 0) if path else Kind.NOTHING
+
+    def _of_class(self, origin: Origin, names: Iterable[str], path: Path, depth: int) -> Kind:
+        source = self.source(origin.path)
+        found, any_found = Kind.NOTHING, False
+        for name in names:
+            for function in source.functions.named(name):
+                if function.owner != origin.name:
+                    continue
+                any_found = True
+                rest = path[1:] if name in ("__getitem__", "__next__") else path
+                found |= self._returned_by(source, function, name, rest)
+        if not any_found and depth < 8:
+            for base in _bases(source.text, origin.name):
+                for other in self._classes(base, source):
+                    if other != origin:
+                        found |= self._of_class(other, names, path, depth + 1)
+        return found
+
+    def _returned(self, source: Source, name: str, path: Path) -> Kind:
+        key = (source.path, "returned", name, path)
+        return self._once(key, lambda: self._returned_found(source, name, path))
+
+    def _returned_found(self, source: Source, name: str, path: Path) -> Kind:
+        found = Kind.NOTHING
+        for header in source.headers():
+            if header.name != name:
+                continue
+            function = source.functions.around(header.start)
+            if function is None:
+                raise Unclear
+            found |= self._returned_by(source, function, name, path)
+        return found
+
+    def _returned_by(self, source: Source, function: Function, name: str, path: Path) -> Kind:
+        names = source.names(function)
+        if function.name != name:
+            inner = [part for node in names.functions.get(name, []) for part in node.body] if name in names.functions else []
+            names = Names(inner)
+        place = Place(source, function)
+        found = self._any(names.returned, place, path)
+        if names.yielded:
+            found |= self._any(names.yielded, place, path[1:])
+            found = found if path else held(found)
+        return found
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def _is_library(receiver: ast.expr) -> bool:
+    while isinstance(receiver, ast.Attribute):
+        receiver = receiver.value
+    return isinstance(receiver, ast.Name) and receiver.id in _LIBRARIES
+
+
+def _is_torch(receiver: ast.expr | None) -> bool:
+    while isinstance(receiver, ast.Attribute):
+        receiver = receiver.value
+    return isinstance(receiver, ast.Name) and receiver.id in ("torch", "F", "functional", "nn")
+
+
+def _is_literal(node: ast.expr) -> bool:
+    return all(isinstance(n, ast.Constant | ast.List | ast.Tuple | ast.UnaryOp) for n in walk(node))
+
+
+def _arguments(written: str) -> ast.arguments | None:
+    try:
+        parsed = ast.parse(f"def f({written}): pass").body[0]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return parsed.args if isinstance(parsed, ast.FunctionDef) else None
+
+
+def _default(spec: ast.arguments, name: str) -> ast.expr | None:
+    names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+    positional = dict(zip(reversed(names), reversed(spec.defaults), strict=False))
+    keyword = {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)}
+    return positional.get(name) or keyword.get(name)
+
+
+_BEFORE_KEYWORD = re.compile(r"[(,]\s*(?:#[^\n]*\n\s*)?\Z")
+_KEYWORD = re.compile(r"[ \t]*=(?!=)[ \t]*")
+_KEY = re.compile(r"[\"'][ \t]*:[ \t]*|[\"']\][ \t]*=(?!=)[ \t]*")
+_NAME_VALUE = re.compile(r"(\w+)[ \t]*[,)}\n]")
+
+
+def _given_by_name(text: str, at: int, size: int) -> ast.expr | None:
+    """The value in `name=value` of a call, `"name": value` of a dictionary, `x["name"] = value`; None elsewhere."""
+    before = text[at - 1 : at]
+    if before in ("'", '"'):
+        found = _KEY.match(text, at + size)
+    else:
+        found = _KEYWORD.match(text, at + size)
+        if found is not None and not _BEFORE_KEYWORD.search(text, max(0, at - 120), at):
+            return None
+    if found is None:
+        return None
+    simple = _NAME_VALUE.match(text, found.end())
+    if simple is not None:
+        return None if simple[1] in ("None",) else ast.Name(simple[1], ast.Load())
+    return _expression_at(text, found.end())
+
+
+_STOPS = re.compile(r"[()\[\]{},#\n]|(?:\"\"\"|''')|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
+
+
+def _expression_at(text: str, start: int) -> ast.expr:
+    """The expression that begins at a position and goes to the next comma, closing bracket or line end."""
+    depth, at, end = 0, start, len(text)
+    while (found := _STOPS.search(text, at)) is not None:
+        mark, at = found[0], found.end()
+        if mark in "([{":
+            depth += 1
+        elif mark in ")]}" and depth == 0 or mark in ",\n#" and depth == 0:
+            end = found.start()
+            if mark == "\n":  # within brackets an expression may go on
+                continue
+            break
+        elif mark in ")]}":
+            depth -= 1
+        elif mark == "#":
+            at = text.find("\n", at)
+    return _parsed(text[start:end])
+
+
+def _parsed(text: str) -> ast.expr:
+    try:
+        return ast.parse(f"({text}\n)", mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise Unclear from None
+
+
+def call_at(text: str, start: int, opening: int) -> ast.Call | None:
+    """The call whose name begins at a position and whose bracket opens at another."""
+    parsed = _parsed(f"f{text[opening : closing(text, opening)]}")
+    return parsed if isinstance(parsed, ast.Call) else None
+
+
+def _calls_of(text: str, name: str, handed: bool) -> Iterator[tuple[ast.Call, int]]:
+    """The calls of a name. Raises `Unclear` where the function is handed on (and `handed` says that this matters)."""
+    for found in re.finditer(rf"{name}[ \t]*(\(|\[[^\]\n]*\]\()?", text):
+        at = found.start()
+        if at and (text[at - 1].isalnum() or text[at - 1] == "_"):
+            continue
+        if found[1]:
+            if text[max(0, at - 4) : at] in ("def ",) or text[max(0, at - 6) : at] == "class ":
+                continue
+            call = call_at(text, at, found.end() - 1)
+            if call is not None:
+                yield call, at
+        elif handed and re.match(r"[ \t]*[,)\]}\n]", text[found.end() : found.end() + 8]) and _is_handed(text, at):
+            raise Unclear
+
+
+def _is_handed(text: str, at: int) -> bool:
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    if line.lstrip().startswith(("from ", "import ", "#", "def ")) or text[at - 1] in "\"'`":
+        return False
+    return text[at - 1] == "." or line.rstrip()[-1:] in ("(", ",", "=", "[", ":", "return")
+
+
+def _bases(text: str, name: str) -> list[str]:
+    found = re.search(rf"class {name}\(([^)]*)\)", text)
+    return [base.strip().rpartition(".")[2] for base in found[1].split(",") if base.strip()] if found else []
+
+
+def holders(origins: Origins, source: Source, owner: str, made: bool) -> set[str]:
+    """The names of a file that make objects of a class, or (`made`) hold some."""
+    classes, objects = {owner}, set[str]()
+    changed = True
+    while changed:
+        before = len(classes) + len(objects)
+        for each in (*classes, *objects):
+            for at in source.occurrences(each):
+                _flow(source, each, at, classes, objects)
+        changed = before != len(classes) + len(objects)
+        if len(objects) > 40:
+            raise Unclear
+    return objects if made else classes
+
+
+def _flow(source: Source, name: str, at: int, classes: set[str], objects: set[str]) -> None:
+    text = source.text
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    after = text[at + len(name) : at + len(name) + 1]
+    if line.lstrip().startswith("class ") and name in classes:
+        found = re.match(r"\s*class[ \t]+(\w+)", line)
+        if found is not None:
+            classes.add(found[1])
+        return
+    if line.lstrip().startswith(("#", "from ", "import ", "def ")) or text[at - 1] in "\"'`":
+        return
+    if name in objects and after in ("(", "."):
+        return
+    function = source.functions.around(at)
+    if function is None:
+        start = text.rfind("\n", 0, at) + 1
+        found = re.match(r"[ \t]*(\w+)[ \t]*(?::[^=\n]*)?=", text[start:])
+        if found is not None:
+            (objects if after == "(" or name in objects else classes).add(found[1])
+        return
+    for target, is_made in _targets(source.names(function), name, name in classes):
+        (objects if is_made else classes).add(target)
+
+
+def _targets(names: Names, name: str, is_class: bool) -> Iterator[tuple[str, bool]]:
+    """The names to which the statements of a function give something that mentions a name."""
+    for target, bindings in names.bound.items():
+        for binding in bindings:
+            for said in _said(binding.value, name, is_class):
+                yield target, said
+    for node in names.nodes:
+        if isinstance(node, ast.keyword) and node.arg:
+            for said in _said(node.value, name, is_class):
+                yield node.arg, said
+
+
+def _said(node: ast.expr, name: str, is_class: bool) -> Iterator[bool]:
+    """For each mention of a name in an expression that isn't only called or asked: whether an object is meant."""
+    called = {id(n.func) for n in walk(node) if isinstance(n, ast.Call)}
+    asked = {id(n.value) for n in walk(node) if isinstance(n, ast.Attribute)}
+    for part in walk(node):
+        if isinstance(part, ast.Name | ast.Attribute) and (part.id if isinstance(part, ast.Name) else part.attr) == name:
+            if is_class:
+                yield id(part) in called
+            elif id(part) not in called and id(part) not in asked:
+                yield True
