@@ -21,6 +21,9 @@ _MAY_BIND = re.compile(
 )
 
 
+_OVER_LINES = re.compile(r"\n[ \t]*[)\]][ \t]*=(?!=)")  # the end of targets over several lines
+
+
 class Binding(NamedTuple):
     """A value that a name may have: some item of an expression (`path`), in itself or as an item of what is there."""
 
@@ -86,8 +89,10 @@ class Names:
 
     def _bind(self, target: ast.expr, binding: Binding) -> None:
         match target:
-            case ast.Name(id=name) | ast.Attribute(attr=name):
+            case ast.Name(id=name):
                 self.bound.setdefault(name, []).append(binding)
+            case ast.Attribute(attr=name):
+                self.bound.setdefault(f".{name}", []).append(binding)
             case ast.Starred(value=inner):
                 self._bind(inner, binding)
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
@@ -104,10 +109,10 @@ class Names:
 class Source:
     """One file: its functions, and what they bind, each found when it is asked for."""
 
-    def __init__(self, path: str, text: str, functions: Functions) -> None:
+    def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.text = text
-        self.functions = functions
+        self.functions = Functions(text)
         self._names: dict[Function, Names] = {}
         self._headers: list[Header] | None = None
         self._outer: dict[str, list[Binding]] = {}
@@ -119,8 +124,8 @@ class Source:
         return self._names[function]
 
     def bound(self, function: Function, name: str) -> list[Binding]:
-        """The bindings of a name within a function (parameters are none)."""
-        if function not in self._names and not _may_bind(function, name):
+        """The bindings of a name (of an attribute: with its dot) within a function; parameters are none."""
+        if function not in self._names and not _may_bind(function, name.removeprefix(".")):
             return []
         return self.names(function).bound.get(name, [])
 
@@ -156,13 +161,16 @@ class Source:
     def _statements(self, name: str) -> Iterator[Binding]:
         done = -1
         for at in self.occurrences(name):
-            if at < done or not _MAY_BIND.match(self.text, at + len(name)) or self.functions.around(at) is not None:
+            if at < done or self.text[at - 1] in "\"'" or not _MAY_BIND.match(self.text, at + len(name)) or self.functions.around(at) is not None:
                 continue
             start = self.text.rfind("\n", 0, at) + 1
             if self.text[start:at].lstrip()[:1] in ("#", "@") or self.text[start:at].lstrip().startswith(("def ", "class ", "import ", "from ")):
                 continue
             done = end_of_statement(self.text, start)
-            yield from Names(_parsed_statement(self.text[start:done])).bound.get(name, [])
+            if "=" not in self.text[start:done] and not _OVER_LINES.search(self.text):
+                continue  # a line of a statement over several lines
+            names = Names(_parsed_statement(self.text[start:done]))
+            yield from (*names.bound.get(name, ()), *names.bound.get(f".{name}", ()))
 
 
 def _may_bind(function: Function, name: str) -> bool:

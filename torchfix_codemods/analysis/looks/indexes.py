@@ -6,7 +6,7 @@ import re
 
 from torchfix_codemods.analysis.looks.functions import Unclear
 from torchfix_codemods.analysis.looks.kinds import Kind
-from torchfix_codemods.analysis.looks.origins import Origins, Place, call_at, holders
+from torchfix_codemods.analysis.looks.origins import Origins, Place, call_at, calls_by, holders
 from torchfix_codemods.analysis.project import Project
 
 _LISTS = Kind.LISTED | Kind.ARRAY
@@ -78,15 +78,10 @@ def _some_module(origins, source) -> bool:
     text = source.text
     made = {m[0] for m in _MODULE.finditer(text) if not (m.start() and (text[m.start() - 1].isalnum() or text[m.start() - 1] == "_"))}
     for name in made:
-        held = holders(origins, source, name, True)
-        for each in held:
-            for found in re.finditer(rf"{each}[ \t]*(?:\(|\[[^\]\n]*\]\()", text):
-                at = found.start()
-                if at and (text[at - 1].isalnum() or text[at - 1] == "_") or text[max(0, at - 4) : at] == "def ":
-                    continue
-                call = call_at(text, at, found.end() - 1)
-                if call is None:
-                    return True
+        for holder in holders(origins, source, name, True):
+            if holder.source is not source:
+                continue
+            for call, at in calls_by(holder):
                 if name == "Embedding":
                     wrong = _refused(origins, source, call, at, (0,), ("input",), _ROWS)
                 else:

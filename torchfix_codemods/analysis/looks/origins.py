@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torchfix_codemods.analysis.bare_names import Origin, bare_names
 from torchfix_codemods.analysis.looks.bindings import Binding, Header, Names, Path, Source, arguments_of, closing
-from torchfix_codemods.analysis.looks.functions import Function, Functions, Unclear, functions_of
+from torchfix_codemods.analysis.looks.functions import Function, Unclear
 from torchfix_codemods.analysis.looks.kinds import (
     CONVERSIONS,
     DEEPENING,
@@ -29,16 +29,22 @@ from torchfix_codemods.analysis.looks.kinds import (
     item,
     of_data,
 )
+from torchfix_codemods.analysis.outline import without_comments
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.torch_api import BEST, INVARIANT, JOINING
-from torchfix_codemods.analysis.trees import walk
+from torchfix_codemods.analysis.torch_api import BEST, INVARIANT, JOINING, SAME_OBJECT
+from torchfix_codemods.analysis.trees import children, walk
 
 MAX_STEPS = 600  # expressions looked at for one file
-MAX_PATH = 4
+MAX_PATH = 3
+MAX_ROUNDS = 8
+MAX_HOLDERS = 60
 _ITEMS = ("__getitem__", "__iter__", "__next__")
 _CALLED = ("forward", "__call__")
 _LIBRARIES = frozenset(["torch", "np", "numpy", "F", "functional", "nn"])
 _THROUGH = re.compile(r"Dropout|Identity|Flatten|Unflatten|Sequential|ModuleList|DataLoader|Dataset|Subset")
+_SAME = frozenset("to cuda cpu float double half bfloat16 eval train requires_grad_ module apply type values items get".split())
+_ASKED = re.compile(r"\.(?:" + "|".join(sorted(_SAME | SAME_OBJECT)) + r")\b")
+_ASKS = frozenset("isinstance len hasattr print getattr type".split())
 _NO_TENSOR = frozenset("int float str bool len isinstance hasattr type id round repr format sum abs print".split())
 
 
@@ -59,40 +65,40 @@ class Origins:
         self.steps = 0
         self.users: list[str] = []
         self._known: dict[object, Kind] = {}
-        self._open: set[object] = set()
-        self._circular = False
+        self._guessed: dict[object, Kind] = {}  # by the round before
+        self._open: dict[object, bool] = {}  # what is being computed, and whether somebody asked for it meanwhile
+        self._stale = False
 
     def source(self, path: str) -> Source:
         if path not in self.sources:
-            functions = functions_of(self.project, path) if path == self.path else None
-            text = functions.text if functions is not None else self.project.read(path) or ""
-            self.sources[path] = Source(path, text, functions or Functions(text))
+            self.sources[path] = Source(path, without_comments("\n" + (self.project.read(path) or "")))
         return self.sources[path]
 
     def kind(self, node: ast.expr, place: Place) -> Kind:
-        """What an expression may be."""
-        for _ in range(4):
-            self._circular = False
-            before = dict(self._known)
+        """What an expression may be: asked again while answers were used before they were complete."""
+        settled = dict(self._known)
+        for _ in range(MAX_ROUNDS):
+            self._stale = False
             found = self._kind(node, place, ())
-            if not self._circular or before == self._known:
+            if not self._stale:
                 return found
-            self._before, self._known = self._known, {}
+            self._guessed, self._known = self._known, dict(settled)
         raise Unclear
 
-    _before: dict[object, Kind] = {}
-
     def _once(self, key: object, compute: Callable[[], Kind]) -> Kind:
+        """An answer, given once; one that is asked for on the way to itself is the one of the last round."""
         if key in self._known:
             return self._known[key]
         if key in self._open:
-            self._circular = True
-            return self._before.get(key, Kind.NOTHING)
-        self._open.add(key)
+            self._open[key] = True
+            return self._guessed.get(key, Kind.NOTHING)
+        self._open[key] = False
         try:
             found = compute()
         finally:
-            self._open.discard(key)
+            used = self._open.pop(key)
+        if used and found != self._guessed.get(key, Kind.NOTHING):
+            self._stale = True
         self._known[key] = found
         return found
 
@@ -100,8 +106,10 @@ class Origins:
 
     def _kind(self, node: ast.expr, place: Place, path: Path) -> Kind:
         self.steps += 1
-        if self.steps > MAX_STEPS or len(path) > MAX_PATH:
+        if self.steps > MAX_STEPS:
             raise Unclear
+        if len(path) > MAX_PATH:
+            return item(self._kind(node, place, path[:MAX_PATH]))
         match node:
             case ast.Name(id=name):
                 return self._name(name, place, path)
@@ -193,12 +201,14 @@ class Origins:
         if isinstance(node.slice, ast.Slice):
             return self._kind(node.value, place, path) & ~Kind.WRITTEN
         at = node.slice
+        if isinstance(at, ast.Tuple):  # of a tensor, or of an array
+            found = self._kind(node.value, place, ()) & (TYPED | Kind.ARRAY | Kind.DEEP)
+            return found | Kind.DEEP if any(isinstance(p, ast.Constant) and p.value is None for p in at.elts) else found
         step: int | str | None = None
         if isinstance(at, ast.Constant) and isinstance(at.value, int | str) and not isinstance(at.value, bool):
             step = at.value
         found = self._kind(node.value, place, (step, *path)) & ~Kind.WRITTEN
-        new = any(isinstance(part, ast.Constant) and part.value is None for part in walk(at))
-        return found | Kind.DEEP if new else found
+        return found | Kind.DEEP if isinstance(at, ast.Constant) and at.value is None else found
 
     # --- names ---------------------------------------------------------------------------------------------------
 
@@ -236,13 +246,15 @@ class Origins:
         """A name of the top level, of another file, or of Python."""
         source = place.source
         outside = Place(source, None)
+        if f"class {name}" in source.text or source.defines(name):
+            return Kind.NOTHING  # itself is no tensor
         bindings = source.bound_outside(name)
         if bindings:
             return self._of(bindings, outside, path)
         if name in ("bool", "float"):
             return Kind.NARROW if name == "bool" else Kind.FLOAT
         found = Kind.NOTHING
-        for origin in self._imported(source, name):
+        for origin in self.imported(source, name):
             if origin.kind == "unknown" and origin.path == "":
                 found |= self._foreign_variable(source, name, path)
             elif origin.kind == "external":
@@ -259,7 +271,7 @@ class Origins:
                 found |= self._name(wanted, Place(self.source(target), None), path)
         return found
 
-    def _imported(self, source: Source, name: str) -> frozenset[Origin]:
+    def imported(self, source: Source, name: str) -> frozenset[Origin]:
         entries = bare_names(self.project).entries(source.path)
         if name not in entries and "*" not in entries:
             return frozenset()
@@ -285,8 +297,10 @@ class Origins:
         if spec is None:
             raise Unclear
         names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
-        if (spec.vararg and spec.vararg.arg == name) or (spec.kwarg and spec.kwarg.arg == name):
+        if spec.vararg and spec.vararg.arg == name:
             raise Unclear
+        if spec.kwarg and spec.kwarg.arg == name:
+            return self._rest(source, path)
         if name not in names and name not in [a.arg for a in spec.kwonlyargs]:
             return Kind.NOTHING
         found = Kind.NOTHING
@@ -301,6 +315,17 @@ class Origins:
                 found |= self._given(call, at - shift, where, path)
         return found
 
+    def _rest(self, source: Source, path: Path) -> Kind:
+        """An item of `**kwargs`: what any call gives by that name."""
+        if not path:
+            return Kind.NOTHING
+        if not isinstance(path[0], str):
+            raise Unclear
+        found = Kind.NOTHING
+        for value, where in self._keywords(source, path[0]):
+            found |= self._kind(value, where, path[1:])
+        return found
+
     def _given(self, call: ast.Call, at: int, place: Place, path: Path) -> Kind:
         found = Kind.NOTHING
         for position, argument in enumerate(call.args[: at + 1]):
@@ -312,14 +337,14 @@ class Origins:
 
     def _keywords(self, source: Source, name: str) -> Iterator[tuple[ast.expr, Place]]:
         """What is given by the name, `name=value` in a call or `"name": value` in a dictionary."""
-        for each in self._searched(source):
+        for each in self.searched(source):
             text = each.text
             for at in each.occurrences(name):
                 value = _given_by_name(text, at, len(name))
                 if value is not None:
                     yield value, Place(each, each.functions.around(at))
 
-    def _searched(self, source: Source) -> list[Source]:
+    def searched(self, source: Source) -> list[Source]:
         """The files whose calls matter for a function of a file."""
         paths = dict.fromkeys([source.path, self.path, *self.users])
         return [self.source(path) for path in paths]
@@ -328,21 +353,16 @@ class Origins:
         """Calls of a function, with where they stand and how many of its parameters they leave to the object."""
         source = place.source
         around = source.functions.around(header.start)
-        outermost = around is not None and around.start <= header.start <= around.start + 40 and around.name == header.name
-        owner = around.owner if around is not None and outermost else ""
+        owner = around.owner if around is not None and around.name == header.name else ""
         shifts = (0, 1) if owner else (0,)
-        names = {header.name}
-        if header.name in ("__init__", *_CALLED) and owner:
-            names |= self._holders(source, owner, made=header.name != "__init__")
-        for each in self._searched(source):
-            for name in names:
-                for call, at in _calls_of(each.text, name, header.name not in ("__init__", *_CALLED)):
-                    for shift in shifts:
-                        yield call, Place(each, each.functions.around(at)), shift
-
-    def _holders(self, source: Source, owner: str, made: bool) -> set[str]:
-        """The names that may hold an object of a class (`made`), or that make one."""
-        return holders(self, source, owner, made)
+        for each in self.searched(source):
+            for call, at in _calls_of(each.text, header.name, header.name not in ("__init__", *_CALLED)):
+                for shift in shifts:
+                    yield call, Place(each, each.functions.around(at)), shift
+        if owner and header.name in ("__init__", *_CALLED):
+            for holder in holders(self, source, owner, header.name != "__init__"):
+                for call, at in calls_by(holder):
+                    yield call, Place(holder.source, holder.source.functions.around(at)), 1
 
     # --- attributes ----------------------------------------------------------------------------------------------
 
@@ -365,7 +385,7 @@ class Origins:
 
     def _field_found(self, name: str, source: Source, path: Path) -> Kind:
         found = Kind.NOTHING
-        for each in self._searched(source):
+        for each in self.searched(source):
             found |= self._field_of(name, each, path)
         return found
 
@@ -379,7 +399,7 @@ class Origins:
                 found |= self._kind(value, Place(source, function), path)
             elif function is not None and text[at - 1 : at] == "." and function not in done:
                 done.add(function)
-                found |= self._of(source.bound(function, name), Place(source, function), path)
+                found |= self._of(source.bound(function, f".{name}"), Place(source, function), path)
             elif text[at - 4 : at] == "def ":
                 found |= self._returned(source, name, path)
         if f'"{name}"' in text or f"'{name}'" in text:
@@ -422,12 +442,12 @@ class Origins:
         if name in SHAPED or name == "arange":
             return self._made(name, node, place) | array
         if name in READS_BYTES:
-            return Kind.NARROW
+            return Kind.NARROW | Kind.DEEP
         if name in BEST and (receiver is not None) and (node.args or node.keywords):
             return self._best(subject, place, path)
         if name in INVARIANT or name == "nonzero":
-            deep = Kind.DEEP | (self._kind(subject, place, ()) & Kind.ARRAY if subject is not None else Kind.NOTHING)
-            return deep | (array if name == "nonzero" else Kind.NOTHING)
+            deep = self._kind(subject, place, ()) & (Kind.ARRAY | Kind.DEEP) if subject is not None else Kind.NOTHING
+            return deep & ~Kind.ARRAY if name != "nonzero" else deep | array | Kind.DEEP
         if name in JOINING and subject is not None:
             kind = self._kind(subject, place, (None,)) & ~Kind.ARRAY
             return kind | Kind.DEEP if "stack" in name else kind
@@ -438,7 +458,10 @@ class Origins:
         if name in KEEPING and subject is not None:
             return self._kept(name, subject, node, place, path)
         if receiver is not None and name in ("get", "pop", "popleft", "values", "items", "setdefault", "copy"):
-            return self._kind(receiver, place, path) | self._kind(receiver, place, (None, *path))
+            key = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
+            step = key if isinstance(key, str) else None
+            whole = self._kind(receiver, place, path) if name not in ("get", "setdefault") else Kind.NOTHING
+            return whole | self._kind(receiver, place, (step, *path)) | self._any(node.args[1:], place, path)
         if name == "getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
             attribute = ast.Attribute(node.args[0], str(node.args[1].value), ast.Load())
             return self._attribute(attribute, place, path)
@@ -496,15 +519,17 @@ class Origins:
         if typed is None and name == "arange":
             return Kind.FLOAT if self._any(node.args, place) & Kind.FRACTION else Kind.NOTHING
         kind = SHAPED.get(name, Kind.NOTHING) if typed is None else typed
-        kind |= Kind.DEEP if name != "arange" else Kind.NOTHING
+        shaped = len(node.args) > 1 or any(k.arg == "size" for k in node.keywords)
+        if name != "arange" and (shaped or self._any(node.args, place) & (Kind.LISTED | Kind.INSIDE)):
+            kind |= Kind.DEEP
         return kind | Kind.WRITTEN if name.endswith("Tensor") and any(map(_is_literal, node.args)) else kind
 
     def _best(self, subject: ast.expr | None, place: Place, path: Path) -> Kind:
         if subject is None:
             return Kind.NOTHING
+        kind = self._kind(subject, place, ())
         if path and path[0] in (1, -1):
-            return Kind.DEEP
-        kind = self._kind(subject, place, ()) | Kind.DEEP
+            return kind & Kind.DEEP
         return kind if path else kind | Kind.LISTED
 
     def _python_call(self, name: str, node: ast.Call, place: Place, path: Path) -> Kind:
@@ -556,7 +581,7 @@ class Origins:
             found |= self._object(source, name, path)
             defined = True
         if isinstance(node.func, ast.Name):
-            for origin in self._imported(source, name):
+            for origin in self.imported(source, name):
                 found |= self._foreign(origin, path)
             bindings = source.bound(place.function, name) if place.function else []
             found |= self._called_bindings(bindings or source.bound_outside(name), place, path)
@@ -576,14 +601,14 @@ class Origins:
         source = place.source
         found = Kind.NOTHING
         if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-            for origin in self._imported(source, function.value.id):
+            for origin in self.imported(source, function.value.id):
                 if origin.kind == "module":
                     for inner in bare_names(self.project).defined(origin.path, name):
                         found |= self._foreign(inner, path)
         for at in source.occurrences(name):
             holder = source.functions.around(at)
             if source.text[at - 1 : at] == "." and holder is not None and re.match(r"[ \t]*(?::[^=\n]*)?=(?!=)", source.text[at + len(name):at + len(name) + 80]):
-                found |= self._called_bindings(source.bound(holder, name), Place(source, holder), path)
+                found |= self._called_bindings(source.bound(holder, f".{name}"), Place(source, holder), path)
         if not defined:
             for other in self._imports(source):
                 if f"def {name}(" in (self.project.read(other) or ""):
@@ -638,7 +663,7 @@ class Origins:
     def _classes(self, name: str, source: Source) -> Iterator[Origin]:
         if f"class {name}" in source.text:
             yield Origin("class", source.path, name)
-        yield from (origin for origin in self._imported(source, name) if origin.kind == "class")
+        yield from (origin for origin in self.imported(source, name) if origin.kind == "class")
 
     def _output(self, origin: Origin, path: Path) -> Kind:
         """What calling an object of a class gives: what its `forward` returns, or that of a base."""
@@ -737,10 +762,13 @@ def _given_by_name(text: str, at: int, size: int) -> ast.expr | None:
     """The value in `name=value` of a call, `"name": value` of a dictionary, `x["name"] = value`; None elsewhere."""
     before = text[at - 1 : at]
     if before in ("'", '"'):
+        line = text[text.rfind("\n", 0, at) + 1 : at]
+        if line.lstrip().startswith(("if ", "elif ", "while ", "case ")) and "{" not in line:
+            return None
         found = _KEY.match(text, at + size)
     else:
         found = _KEYWORD.match(text, at + size)
-        if found is not None and not _BEFORE_KEYWORD.search(text, max(0, at - 120), at):
+        if found is not None and (not _BEFORE_KEYWORD.search(text, max(0, at - 120), at) or _is_target(text, at)):
             return None
     if found is None:
         return None
@@ -750,7 +778,21 @@ def _given_by_name(text: str, at: int, size: int) -> ast.expr | None:
     return _expression_at(text, found.end())
 
 
+_TARGETS = re.compile(r"[ \t]*(?!(?:if|else|or|and|not|in|is|for)\b)[\w.\[\]*, \t()\"']+,[ \t]*\Z")
+
+
+def _is_target(text: str, at: int) -> bool:
+    """Whether a name behind a comma is one of the targets of an assignment, and no keyword of a call."""
+    start = text.rfind("\n", 0, at) + 1
+    if not _TARGETS.match(text, start, at) or text.count("(", start, at) > text.count(")", start, at):
+        return False
+    return text[max(0, start - 200) : start].rstrip()[-1:] not in tuple("([{,=+-*/.\\")
+
+
 _STOPS = re.compile(r"[()\[\]{},#\n]|(?:\"\"\"|''')|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
+
+
+_GOES_ON = re.compile(r"\s*(?:if|else|and|or|is|in|not|for)\b|\s*[.+\-*/%&|^@<>=!]|\s*\n")
 
 
 def _expression_at(text: str, start: int) -> ast.expr:
@@ -762,7 +804,7 @@ def _expression_at(text: str, start: int) -> ast.expr:
             depth += 1
         elif mark in ")]}" and depth == 0 or mark in ",\n#" and depth == 0:
             end = found.start()
-            if mark == "\n":  # within brackets an expression may go on
+            if mark == "\n" and _GOES_ON.match(text, at):  # within brackets
                 continue
             break
         elif mark in ")]}":
@@ -813,64 +855,188 @@ def _bases(text: str, name: str) -> list[str]:
     return [base.strip().rpartition(".")[2] for base in found[1].split(",") if base.strip()] if found else []
 
 
-def holders(origins: Origins, source: Source, owner: str, made: bool) -> set[str]:
-    """The names of a file that make objects of a class, or (`made`) hold some."""
-    classes, objects = {owner}, set[str]()
-    changed = True
-    while changed:
-        before = len(classes) + len(objects)
-        for each in (*classes, *objects):
-            for at in source.occurrences(each):
-                _flow(source, each, at, classes, objects)
-        changed = before != len(classes) + len(objects)
-        if len(objects) > 40:
+def calls_by(holder: Holder) -> Iterator[tuple[ast.Call, int]]:
+    """The calls of what a name stands for."""
+    source = holder.source
+    for call, at in _calls_of(source.text, holder.name, handed=False):
+        attribute = source.text[at - 1] == "."
+        if not holder.is_class and attribute is not holder.is_attribute:
+            continue
+        if holder.scope >= 0:
+            function = source.functions.around(at)
+            if function is None or function.start != holder.scope:
+                continue
+        yield call, at
+
+
+class Holder(NamedTuple):
+    """A name that stands for a class, or for an object of it: an attribute, or a variable of one function."""
+
+    source: Source
+    name: str
+    is_class: bool
+    is_attribute: bool = False
+    scope: int = -1  # where the function of a variable begins; -1 for names of the top level
+
+
+def holders(origins: Origins, source: Source, owner: str, made: bool) -> list[Holder]:
+    """The names that stand for objects of a class (`made`), or for the class itself and those derived from it."""
+    found = {Holder(source, owner, True): None}
+    todo = list(found)
+    for holder in todo:
+        for other in _given_on(origins, holder):
+            if other not in found:
+                found[other] = None
+                todo.append(other)
+        if len(found) > MAX_HOLDERS:
             raise Unclear
-    return objects if made else classes
+    return [holder for holder in found if holder.is_class is not made]
 
 
-def _flow(source: Source, name: str, at: int, classes: set[str], objects: set[str]) -> None:
+def _given_on(origins: Origins, holder: Holder) -> Iterator[Holder]:
+    source, name = holder.source, holder.name
     text = source.text
-    line = text[text.rfind("\n", 0, at) + 1 : at]
-    after = text[at + len(name) : at + len(name) + 1]
-    if line.lstrip().startswith("class ") and name in classes:
-        found = re.match(r"\s*class[ \t]+(\w+)", line)
-        if found is not None:
-            classes.add(found[1])
-        return
-    if line.lstrip().startswith(("#", "from ", "import ", "def ")) or text[at - 1] in "\"'`":
-        return
-    if name in objects and after in ("(", "."):
-        return
-    function = source.functions.around(at)
-    if function is None:
-        start = text.rfind("\n", 0, at) + 1
-        found = re.match(r"[ \t]*(\w+)[ \t]*(?::[^=\n]*)?=", text[start:])
-        if found is not None:
-            (objects if after == "(" or name in objects else classes).add(found[1])
-        return
-    for target, is_made in _targets(source.names(function), name, name in classes):
-        (objects if is_made else classes).add(target)
+    done: set[Function] = set()
+    for at in source.occurrences(name):
+        line = text[text.rfind("\n", 0, at) + 1 : at]
+        if text[at - 1] in "\"'" or line.lstrip().startswith(("def ", "async def ")):
+            continue
+        if line.lstrip().startswith(("from ", "import ")):
+            renamed = re.match(r"[ \t]+as[ \t]+(\w+)", text[at + len(name) : at + len(name) + 60])
+            if renamed is not None and holder.is_class:
+                yield holder._replace(name=renamed[1])
+            continue
+        if not holder.is_class and (text[at - 1] == ".") is not holder.is_attribute:
+            continue
+        derived = re.match(r"\s*class[ \t]+(\w+)", line)
+        if derived is not None and holder.is_class:
+            yield holder._replace(name=derived[1])
+            continue
+        after = at + len(name)
+        if not holder.is_class and text[after : after + 1] in ("(", ".") and not _ASKED.match(text, after):
+            continue
+        function = source.functions.around(at)
+        if function in done or (holder.scope >= 0 and (function is None or function.start != holder.scope)):
+            continue
+        if function is None:
+            yield from _outside(holder, at)
+            continue
+        done.add(function)
+        yield from _within(origins, holder, function)
 
 
-def _targets(names: Names, name: str, is_class: bool) -> Iterator[tuple[str, bool]]:
-    """The names to which the statements of a function give something that mentions a name."""
+def _outside(holder: Holder, at: int) -> Iterator[Holder]:
+    """The names that a statement outside all functions gives it to."""
+    text = holder.source.text
+    start = text.rfind("\n", 0, at) + 1
+    found = re.match(r"[ \t]*(?:\w+\.)*(\w+)[ \t]*(?::[^=\n]*)?=(?!=)", text[start:at])
+    if found is not None:
+        called = text[at + len(holder.name) : at + len(holder.name) + 1] == "("
+        yield Holder(holder.source, found[1], holder.is_class and not called)
+        if start and text[start : start + 1] in " \t":
+            yield Holder(holder.source, found[1], holder.is_class and not called, True)
+
+
+def _within(origins: Origins, holder: Holder, function: Function) -> Iterator[Holder]:
+    """The names that a function gives it to."""
+    source = holder.source
+    names = source.names(function)
     for target, bindings in names.bound.items():
         for binding in bindings:
-            for said in _said(binding.value, name, is_class):
-                yield target, said
+            for said in _said(binding.value, holder):
+                attribute = target.startswith(".")
+                scope = -1 if attribute else function.start
+                yield Holder(source, target.removeprefix("."), not said, attribute, scope)
     for node in names.nodes:
-        if isinstance(node, ast.keyword) and node.arg:
-            for said in _said(node.value, name, is_class):
-                yield node.arg, said
+        if isinstance(node, ast.Call):
+            yield from _to_parameters(origins, holder, node)
+    for node in names.returned:
+        for said in _said(node, holder):
+            yield Holder(source, function.name, True) if said else Holder(source, function.name, True)
 
 
-def _said(node: ast.expr, name: str, is_class: bool) -> Iterator[bool]:
-    """For each mention of a name in an expression that isn't only called or asked: whether an object is meant."""
-    called = {id(n.func) for n in walk(node) if isinstance(n, ast.Call)}
-    asked = {id(n.value) for n in walk(node) if isinstance(n, ast.Attribute)}
-    for part in walk(node):
-        if isinstance(part, ast.Name | ast.Attribute) and (part.id if isinstance(part, ast.Name) else part.attr) == name:
-            if is_class:
-                yield id(part) in called
-            elif id(part) not in called and id(part) not in asked:
-                yield True
+def _to_parameters(origins: Origins, holder: Holder, call: ast.Call) -> Iterator[Holder]:
+    """The parameters that a call gives it to, by name or by position."""
+    source = holder.source
+    for keyword in call.keywords:
+        for said in _said(keyword.value, holder):
+            for each in origins.searched(source):
+                for header in each.headers():
+                    if keyword.arg and keyword.arg in header.arguments:
+                        yield _parameter_of(each, header, keyword.arg, said)
+    for position, argument in enumerate(call.args):
+        if not isinstance(argument, ast.Name | ast.Attribute):
+            continue
+        for said in _said(argument, holder):
+            callee = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            for each, header in _headers_of(origins, source, callee):
+                spec = _arguments(header.arguments)
+                names = [a.arg for a in (*spec.posonlyargs, *spec.args)] if spec else []
+                method = names[:1] in (["self"], ["cls"])
+                if position + method < len(names):
+                    yield _parameter_of(each, header, names[position + method], said)
+
+
+def _parameter_of(source: Source, header: Header, name: str, said: bool) -> Holder:
+    function = source.functions.around(header.start)
+    return Holder(source, name, not said, False, function.start if function else -1)
+
+
+def _headers_of(origins: Origins, source: Source, name: str) -> Iterator[tuple[Source, Header]]:
+    """The functions that a call of this name may run: of the file, or imported."""
+    for header in source.headers():
+        if header.name == name:
+            yield source, header
+    places = [Origin("class", source.path, name)] if f"class {name}" in source.text else []
+    for origin in (*places, *(origins.imported(source, name))):
+        other = origins.source(origin.path) if origin.kind in ("class", "function") else None
+        for header in other.headers() if other is not None else ():
+            function = other.functions.around(header.start) if other is not None else None
+            if other is None or function is None:
+                continue
+            if (header.name == "__init__" and function.owner == origin.name) or header.name == origin.name:
+                if origin.kind == "class" or other is not source:
+                    yield other, header
+
+
+def _said(node: ast.expr, holder: Holder) -> Iterator[bool]:
+    """For each mention by which an expression is what the holder stands for, or holds it: whether an object is meant."""
+    match node:
+        case ast.Name(id=name):
+            if name == holder.name and (holder.is_class or not holder.is_attribute):
+                yield not holder.is_class
+        case ast.Attribute(value=inner, attr=name):
+            if name == holder.name and (holder.is_class or holder.is_attribute):
+                yield not holder.is_class
+            elif name in SAME_OBJECT or name in _SAME:
+                yield from _said(inner, holder)
+        case ast.Call(func=function, args=args, keywords=keywords):
+            yield from _said_by_call(function, [*args, *(k.value for k in keywords)], holder)
+        case ast.Lambda(body=body):
+            yield from _said(body, holder)
+        case ast.Dict() | ast.List() | ast.Tuple() | ast.Set() | ast.IfExp() | ast.BoolOp() | ast.Starred() | ast.BinOp():
+            for part in children(node):
+                if isinstance(part, ast.expr):
+                    yield from _said(part, holder)
+        case ast.ListComp(elt=part) | ast.GeneratorExp(elt=part) | ast.SetComp(elt=part) | ast.DictComp(value=part):
+            yield from _said(part, holder)
+        case ast.Subscript(value=part) | ast.NamedExpr(value=part) | ast.Await(value=part):
+            yield from _said(part, holder)
+        case _:
+            pass
+
+
+def _said_by_call(function: ast.expr, given: list[ast.expr], holder: Holder) -> Iterator[bool]:
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    inner = function.value if isinstance(function, ast.Attribute) else None
+    if name == holder.name:
+        if holder.is_class:
+            yield True
+        return
+    if isinstance(function, ast.Subscript | ast.Call):
+        yield from (True for said in _said(function, holder) if holder.is_class and not said)
+    if inner is not None and (name in SAME_OBJECT or name in _SAME):
+        yield from _said(inner, holder)
+    if not holder.source.defines(name) and name not in _ASKS:
+        for part in given:
+            yield from _said(part, holder)
