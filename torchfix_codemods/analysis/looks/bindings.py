@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -113,9 +114,33 @@ class Source:
         self.path = path
         self.text = text
         self.functions = Functions(text)
+        self.classes = frozenset(re.findall(r"\bclass[ \t]+(\w+)", text))
+        self.values: dict[int, ast.expr | None] = {}  # parsed once: what is given by name, by where the name stands
+        self.calls: dict[int, ast.Call] = {}
         self._names: dict[Function, Names] = {}
+        self._heads: dict[str, list[re.Match[str]]] = {}
+        for head in _HEADER.finditer(text):
+            self._heads.setdefault(head[1], []).append(head)
         self._headers: list[Header] | None = None
         self._outer: dict[str, list[Binding]] = {}
+        self._starts: list[int] = []
+        self._around: list[Function] = []
+
+    def around(self, position: int) -> Function | None:
+        """The outermost function around a position."""
+        at = bisect_right(self._starts, position) - 1
+        if at >= 0 and position < self._around[at].end:
+            return self._around[at]
+        found = self.functions.around(position)
+        if found is not None:
+            at = bisect_right(self._starts, found.start)
+            self._starts.insert(at, found.start)
+            self._around.insert(at, found)
+        return found
+
+    def is_read(self, function: Function, name: str) -> bool:
+        """Whether a function was parsed and captures a name in a way that is not followed."""
+        return function in self._names and name in self._names[function].captured
 
     def names(self, function: Function) -> Names:
         """What a function binds. Raises `Unclear` where it can't be parsed."""
@@ -130,17 +155,29 @@ class Source:
         return self.names(function).bound.get(name, [])
 
     def headers(self) -> list[Header]:
-        """The heads of all functions."""
+        """The heads of all functions, in order."""
         if self._headers is None:
-            found = _HEADER.finditer(self.text)
-            self._headers = [
-                Header(m[1], m.start(), self.text[m.end() : closing(self.text, m.end() - 1) - 1]) for m in found
-            ]
+            heads = sorted((head for heads in self._heads.values() for head in heads), key=lambda head: head.start())
+            self._headers = [self._header(head) for head in heads]
         return self._headers
+
+    def headers_of(self, name: str) -> list[Header]:
+        """The heads of the functions of a name."""
+        return [self._header(head) for head in self._heads.get(name, ())]
+
+    def _header(self, head: re.Match[str]) -> Header:
+        return Header(head[1], head.start(), self.text[head.end() : closing(self.text, head.end() - 1) - 1])
+
+    def named(self, name: str) -> Iterator[Function]:
+        """The outermost functions of a name."""
+        for head in self._heads.get(name, ()):
+            found = self.around(head.start())
+            if found is not None and found.name == name:
+                yield found
 
     def defines(self, name: str) -> bool:
         """Whether a function or method of this name is defined in the file."""
-        return f"def {name}" in self.text and any(header.name == name for header in self.headers())
+        return name in self._heads
 
     def occurrences(self, name: str) -> Iterator[int]:
         """Where a word stands."""
@@ -161,7 +198,7 @@ class Source:
     def _statements(self, name: str) -> Iterator[Binding]:
         done = -1
         for at in self.occurrences(name):
-            if at < done or self.text[at - 1] in "\"'" or not _MAY_BIND.match(self.text, at + len(name)) or self.functions.around(at) is not None:
+            if at < done or self.text[at - 1] in "\"'" or not _MAY_BIND.match(self.text, at + len(name)) or self.around(at) is not None:
                 continue
             start = self.text.rfind("\n", 0, at) + 1
             if self.text[start:at].lstrip()[:1] in ("#", "@") or self.text[start:at].lstrip().startswith(("def ", "class ", "import ", "from ")):

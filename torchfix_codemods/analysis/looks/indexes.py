@@ -64,7 +64,7 @@ def _is_wrong(origins, source, at, opening, name) -> bool:
 
 
 def _refused(origins, source, call, at, positions, names, refused) -> bool:
-    place = Place(source, source.functions.around(at))
+    place = Place(source, source.around(at))
     given = [k.value for k in call.keywords if k.arg in names]
     if not given:
         import ast

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -38,6 +39,7 @@ MAX_STEPS = 600  # expressions looked at for one file
 MAX_PATH = 3
 MAX_ROUNDS = 8
 MAX_HOLDERS = 60
+KEPT_SOURCES = 24
 _ITEMS = ("__getitem__", "__iter__", "__next__")
 _CALLED = ("forward", "__call__")
 _LIBRARIES = frozenset(["torch", "np", "numpy", "F", "functional", "nn"])
@@ -64,6 +66,7 @@ class Origins:
         self.sources: dict[str, Source] = {}
         self.steps = 0
         self.users: list[str] = []
+        self._imported_files: dict[str, list[str]] = {}
         self._known: dict[object, Kind] = {}
         self._guessed: dict[object, Kind] = {}  # by the round before
         self._open: dict[object, bool] = {}  # what is being computed, and whether somebody asked for it meanwhile
@@ -71,7 +74,7 @@ class Origins:
 
     def source(self, path: str) -> Source:
         if path not in self.sources:
-            self.sources[path] = Source(path, without_comments("\n" + (self.project.read(path) or "")))
+            self.sources[path] = _source(self.project, path)
         return self.sources[path]
 
     def kind(self, node: ast.expr, place: Place) -> Kind:
@@ -225,7 +228,7 @@ class Origins:
         parameters = list(self._with_parameter(source, name, function))
         for header, inner in parameters:
             found |= self._parameter(header, inner, name, place, path)
-        if function in source._names and name in source.names(function).captured:
+        if source.is_read(function, name):
             raise Unclear
         if bindings or parameters:
             return found
@@ -246,7 +249,7 @@ class Origins:
         """A name of the top level, of another file, or of Python."""
         source = place.source
         outside = Place(source, None)
-        if f"class {name}" in source.text or source.defines(name):
+        if name in source.classes or source.defines(name):
             return Kind.NOTHING  # itself is no tensor
         bindings = source.bound_outside(name)
         if bindings:
@@ -307,8 +310,7 @@ class Origins:
         default = _default(spec, name)
         if default is not None:
             found |= self._kind(default, Place(source, None), path)
-        for value, where in self._keywords(source, name):
-            found |= self._kind(value, where, path)
+        found |= self._by_name(source, name, path)
         if name in names:
             at = names.index(name)
             for call, where, shift in self._callers(header, place):
@@ -321,10 +323,7 @@ class Origins:
             return Kind.NOTHING
         if not isinstance(path[0], str):
             raise Unclear
-        found = Kind.NOTHING
-        for value, where in self._keywords(source, path[0]):
-            found |= self._kind(value, where, path[1:])
-        return found
+        return self._by_name(source, path[0], path[1:])
 
     def _given(self, call: ast.Call, at: int, place: Place, path: Path) -> Kind:
         found = Kind.NOTHING
@@ -335,14 +334,25 @@ class Origins:
                 found |= self._kind(argument, place, path)
         return found
 
+    def _by_name(self, source: Source, name: str, path: Path) -> Kind:
+        """What calls and dictionaries give by a name."""
+        key = (source.path, "given", name, path)
+        return self._once(key, lambda: self._by_name_found(source, name, path))
+
+    def _by_name_found(self, source: Source, name: str, path: Path) -> Kind:
+        found = Kind.NOTHING
+        for value, where in self._keywords(source, name):
+            found |= self._kind(value, where, path)
+        return found
+
     def _keywords(self, source: Source, name: str) -> Iterator[tuple[ast.expr, Place]]:
         """What is given by the name, `name=value` in a call or `"name": value` in a dictionary."""
         for each in self.searched(source):
             text = each.text
             for at in each.occurrences(name):
-                value = _given_by_name(text, at, len(name))
+                value = given_by_name(each, at, len(name))
                 if value is not None:
-                    yield value, Place(each, each.functions.around(at))
+                    yield value, Place(each, each.around(at))
 
     def searched(self, source: Source) -> list[Source]:
         """The files whose calls matter for a function of a file."""
@@ -352,17 +362,19 @@ class Origins:
     def _callers(self, header: Header, place: Place) -> Iterator[tuple[ast.Call, Place, int]]:
         """Calls of a function, with where they stand and how many of its parameters they leave to the object."""
         source = place.source
-        around = source.functions.around(header.start)
+        around = source.around(header.start)
         owner = around.owner if around is not None and around.name == header.name else ""
-        shifts = (0, 1) if owner else (0,)
+        bound = 1 if owner and re.match(r"\s*(?:self|cls)\b", header.arguments) else 0
         for each in self.searched(source):
-            for call, at in _calls_of(each.text, header.name, header.name not in ("__init__", *_CALLED)):
-                for shift in shifts:
-                    yield call, Place(each, each.functions.around(at)), shift
+            for call, at in _calls_of(each, header.name, header.name not in ("__init__", *_CALLED)):
+                where = Place(each, each.around(at))
+                yield call, where, bound
+                if bound and re.search(r"\b[A-Z]\w*\.\Z", each.text[max(0, at - 60) : at]):
+                    yield call, where, 0
         if owner and header.name in ("__init__", *_CALLED):
             for holder in holders(self, source, owner, header.name != "__init__"):
                 for call, at in calls_by(holder):
-                    yield call, Place(holder.source, holder.source.functions.around(at)), 1
+                    yield call, Place(holder.source, holder.source.around(at)), 1
 
     # --- attributes ----------------------------------------------------------------------------------------------
 
@@ -394,8 +406,8 @@ class Origins:
         text = source.text
         done: set[Function] = set()
         for at in source.occurrences(name):
-            function = source.functions.around(at)
-            if (value := _given_by_name(text, at, len(name))) is not None:
+            function = source.around(at)
+            if (value := given_by_name(source, at, len(name))) is not None:
                 found |= self._kind(value, Place(source, function), path)
             elif function is not None and text[at - 1 : at] == "." and function not in done:
                 done.add(function)
@@ -577,7 +589,7 @@ class Origins:
         defined = source.defines(name)
         if defined:
             found |= self._returned(source, name, path)
-        if f"class {name}" in source.text:
+        if name in source.classes:
             found |= self._object(source, name, path)
             defined = True
         if isinstance(node.func, ast.Name):
@@ -606,17 +618,22 @@ class Origins:
                     for inner in bare_names(self.project).defined(origin.path, name):
                         found |= self._foreign(inner, path)
         for at in source.occurrences(name):
-            holder = source.functions.around(at)
+            holder = source.around(at)
             if source.text[at - 1 : at] == "." and holder is not None and re.match(r"[ \t]*(?::[^=\n]*)?=(?!=)", source.text[at + len(name):at + len(name) + 80]):
                 found |= self._called_bindings(source.bound(holder, f".{name}"), Place(source, holder), path)
         if not defined:
             for other in self._imports(source):
-                if f"def {name}(" in (self.project.read(other) or ""):
+                if name in _defined_in(self.project, other):
                     found |= self._returned(self.source(other), name, path)
         return found
 
     def _imports(self, source: Source) -> list[str]:
         """The files of the project from which a file imports."""
+        if source.path not in self._imported_files:
+            self._imported_files[source.path] = self._found_imports(source)
+        return self._imported_files[source.path]
+
+    def _found_imports(self, source: Source) -> list[str]:
         entries = bare_names(self.project).entries(source.path)
         found = (
             self.project.module_path(entry.module, source.path, entry.level)
@@ -661,7 +678,7 @@ class Origins:
                 return Kind.NOTHING
 
     def _classes(self, name: str, source: Source) -> Iterator[Origin]:
-        if f"class {name}" in source.text:
+        if name in source.classes:
             yield Origin("class", source.path, name)
         yield from (origin for origin in self.imported(source, name) if origin.kind == "class")
 
@@ -677,7 +694,7 @@ class Origins:
         source = self.source(origin.path)
         found, any_found = Kind.NOTHING, False
         for name in names:
-            for function in source.functions.named(name):
+            for function in source.named(name):
                 if function.owner != origin.name:
                     continue
                 any_found = True
@@ -696,10 +713,8 @@ class Origins:
 
     def _returned_found(self, source: Source, name: str, path: Path) -> Kind:
         found = Kind.NOTHING
-        for header in source.headers():
-            if header.name != name:
-                continue
-            function = source.functions.around(header.start)
+        for header in source.headers_of(name):
+            function = source.around(header.start)
             if function is None:
                 raise Unclear
             found |= self._returned_by(source, function, name, path)
@@ -716,6 +731,26 @@ class Origins:
             found |= self._any(names.yielded, place, path[1:])
             found = found if path else held(found)
         return found
+
+
+def _source(project: Project, path: str) -> Source:
+    """A file, remembered while few others were looked at: many files import the same ones."""
+    known: OrderedDict[str, Source] = project.memory.setdefault("sources", OrderedDict())
+    if path in known:
+        known.move_to_end(path)
+    else:
+        known[path] = Source(path, without_comments("\n" + (project.read(path) or "")))
+        if len(known) > KEPT_SOURCES:
+            known.popitem(last=False)
+    return known[path]
+
+
+def _defined_in(project: Project, path: str) -> frozenset[str]:
+    """The names of all functions of a file, remembered with the project."""
+    known: dict[str, frozenset[str]] = project.memory.setdefault("function names", {})
+    if path not in known:
+        known[path] = frozenset(re.findall(r"\bdef[ \t]+(\w+)", project.read(path) or ""))
+    return known[path]
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -756,6 +791,13 @@ _BEFORE_KEYWORD = re.compile(r"[(,]\s*(?:#[^\n]*\n\s*)?\Z")
 _KEYWORD = re.compile(r"[ \t]*=(?!=)[ \t]*")
 _KEY = re.compile(r"[\"'][ \t]*:[ \t]*|[\"']\][ \t]*=(?!=)[ \t]*")
 _NAME_VALUE = re.compile(r"(\w+)[ \t]*[,)}\n]")
+
+
+def given_by_name(source: Source, at: int, size: int) -> ast.expr | None:
+    """What is given by the name that stands at a position; None where nothing is."""
+    if at not in source.values:
+        source.values[at] = _given_by_name(source.text, at, size)
+    return source.values[at]
 
 
 def _given_by_name(text: str, at: int, size: int) -> ast.expr | None:
@@ -821,24 +863,29 @@ def _parsed(text: str) -> ast.expr:
         raise Unclear from None
 
 
-def call_at(text: str, start: int, opening: int) -> ast.Call | None:
+def call_at(text: str, start: int, opening: int) -> ast.Call:
     """The call whose name begins at a position and whose bracket opens at another."""
     parsed = _parsed(f"f{text[opening : closing(text, opening)]}")
-    return parsed if isinstance(parsed, ast.Call) else None
+    if not isinstance(parsed, ast.Call):
+        raise Unclear
+    return parsed
 
 
-def _calls_of(text: str, name: str, handed: bool) -> Iterator[tuple[ast.Call, int]]:
+_OPENS = re.compile(r"[ \t]*(\(|\[[^\]\n]*\]\()?")
+
+
+def _calls_of(source: Source, name: str, handed: bool) -> Iterator[tuple[ast.Call, int]]:
     """The calls of a name. Raises `Unclear` where the function is handed on (and `handed` says that this matters)."""
-    for found in re.finditer(rf"{name}[ \t]*(\(|\[[^\]\n]*\]\()?", text):
-        at = found.start()
-        if at and (text[at - 1].isalnum() or text[at - 1] == "_"):
-            continue
+    text = source.text
+    for at in source.occurrences(name):
+        found = _OPENS.match(text, at + len(name))
+        assert found is not None
         if found[1]:
-            if text[max(0, at - 4) : at] in ("def ",) or text[max(0, at - 6) : at] == "class ":
+            if text[max(0, at - 4) : at] == "def " or text[max(0, at - 6) : at] == "class ":
                 continue
-            call = call_at(text, at, found.end() - 1)
-            if call is not None:
-                yield call, at
+            if at not in source.calls:
+                source.calls[at] = call_at(text, at, found.end() - 1)
+            yield source.calls[at], at
         elif handed and re.match(r"[ \t]*[,)\]}\n]", text[found.end() : found.end() + 8]) and _is_handed(text, at):
             raise Unclear
 
@@ -858,12 +905,12 @@ def _bases(text: str, name: str) -> list[str]:
 def calls_by(holder: Holder) -> Iterator[tuple[ast.Call, int]]:
     """The calls of what a name stands for."""
     source = holder.source
-    for call, at in _calls_of(source.text, holder.name, handed=False):
+    for call, at in _calls_of(source, holder.name, handed=False):
         attribute = source.text[at - 1] == "."
         if not holder.is_class and attribute is not holder.is_attribute:
             continue
         if holder.scope >= 0:
-            function = source.functions.around(at)
+            function = source.around(at)
             if function is None or function.start != holder.scope:
                 continue
         yield call, at
@@ -915,7 +962,7 @@ def _given_on(origins: Origins, holder: Holder) -> Iterator[Holder]:
         after = at + len(name)
         if not holder.is_class and text[after : after + 1] in ("(", ".") and not _ASKED.match(text, after):
             continue
-        function = source.functions.around(at)
+        function = source.around(at)
         if function in done or (holder.scope >= 0 and (function is None or function.start != holder.scope)):
             continue
         if function is None:
@@ -978,20 +1025,19 @@ def _to_parameters(origins: Origins, holder: Holder, call: ast.Call) -> Iterator
 
 
 def _parameter_of(source: Source, header: Header, name: str, said: bool) -> Holder:
-    function = source.functions.around(header.start)
+    function = source.around(header.start)
     return Holder(source, name, not said, False, function.start if function else -1)
 
 
 def _headers_of(origins: Origins, source: Source, name: str) -> Iterator[tuple[Source, Header]]:
     """The functions that a call of this name may run: of the file, or imported."""
-    for header in source.headers():
-        if header.name == name:
-            yield source, header
-    places = [Origin("class", source.path, name)] if f"class {name}" in source.text else []
+    for header in source.headers_of(name):
+        yield source, header
+    places = [Origin("class", source.path, name)] if name in source.classes else []
     for origin in (*places, *(origins.imported(source, name))):
         other = origins.source(origin.path) if origin.kind in ("class", "function") else None
         for header in other.headers() if other is not None else ():
-            function = other.functions.around(header.start) if other is not None else None
+            function = other.around(header.start) if other is not None else None
             if other is None or function is None:
                 continue
             if (header.name == "__init__" and function.owner == origin.name) or header.name == origin.name:
