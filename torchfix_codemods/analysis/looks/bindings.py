@@ -122,6 +122,9 @@ class Source:
         for head in _HEADER.finditer(text):
             self._heads.setdefault(head[1], []).append(head)
         self._headers: list[Header] | None = None
+        self._inner: dict[tuple[int, str], list[Binding]] = {}
+        self._returned: dict[Function, list[ast.expr]] = {}
+        self._arguments: dict[int, ast.arguments] = {}
         self._outer: dict[str, list[Binding]] = {}
         self._starts: list[int] = []
         self._around: list[Function] = []
@@ -149,10 +152,60 @@ class Source:
         return self._names[function]
 
     def bound(self, function: Function, name: str) -> list[Binding]:
-        """The bindings of a name (of an attribute: with its dot) within a function; parameters are none."""
-        if function not in self._names and not _may_bind(function, name.removeprefix(".")):
-            return []
-        return self.names(function).bound.get(name, [])
+        """The bindings of a name (of an attribute: with its dot) within a function; parameters are none.
+
+        The statements that may bind it are parsed alone, and the whole function where one of them can't be.
+        """
+        if function in self._names:
+            return self._names[function].bound.get(name, [])
+        key = (function.start, name)
+        if key not in self._inner:
+            try:
+                self._inner[key] = list(self._bound_by_lines(function, name))
+            except Unclear:
+                self._inner[key] = self.names(function).bound.get(name, [])
+        return self._inner[key]
+
+    def _bound_by_lines(self, function: Function, name: str) -> Iterator[Binding]:
+        bare = name.removeprefix(".")
+        body = _BODY.search(self.text, function.start)
+        if body is None:
+            raise Unclear
+        done = -1
+        for at in self.occurrences(bare, body.end(), function.end):
+            if at < done or not _MAY_BIND.match(self.text, at + len(bare)) or is_keyword(self.text, at):
+                continue
+            if _is_argument(self.text, at):
+                continue
+            start = self.text.rfind("\n", 0, at) + 1
+            if start < body.end() - 1:
+                raise Unclear
+            if self.text[max(0, start - 200) : start].rstrip()[-1:] in tuple("([{,"):
+                if _INNER_BINDING.search(self.text, start, self.text.find("\n", at)) or _OVER_LINES.search(function.text):
+                    raise Unclear
+                continue  # within brackets
+            done = end_of_statement(self.text, start)
+            yield from Names(_parsed_statement(self.text[start:done])).bound.get(name, ())
+
+    def returned(self, function: Function) -> list[ast.expr]:
+        """What a function (or one that is defined in it) returns."""
+        if function not in self._returned:
+            found = []
+            for each in _RETURN.finditer(function.text):
+                start = function.start + each.start(1)
+                statement = _parsed_statement(self.text[start : end_of_statement(self.text, start)])
+                found += [s.value for s in statement if isinstance(s, ast.Return) and s.value is not None]
+            self._returned[function] = found
+        return self._returned[function]
+
+    def arguments(self, header: Header) -> ast.arguments:
+        """The parameters of a function. Raises `Unclear` where they can't be parsed."""
+        if header.start not in self._arguments:
+            parsed = _parsed_statement(f"def f({header.arguments}): pass")[0]
+            if not isinstance(parsed, ast.FunctionDef):
+                raise Unclear
+            self._arguments[header.start] = parsed.args
+        return self._arguments[header.start]
 
     def headers(self) -> list[Header]:
         """The heads of all functions, in order."""
@@ -179,15 +232,16 @@ class Source:
         """Whether a function or method of this name is defined in the file."""
         return name in self._heads
 
-    def occurrences(self, name: str) -> Iterator[int]:
+    def occurrences(self, name: str, first: int = 0, end: int | None = None) -> Iterator[int]:
         """Where a word stands."""
-        text, at = self.text, self.text.find(name)
+        end = len(self.text) if end is None else end
+        text, at = self.text, self.text.find(name, first, end)
         size = len(name)
         while at >= 0:
             before, after = text[at - 1 : at] if at else "", text[at + size : at + size + 1]
             if not _is_letter(before) and not _is_letter(after):
                 yield at
-            at = text.find(name, at + size)
+            at = text.find(name, at + size, end)
 
     def bound_outside(self, name: str) -> list[Binding]:
         """The bindings of a name at the top level of the file or of a class. Raises `Unclear` for unusual statements."""
@@ -210,19 +264,24 @@ class Source:
             yield from (*names.bound.get(name, ()), *names.bound.get(f".{name}", ()))
 
 
-def _may_bind(function: Function, name: str) -> bool:
-    """Whether the text of a function may bind a name: cheaper than a look at its tree."""
-    text, at = function.text, function.text.find(name)
-    body = _BODY.search(text)
-    if body is None:
+_INNER_BINDING = re.compile(r"\bfor\b|:=|\.(?:append|insert|extend|add|update|setdefault)\(")
+_RETURN = re.compile(r"(?:\n|:|;)[ \t]*(return\b)")
+_BEFORE_KEYWORD = re.compile(r"[(,]\s*\Z")
+_KEYWORD = re.compile(r"[ \t]*=(?!=)")
+_TARGETS = re.compile(r"[ \t]*(?!(?:if|else|or|and|not|in|is|for)\b)[\w.\[\]*, \t()\"']+,[ \t]*\Z")
+
+
+def is_keyword(text: str, at: int) -> bool:
+    """Whether `name=` at a position is a keyword of a call."""
+    end = at
+    while end < len(text) and _is_letter(text[end]):
+        end += 1
+    if not _KEYWORD.match(text, end) or not _BEFORE_KEYWORD.search(text, max(0, at - 120), at):
+        return False
+    start = text.rfind("\n", 0, at) + 1
+    if not _TARGETS.match(text, start, at) or text.count("(", start, at) > text.count(")", start, at):
         return True
-    while at >= 0:
-        end = at + len(name)
-        if at > body.end() and not _is_letter(text[at - 1]) and not _is_letter(text[end : end + 1]):
-            if _MAY_BIND.match(text, end) and not _is_argument(text, at):
-                return True
-        at = text.find(name, end)
-    return False
+    return text[max(0, start - 200) : start].rstrip()[-1:] in tuple("([{,=+-*/.\\")
 
 
 def _is_argument(text: str, at: int) -> bool:

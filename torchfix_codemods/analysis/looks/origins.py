@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from torchfix_codemods.analysis.bare_names import Origin, bare_names
-from torchfix_codemods.analysis.looks.bindings import Binding, Header, Names, Path, Source, arguments_of, closing
+from torchfix_codemods.analysis.looks.bindings import Binding, Header, Names, Path, Source, closing, is_keyword
 from torchfix_codemods.analysis.looks.functions import Function, Unclear
 from torchfix_codemods.analysis.looks.kinds import (
     CONVERSIONS,
@@ -296,9 +296,7 @@ class Origins:
 
     def _parameter_found(self, header: Header, name: str, place: Place, path: Path) -> Kind:
         source = place.source
-        spec = _arguments(header.arguments)
-        if spec is None:
-            raise Unclear
+        spec = source.arguments(header)
         names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
         if spec.vararg and spec.vararg.arg == name:
             raise Unclear
@@ -721,6 +719,8 @@ class Origins:
         return found
 
     def _returned_by(self, source: Source, function: Function, name: str, path: Path) -> Kind:
+        if "yield" not in function.text and function.name == name:
+            return self._any(source.returned(function), Place(source, function), path)
         names = source.names(function)
         if function.name != name:
             inner = [part for node in names.functions.get(name, []) for part in node.body] if name in names.functions else []
@@ -772,14 +772,6 @@ def _is_literal(node: ast.expr) -> bool:
     return all(isinstance(n, ast.Constant | ast.List | ast.Tuple | ast.UnaryOp) for n in walk(node))
 
 
-def _arguments(written: str) -> ast.arguments | None:
-    try:
-        parsed = ast.parse(f"def f({written}): pass").body[0]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    return parsed.args if isinstance(parsed, ast.FunctionDef) else None
-
-
 def _default(spec: ast.arguments, name: str) -> ast.expr | None:
     names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
     positional = dict(zip(reversed(names), reversed(spec.defaults), strict=False))
@@ -787,7 +779,7 @@ def _default(spec: ast.arguments, name: str) -> ast.expr | None:
     return positional.get(name) or keyword.get(name)
 
 
-_BEFORE_KEYWORD = re.compile(r"[(,]\s*(?:#[^\n]*\n\s*)?\Z")
+_KEYWORD = re.compile(r"[(,]\s*(?:#[^\n]*\n\s*)?\Z")
 _KEYWORD = re.compile(r"[ \t]*=(?!=)[ \t]*")
 _KEY = re.compile(r"[\"'][ \t]*:[ \t]*|[\"']\][ \t]*=(?!=)[ \t]*")
 _NAME_VALUE = re.compile(r"(\w+)[ \t]*[,)}\n]")
@@ -810,7 +802,7 @@ def _given_by_name(text: str, at: int, size: int) -> ast.expr | None:
         found = _KEY.match(text, at + size)
     else:
         found = _KEYWORD.match(text, at + size)
-        if found is not None and (not _BEFORE_KEYWORD.search(text, max(0, at - 120), at) or _is_target(text, at)):
+        if found is not None and not is_keyword(text, at):
             return None
     if found is None:
         return None
@@ -818,17 +810,6 @@ def _given_by_name(text: str, at: int, size: int) -> ast.expr | None:
     if simple is not None:
         return None if simple[1] in ("None",) else ast.Name(simple[1], ast.Load())
     return _expression_at(text, found.end())
-
-
-_TARGETS = re.compile(r"[ \t]*(?!(?:if|else|or|and|not|in|is|for)\b)[\w.\[\]*, \t()\"']+,[ \t]*\Z")
-
-
-def _is_target(text: str, at: int) -> bool:
-    """Whether a name behind a comma is one of the targets of an assignment, and no keyword of a call."""
-    start = text.rfind("\n", 0, at) + 1
-    if not _TARGETS.match(text, start, at) or text.count("(", start, at) > text.count(")", start, at):
-        return False
-    return text[max(0, start - 200) : start].rstrip()[-1:] not in tuple("([{,=+-*/.\\")
 
 
 _STOPS = re.compile(r"[()\[\]{},#\n]|(?:\"\"\"|''')|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
@@ -1017,8 +998,8 @@ def _to_parameters(origins: Origins, holder: Holder, call: ast.Call) -> Iterator
         for said in _said(argument, holder):
             callee = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
             for each, header in _headers_of(origins, source, callee):
-                spec = _arguments(header.arguments)
-                names = [a.arg for a in (*spec.posonlyargs, *spec.args)] if spec else []
+                spec = each.arguments(header)
+                names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
                 method = names[:1] in (["self"], ["cls"])
                 if position + method < len(names):
                     yield _parameter_of(each, header, names[position + method], said)
