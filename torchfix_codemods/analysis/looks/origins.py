@@ -35,7 +35,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.torch_api import BEST, INVARIANT, JOINING, SAME_OBJECT
 from torchfix_codemods.analysis.trees import children, walk
 
-MAX_STEPS = 600  # expressions looked at for one file
+MAX_STEPS = 300  # expressions looked at for one file
 MAX_PATH = 3
 MAX_ROUNDS = 8
 MAX_HOLDERS = 60
