@@ -15,13 +15,11 @@ Path = tuple[int | str | None, ...]  # which item of a value, which item of that
 _ADDING = frozenset(["append", "insert", "extend", "add", "update", "setdefault", "appendleft"])
 _HEADER = re.compile(r"def[ \t]+(\w+)[ \t]*(?:\[[^\]]*\])?\(")
 _BODY = re.compile(r"\)[^:\n]*:[^\n]*\n|\)[ \t]*->[^\n]*:[ \t]*\n")
-_MAY_BIND = re.compile(
-    r"[ \t]*(?:[-+*/%&|^@]|//|\*\*|<<|>>|:)?=(?!=)|[ \t]*:[^\n]*=|[ \t]*[,)\]][^\n]*=(?!=)|[ \t]+in\b|[ \t]*[)\],:]?[ \t]*\Z"
-    r"|[ \t]*,[^\n]*\bin\b|[ \t]*:[ \t]*$|[ \t]*\[[^\n]*=(?!=)|\.(?:append|insert|extend|add|update|setdefault)\("
-    r"|[ \t]*[,)][ \t]*(?:#[^\n]*)?\n",
+_MAY_BIND = re.compile(  # what follows a name that a statement binds, or adds to
+    r"[ \t]*(?:(?:[-+*/%&|^@]|//|\*\*|<<|>>|:)?=(?!=)|:[^\n]*=|[,)\]\[][^\n]*(?:=(?!=)|\bin\b)|in\b|[)\],:]*[ \t]*(?:\n|\Z)"
+    r"|:|\\|\.[ \t]*(?:append|insert|extend|add|update|setdefault|appendleft)\b)"
 )
-
-
+_CAPTURES = r"\b(?:lambda\b[^:\n]*|case\b[^\n]*|(?:global|nonlocal)\b[^\n]*)\b{}\b"
 _OVER_LINES = re.compile(r"\n[ \t]*[)\]][ \t]*=(?!=)")  # the end of targets over several lines
 
 
@@ -141,9 +139,11 @@ class Source:
             self._around.insert(at, found)
         return found
 
-    def is_read(self, function: Function, name: str) -> bool:
-        """Whether a function was parsed and captures a name in a way that is not followed."""
-        return function in self._names and name in self._names[function].captured
+    def captures(self, function: Function | None, name: str) -> bool:
+        """Whether a lambda, a pattern or a `global` may give a name its value, which isn't followed."""
+        text = self.text if function is None else function.text
+        said = next((word for word in ("lambda", "case ", "global ", "nonlocal ") if word in text), None)
+        return said is not None and re.search(_CAPTURES.format(re.escape(name)), text) is not None
 
     def names(self, function: Function) -> Names:
         """What a function binds. Raises `Unclear` where it can't be parsed."""
@@ -185,7 +185,7 @@ class Source:
                     raise Unclear
                 continue  # within brackets
             done = end_of_statement(self.text, start)
-            yield from Names(_parsed_statement(self.text[start:done])).bound.get(name, ())
+            yield from Names(parsed_statement(self.text[start:done])).bound.get(name, ())
 
     def returned(self, function: Function) -> list[ast.expr]:
         """What a function (or one that is defined in it) returns."""
@@ -193,7 +193,7 @@ class Source:
             found = []
             for each in _RETURN.finditer(function.text):
                 start = function.start + each.start(1)
-                statement = _parsed_statement(self.text[start : end_of_statement(self.text, start)])
+                statement = parsed_statement(self.text[start : end_of_statement(self.text, start)])
                 found += [s.value for s in statement if isinstance(s, ast.Return) and s.value is not None]
             self._returned[function] = found
         return self._returned[function]
@@ -201,7 +201,7 @@ class Source:
     def arguments(self, header: Header) -> ast.arguments:
         """The parameters of a function. Raises `Unclear` where they can't be parsed."""
         if header.start not in self._arguments:
-            parsed = _parsed_statement(f"def f({header.arguments}): pass")[0]
+            parsed = parsed_statement(f"def f({header.arguments}): pass")[0]
             if not isinstance(parsed, ast.FunctionDef):
                 raise Unclear
             self._arguments[header.start] = parsed.args
@@ -260,7 +260,7 @@ class Source:
             done = end_of_statement(self.text, start)
             if "=" not in self.text[start:done] and not _OVER_LINES.search(self.text):
                 continue  # a line of a statement over several lines
-            names = Names(_parsed_statement(self.text[start:done]))
+            names = Names(parsed_statement(self.text[start:done]))
             yield from (*names.bound.get(name, ()), *names.bound.get(f".{name}", ()))
 
 
@@ -342,7 +342,8 @@ def _scan(text: str, start: int, *, stop_at_line_end: bool) -> int:
     return -1
 
 
-def _parsed_statement(text: str) -> list[ast.stmt]:
+def parsed_statement(text: str) -> list[ast.stmt]:
+    """The statement of a logical line, or the head of one. Raises `Unclear` where it is neither."""
     code = text.strip()
     for tried in (code, f"{code} pass", f"{code}\n    pass"):
         try:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from torchfix_codemods.analysis.bare_names import Origin, bare_names
-from torchfix_codemods.analysis.looks.bindings import Binding, Header, Names, Path, Source, closing, is_keyword
+from torchfix_codemods.analysis.looks.bindings import Binding, Header, Names, Path, Source, closing, end_of_statement, is_keyword, parsed_statement
 from torchfix_codemods.analysis.looks.functions import Function, Unclear
 from torchfix_codemods.analysis.looks.kinds import (
     CONVERSIONS,
@@ -221,6 +221,8 @@ class Origins:
 
     def _name_found(self, name: str, place: Place, path: Path) -> Kind:
         source, function = place
+        if source.captures(function, name):
+            raise Unclear
         if function is None:
             return self._outer(name, place, path)
         bindings = source.bound(function, name)
@@ -228,8 +230,6 @@ class Origins:
         parameters = list(self._with_parameter(source, name, function))
         for header, inner in parameters:
             found |= self._parameter(header, inner, name, place, path)
-        if source.is_read(function, name):
-            raise Unclear
         if bindings or parameters:
             return found
         return self._outer(name, place, path)
@@ -251,6 +251,8 @@ class Origins:
         outside = Place(source, None)
         if name in source.classes or source.defines(name):
             return Kind.NOTHING  # itself is no tensor
+        if place.function is not None and source.captures(None, name):
+            raise Unclear
         bindings = source.bound_outside(name)
         if bindings:
             return self._of(bindings, outside, path)
@@ -415,7 +417,20 @@ class Origins:
         if f'"{name}"' in text or f"'{name}'" in text:
             if re.search(rf"setattr\([^\n]*[\"']{name}[\"']", text):
                 raise Unclear
+        found |= self._as_a_field(name, source, path)
         return found | self._of(source.bound_outside(name), Place(source, None), path)
+
+    def _as_a_field(self, name: str, source: Source, path: Path) -> Kind:
+        """What a class without an `__init__` of its own (a dataclass) is given by position for its fields."""
+        found = Kind.NOTHING
+        for field in re.finditer(rf"\n[ \t]+{name}[ \t]*:", source.text):
+            if source.around(field.end()) is not None:
+                continue
+            owner = re.findall(r"\nclass[ \t]+(\w+)", source.text[: field.start()])
+            for each in self.searched(source) if owner else ():
+                for call, at in _calls_of(each, owner[-1], handed=False):
+                    found |= self._any(call.args, Place(each, each.around(at)), path)
+        return found
 
     # --- calls ---------------------------------------------------------------------------------------------------
 
@@ -947,40 +962,43 @@ def _given_on(origins: Origins, holder: Holder) -> Iterator[Holder]:
         if function in done or (holder.scope >= 0 and (function is None or function.start != holder.scope)):
             continue
         if function is None:
-            yield from _outside(holder, at)
+            yield from _outside(origins, holder, at)
             continue
         done.add(function)
         yield from _within(origins, holder, function)
 
 
-def _outside(holder: Holder, at: int) -> Iterator[Holder]:
+def _outside(origins: Origins, holder: Holder, at: int) -> Iterator[Holder]:
     """The names that a statement outside all functions gives it to."""
     text = holder.source.text
     start = text.rfind("\n", 0, at) + 1
-    found = re.match(r"[ \t]*(?:\w+\.)*(\w+)[ \t]*(?::[^=\n]*)?=(?!=)", text[start:at])
-    if found is not None:
-        called = text[at + len(holder.name) : at + len(holder.name) + 1] == "("
-        yield Holder(holder.source, found[1], holder.is_class and not called)
-        if start and text[start : start + 1] in " \t":
-            yield Holder(holder.source, found[1], holder.is_class and not called, True)
+    names = Names(parsed_statement(text[start : end_of_statement(text, start)]))
+    in_class = text[start : start + 1] in (" ", "\t")
+    for other in _by_statements(origins, holder, names, -1):
+        yield other
+        if in_class and not other.is_attribute:
+            yield other._replace(is_attribute=True)
 
 
 def _within(origins: Origins, holder: Holder, function: Function) -> Iterator[Holder]:
     """The names that a function gives it to."""
+    names = holder.source.names(function)
+    yield from _by_statements(origins, holder, names, function.start)
+    for node in names.returned:
+        for _ in _said(node, holder):
+            yield Holder(holder.source, function.name, True)
+
+
+def _by_statements(origins: Origins, holder: Holder, names: Names, scope: int) -> Iterator[Holder]:
     source = holder.source
-    names = source.names(function)
     for target, bindings in names.bound.items():
         for binding in bindings:
             for said in _said(binding.value, holder):
                 attribute = target.startswith(".")
-                scope = -1 if attribute else function.start
-                yield Holder(source, target.removeprefix("."), not said, attribute, scope)
+                yield Holder(source, target.removeprefix("."), not said, attribute, -1 if attribute else scope)
     for node in names.nodes:
         if isinstance(node, ast.Call):
             yield from _to_parameters(origins, holder, node)
-    for node in names.returned:
-        for said in _said(node, holder):
-            yield Holder(source, function.name, True) if said else Holder(source, function.name, True)
 
 
 def _to_parameters(origins: Origins, holder: Holder, call: ast.Call) -> Iterator[Holder]:
@@ -993,8 +1011,6 @@ def _to_parameters(origins: Origins, holder: Holder, call: ast.Call) -> Iterator
                     if keyword.arg and keyword.arg in header.arguments:
                         yield _parameter_of(each, header, keyword.arg, said)
     for position, argument in enumerate(call.args):
-        if not isinstance(argument, ast.Name | ast.Attribute):
-            continue
         for said in _said(argument, holder):
             callee = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
             for each, header in _headers_of(origins, source, callee):
