@@ -258,7 +258,7 @@ class Source:
             if self.text[start:at].lstrip()[:1] in ("#", "@") or self.text[start:at].lstrip().startswith(("def ", "class ", "import ", "from ")):
                 continue
             done = end_of_statement(self.text, start)
-            if "=" not in self.text[start:done] and not _OVER_LINES.search(self.text):
+            if not re.search(r"=|\b(?:in|as)\b", self.text[start:done]) and not _OVER_LINES.search(self.text):
                 continue  # a line of a statement over several lines
             names = Names(parsed_statement(self.text[start:done]))
             yield from (*names.bound.get(name, ()), *names.bound.get(f".{name}", ()))

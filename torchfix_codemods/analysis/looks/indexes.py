@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+from torchfix_codemods.analysis.bare_names import bare_names
+from torchfix_codemods.analysis.importers import MAX_FILES
+from torchfix_codemods.analysis.looks.bindings import Source
 from torchfix_codemods.analysis.looks.functions import Unclear
 from torchfix_codemods.analysis.looks.kinds import Kind
 from torchfix_codemods.analysis.looks.origins import Origins, Place, call_at, calls_by, holders
 from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.reach import reach_of
 
 _LISTS = Kind.LISTED | Kind.ARRAY
 _ROWS = Kind.NARROW | Kind.FLOAT | _LISTS | Kind.WRITTEN
@@ -34,6 +38,9 @@ def _some_is_wrong(project: Project, path: str) -> bool:
     text = source.text
     if "\f" in text or "\r" in text.replace("\r\n", ""):
         return True
+    if _ALIAS.search(text):
+        return True
+    origins.users = _users(origins, source)
     for found in _CALL.finditer(text):
         at = found.start()
         if at and (text[at - 1].isalnum() or text[at - 1] == "_") or text[max(0, at - 4) : at] == "def ":
@@ -41,6 +48,32 @@ def _some_is_wrong(project: Project, path: str) -> bool:
         if _is_wrong(origins, source, at, found.end() - 1, found[0].rstrip("( \t")):
             return True
     return _some_module(origins, source)
+
+
+_ALIAS = re.compile(
+    r"\.(?:one_hot|cross_entropy|nll_loss|index_select|scatter_add_?|scatter_)\b(?![ \t]*[(=:])"
+    r"|\b(?:torch|F|functional)\.(?:gather|scatter|embedding)\b(?![ \t]*[(=:])"
+    r"|\.(?:gather|scatter)[ \t]*[,)\n]"
+    r"|\b(?:one_hot|cross_entropy|nll_loss|index_select|gather|scatter|embedding)[ \t]+as\b"
+    r"|getattr\([^\n]*[\"'](?:one_hot|cross_entropy|nll_loss|index_select|gather|scatter\w*|embedding)[\"']"
+)
+
+
+def _users(origins: Origins, source: Source) -> list[str]:
+    """The files that may call the functions of a file that index, as the program of the rule has them."""
+    names = set()
+    for found in _CALL.finditer(source.text):
+        function = source.around(found.start())
+        if function is None or function.name.startswith("__"):
+            continue
+        if not function.owner or not bare_names(origins.project).is_module(source.path, function.owner):
+            names.add(function.name)
+    if not names:
+        return []
+    called = re.compile(r"\b(?:" + "|".join(sorted(names)) + r")\b")
+    project, reach = origins.project, reach_of(origins.project)
+    mentions = (p for p in project.importers(source.path) if called.search(project.read(p) or ""))
+    return [other for other in mentions if reach.imports(other, source.path)][: MAX_FILES - 1]
 
 
 def _is_wrong(origins, source, at, opening, name) -> bool:

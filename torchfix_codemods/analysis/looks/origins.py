@@ -66,6 +66,7 @@ class Origins:
         self.sources: dict[str, Source] = {}
         self.steps = 0
         self.users: list[str] = []
+        self._lineage: list[str] | None = None
         self._imported_files: dict[str, list[str]] = {}
         self._known: dict[object, Kind] = {}
         self._guessed: dict[object, Kind] = {}  # by the round before
@@ -356,8 +357,21 @@ class Origins:
 
     def searched(self, source: Source) -> list[Source]:
         """The files whose calls matter for a function of a file."""
-        paths = dict.fromkeys([source.path, self.path, *self.users])
+        paths = dict.fromkeys([source.path, self.path, *self.users, *self._lineage_files()])
         return [self.source(path) for path in paths]
+
+    def _lineage_files(self) -> list[str]:
+        """The files of the classes from which those of the file in question derive."""
+        if self._lineage is None:
+            found: dict[str, None] = {}
+            todo = [self.path]
+            for path in todo:
+                for other in _files_of_bases(self.project, path):
+                    if other not in found and other != self.path:
+                        found[other] = None
+                        todo.append(other)
+            self._lineage = list(found)
+        return self._lineage
 
     def _callers(self, header: Header, place: Place) -> Iterator[tuple[ast.Call, Place, int]]:
         """Calls of a function, with where they stand and how many of its parameters they leave to the object."""
@@ -389,7 +403,25 @@ class Origins:
             found |= TYPES.get(name, Kind.NOTHING)
             if isinstance(node.value, ast.Name) and node.value.id in _LIBRARIES:
                 return found
+        found |= self._of_module(node, place, path)
         return found | self._field(name, place, path)
+
+    def _of_module(self, node: ast.Attribute, place: Place, path: Path) -> Kind:
+        """`settings.INDEX`, of a module of the project."""
+        chain, parts = node.value, list[str]()
+        while isinstance(chain, ast.Attribute):
+            parts.append(chain.attr)
+            chain = chain.value
+        if not isinstance(chain, ast.Name) or chain.id in ("self", "cls", *_LIBRARIES):
+            return Kind.NOTHING
+        if chain.id not in bare_names(self.project).entries(place.source.path):
+            return Kind.NOTHING
+        found = Kind.NOTHING
+        dotted = ".".join([chain.id, *reversed(parts)])
+        for origin in bare_names(self.project).dotted(place.source.path, dotted):
+            if origin.kind == "module" and not origin.path.endswith("/"):
+                found |= self._name(node.attr, Place(self.source(origin.path), None), path)
+        return found
 
     def _field(self, name: str, place: Place, path: Path) -> Kind:
         key = (place.source.path, "field", name, path)
@@ -397,7 +429,8 @@ class Origins:
 
     def _field_found(self, name: str, source: Source, path: Path) -> Kind:
         found = Kind.NOTHING
-        for each in self.searched(source):
+        given = [other for other in self._imports(self.source(self.path)) if name in _stored_in(self.project, other)]
+        for each in dict.fromkeys([*self.searched(source), *map(self.source, given)]):
             found |= self._field_of(name, each, path)
         return found
 
@@ -760,6 +793,33 @@ def _source(project: Project, path: str) -> Source:
     return known[path]
 
 
+_CLASS = re.compile(r"\nclass[ \t]+\w+[ \t]*\(([^)]*)\)")
+
+
+def _files_of_bases(project: Project, path: str) -> frozenset[str]:
+    """The files of the classes of the project from which a class of a file derives, remembered with the project."""
+    known: dict[str, frozenset[str]] = project.memory.setdefault("files of bases", {})
+    if path not in known:
+        names = bare_names(project)
+        bases = {b.strip() for m in _CLASS.finditer("\n" + (project.read(path) or "")) for b in m[1].split(",")}
+        plain = [base for base in bases if re.fullmatch(r"[\w.]+", base)]
+        known[path] = frozenset(o.path for base in plain for o in names.dotted(path, base) if o.kind == "class")
+    return known[path]
+
+
+def _stored_in(project: Project, path: str) -> frozenset[str]:
+    """The names of all attributes and fields that a file may store, remembered with the project."""
+    known: dict[str, frozenset[str]] = project.memory.setdefault("stored names", {})
+    if path not in known:
+        known[path] = frozenset(
+            name for pair in _STORED.findall(project.read(path) or "") for name in pair if name
+        )
+    return known[path]
+
+
+_STORED = re.compile(r"\.(\w+)(?=[ \t]*(?::[^=\n]*)?=[^=]|[ \t]*,)|\n[ \t]+(\w+)(?=[ \t]*(?::|=[^=]))")
+
+
 def _defined_in(project: Project, path: str) -> frozenset[str]:
     """The names of all functions of a file, remembered with the project."""
     known: dict[str, frozenset[str]] = project.memory.setdefault("function names", {})
@@ -924,7 +984,7 @@ class Holder(NamedTuple):
 
 def holders(origins: Origins, source: Source, owner: str, made: bool) -> list[Holder]:
     """The names that stand for objects of a class (`made`), or for the class itself and those derived from it."""
-    found = {Holder(source, owner, True): None}
+    found = dict.fromkeys(Holder(each, owner, True) for each in origins.searched(source))
     todo = list(found)
     for holder in todo:
         for other in _given_on(origins, holder):
