@@ -8,7 +8,6 @@ import pytest
 
 from torchfix_codemods.analysis import closer
 from torchfix_codemods.analysis.gate import Topic
-from torchfix_codemods.analysis.looks.indexes import may_index_wrongly
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.rules.index_select_index import RULE
 
@@ -100,28 +99,92 @@ WAYS = {
     "variable": "from torch.autograd import Variable\n\n\ndef f():\n    return F.one_hot(Variable(INDEX))\n",
 }
 FILES = {
-    "a helper": ({"make.py": "import torch\n\n\ndef make():\n    return INDEX\n"}, "from make import make\n\ny = F.one_hot(make())\n"),
+    "a helper": (
+        {"make.py": "import torch\n\n\ndef make():\n    return INDEX\n"},
+        "from make import make\n\ny = F.one_hot(make())\n",
+    ),
     "a constant": ({"make.py": "import torch\n\nI = INDEX\n"}, "from make import I\n\ny = F.one_hot(I)\n"),
     "a constant of a module": ({"make.py": "import torch\n\nI = INDEX\n"}, "import make\n\ny = F.one_hot(make.I)\n"),
-    "a star": ({"make.py": "import torch\n\n\ndef make():\n    return INDEX\n\n\nI = INDEX\n"}, "from make import *\n\ny = F.one_hot(make())\nz = F.one_hot(I)\n"),
-    "a method": ({"make.py": "import torch\n\n\nclass A:\n    def make(self):\n        return INDEX\n"}, "from make import A\n\na = A()\ny = F.one_hot(a.make())\n"),
-    "an attribute": ({"make.py": "import torch\n\n\nclass A:\n    def __init__(self):\n        self.i = INDEX\n"}, "from make import A\n\na = A()\ny = F.one_hot(a.i)\n"),
-    "a base": ({"make.py": "import torch\n\n\nclass A:\n    def make(self):\n        return INDEX\n"}, "from make import A\n\n\nclass B(A):\n    def f(self):\n        return F.one_hot(self.make())\n\n\nB().f()\n"),
-    "an attribute of a base": ({"make.py": "import torch\n\n\nclass A:\n    def __init__(self):\n        self.i = INDEX\n"}, "from make import A\n\n\nclass B(A):\n    def f(self):\n        return F.one_hot(self.i)\n\n\nB().f()\n"),
+    "a star": (
+        {"make.py": "import torch\n\n\ndef make():\n    return INDEX\n\n\nI = INDEX\n"},
+        "from make import *\n\ny = F.one_hot(make())\nz = F.one_hot(I)\n",
+    ),
+    "a method": (
+        {"make.py": "import torch\n\n\nclass A:\n    def make(self):\n        return INDEX\n"},
+        "from make import A\n\na = A()\ny = F.one_hot(a.make())\n",
+    ),
+    "an attribute": (
+        {"make.py": "import torch\n\n\nclass A:\n    def __init__(self):\n        self.i = INDEX\n"},
+        "from make import A\n\na = A()\ny = F.one_hot(a.i)\n",
+    ),
+    "a base": (
+        {"make.py": "import torch\n\n\nclass A:\n    def make(self):\n        return INDEX\n"},
+        "from make import A\n\n\nclass B(A):\n    def f(self):\n        return F.one_hot(self.make())\n\n\nB().f()\n",
+    ),
+    "an attribute of a base": (
+        {"make.py": "import torch\n\n\nclass A:\n    def __init__(self):\n        self.i = INDEX\n"},
+        "from make import A\n\n\nclass B(A):\n    def f(self):\n        return F.one_hot(self.i)\n\n\nB().f()\n",
+    ),
     "a caller": ({"main.py": "import torch\nfrom p import f\n\nf(INDEX)\n"}, "def f(i):\n    return F.one_hot(i)\n"),
-    "a keyword of a caller": ({"main.py": "import torch\nimport p\n\np.f(i=INDEX)\n"}, "def f(i):\n    return F.one_hot(i)\n"),
-    "a caller of a method": ({"main.py": "import torch\nfrom p import A\n\na = A()\na.f(INDEX)\n"}, "class A:\n    def f(self, i):\n        return F.one_hot(i)\n"),
-    "an object of a caller": ({"main.py": "import torch\nfrom p import A\n\na = A(INDEX)\na.f()\n"}, "class A:\n    def __init__(self, i):\n        self.i = i\n\n    def f(self):\n        return F.one_hot(self.i)\n"),
-    "a helper that calls": ({"run.py": "def run(do, i):\n    return do(i)\n"}, "from run import run\n\n\ndef f(i):\n    return F.one_hot(i)\n\n\nrun(f, INDEX)\n"),
-    "a helper that runs a model": ({"run.py": "def run(model, i):\n    return model(i.int())\n"}, "from run import run\n\n\nclass N(nn.Module):\n    def forward(self, i):\n        return F.one_hot(i)\n\n\nprint(run(N(), torch.zeros(3)).sum())\n"),
-    "a base that calls": ({"run.py": "import torch\n\n\nclass A:\n    def run(self):\n        return self.f(INDEX)\n"}, "from run import A\n\n\nclass B(A):\n    def f(self, i):\n        return F.one_hot(i)\n\n\nB().run()\n"),
-    "a helper in between": ({"make.py": "import torch\n\n\ndef make():\n    return INDEX\n", "via.py": "from make import make\n\n\ndef more():\n    return make()\n"}, "from via import more\n\ny = F.one_hot(more())\n"),
-    "a name handed on": ({"make.py": "import torch\n\n\ndef make():\n    return INDEX\n", "via.py": "from make import make\n"}, "from via import make\n\ny = F.one_hot(make())\n"),
-    "a module of the package": ({"pkg/__init__.py": "", "pkg/make.py": "import torch\n\n\ndef make():\n    return INDEX\n"}, "from pkg import make\n\ny = F.one_hot(make.make())\n"),
-    "a model": ({"net.py": "import torch\nfrom torch import nn\n\n\nclass N(nn.Module):\n    def forward(self, a):\n        return INDEX\n"}, "from net import N\n\nn = N()\ny = F.one_hot(n(x))\n"),
-    "a data set": ({"data.py": "import torch\n\n\nclass D(torch.utils.data.Dataset):\n    def __getitem__(self, n):\n        return torch.rand(4), INDEX\n"}, "from data import D\n\nfor a, b in torch.utils.data.DataLoader(D()):\n    F.one_hot(b)\n"),
-    "an embedding": ({"net.py": "import torch\nfrom torch import nn\n\n\ndef make():\n    return nn.Embedding(4, 2)\n"}, "from net import make\n\nembedding = make()\nembedding(torch.zeros(3).char())\n"),
-    "what is done with": ({"net.py": "import torch\n\n\ndef same(i):\n    return i.view(-1)\n"}, "from net import same\n\ny = F.one_hot(same(INDEX))\n"),
+    "a keyword of a caller": (
+        {"main.py": "import torch\nimport p\n\np.f(i=INDEX)\n"},
+        "def f(i):\n    return F.one_hot(i)\n",
+    ),
+    "a caller of a method": (
+        {"main.py": "import torch\nfrom p import A\n\na = A()\na.f(INDEX)\n"},
+        "class A:\n    def f(self, i):\n        return F.one_hot(i)\n",
+    ),
+    "an object of a caller": (
+        {"main.py": "import torch\nfrom p import A\n\na = A(INDEX)\na.f()\n"},
+        "class A:\n    def __init__(self, i):\n        self.i = i\n\n    def f(self):\n        return F.one_hot(self.i)\n",
+    ),
+    "a helper that calls": (
+        {"run.py": "def run(do, i):\n    return do(i)\n"},
+        "from run import run\n\n\ndef f(i):\n    return F.one_hot(i)\n\n\nrun(f, INDEX)\n",
+    ),
+    "a helper that runs a model": (
+        {"run.py": "def run(model, i):\n    return model(i.int())\n"},
+        "from run import run\n\n\nclass N(nn.Module):\n    def forward(self, i):\n        return F.one_hot(i)\n\n\nprint(run(N(), torch.zeros(3)).sum())\n",
+    ),
+    "a base that calls": (
+        {"run.py": "import torch\n\n\nclass A:\n    def run(self):\n        return self.f(INDEX)\n"},
+        "from run import A\n\n\nclass B(A):\n    def f(self, i):\n        return F.one_hot(i)\n\n\nB().run()\n",
+    ),
+    "a helper in between": (
+        {
+            "make.py": "import torch\n\n\ndef make():\n    return INDEX\n",
+            "via.py": "from make import make\n\n\ndef more():\n    return make()\n",
+        },
+        "from via import more\n\ny = F.one_hot(more())\n",
+    ),
+    "a name handed on": (
+        {"make.py": "import torch\n\n\ndef make():\n    return INDEX\n", "via.py": "from make import make\n"},
+        "from via import make\n\ny = F.one_hot(make())\n",
+    ),
+    "a module of the package": (
+        {"pkg/__init__.py": "", "pkg/make.py": "import torch\n\n\ndef make():\n    return INDEX\n"},
+        "from pkg import make\n\ny = F.one_hot(make.make())\n",
+    ),
+    "a model": (
+        {
+            "net.py": "import torch\nfrom torch import nn\n\n\nclass N(nn.Module):\n    def forward(self, a):\n        return INDEX\n"
+        },
+        "from net import N\n\nn = N()\ny = F.one_hot(n(x))\n",
+    ),
+    "a data set": (
+        {
+            "data.py": "import torch\n\n\nclass D(torch.utils.data.Dataset):\n    def __getitem__(self, n):\n        return torch.rand(4), INDEX\n"
+        },
+        "from data import D\n\nfor a, b in torch.utils.data.DataLoader(D()):\n    F.one_hot(b)\n",
+    ),
+    "an embedding": (
+        {"net.py": "import torch\nfrom torch import nn\n\n\ndef make():\n    return nn.Embedding(4, 2)\n"},
+        "from net import make\n\nembedding = make()\nembedding(torch.zeros(3).char())\n",
+    ),
+    "what is done with": (
+        {"net.py": "import torch\n\n\ndef same(i):\n    return i.view(-1)\n"},
+        "from net import same\n\ny = F.one_hot(same(INDEX))\n",
+    ),
 }
 INDEX, INDEX8 = "torch.zeros(3).int()", "torch.zeros(3).char()"
 

@@ -181,7 +181,9 @@ class Source:
             if start < body.end() - 1:
                 raise Unclear
             if self.text[max(0, start - 200) : start].rstrip()[-1:] in tuple("([{,"):
-                if _INNER_BINDING.search(self.text, start, self.text.find("\n", at)) or _OVER_LINES.search(function.text):
+                if _INNER_BINDING.search(self.text, start, self.text.find("\n", at)) or _OVER_LINES.search(
+                    function.text
+                ):
                     raise Unclear
                 continue  # within brackets
             done = end_of_statement(self.text, start)
@@ -237,7 +239,7 @@ class Source:
         end = len(self.text) if end is None else end
         text, at = self.text, self.text.find(name, first, end)
         size = len(name)
-        while at >= 0:
+        while at >= 0 and size:
             before, after = text[at - 1 : at] if at else "", text[at + size : at + size + 1]
             if not _is_letter(before) and not _is_letter(after):
                 yield at
@@ -252,10 +254,17 @@ class Source:
     def _statements(self, name: str) -> Iterator[Binding]:
         done = -1
         for at in self.occurrences(name):
-            if at < done or self.text[at - 1] in "\"'" or not _MAY_BIND.match(self.text, at + len(name)) or self.around(at) is not None:
+            if (
+                at < done
+                or self.text[at - 1] in "\"'"
+                or not _MAY_BIND.match(self.text, at + len(name))
+                or self.around(at) is not None
+            ):
                 continue
             start = self.text.rfind("\n", 0, at) + 1
-            if self.text[start:at].lstrip()[:1] in ("#", "@") or self.text[start:at].lstrip().startswith(("def ", "class ", "import ", "from ")):
+            if self.text[start:at].lstrip()[:1] in ("#", "@") or self.text[start:at].lstrip().startswith(
+                ("def ", "class ", "import ", "from ")
+            ):
                 continue
             done = end_of_statement(self.text, start)
             if not re.search(r"=|\b(?:in|as)\b", self.text[start:done]) and not _OVER_LINES.search(self.text):
@@ -288,7 +297,9 @@ def _is_argument(text: str, at: int) -> bool:
     """Whether a bracket of a call is open on the line before a position: what stands there binds nothing."""
     start = text.rfind("\n", 0, at) + 1
     before = text[start:at]
-    return before.count("(") > before.count(")") and not re.search(r"\bfor\b|:=|\b(?:append|insert|extend)\b", text[start : text.find("\n", at)])
+    return before.count("(") > before.count(")") and not re.search(
+        r"\bfor\b|:=|\b(?:append|insert|extend)\b", text[start : text.find("\n", at)]
+    )
 
 
 def _is_letter(character: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from dataclasses import dataclass
 
 from torchfix_codemods.analysis.bare_names import bare_names
 from torchfix_codemods.analysis.importers import MAX_FILES
@@ -16,12 +18,7 @@ from torchfix_codemods.analysis.reach import reach_of
 _LISTS = Kind.LISTED | Kind.ARRAY
 _ROWS = Kind.NARROW | Kind.FLOAT | _LISTS | Kind.WRITTEN
 _CLASSES = Kind.INT32 | Kind.NARROW
-_BY_DIMENSION = frozenset(["gather", "scatter", "scatter_", "scatter_add", "scatter_add_", "index_select"])
-_POSITIONS = {"embedding": (0, ("input",)), "one_hot": (0, ("tensor", "input"))}
-_CALL = re.compile(
-    r"(?:gather|scatter_add_?|scatter_?|index_select|one_hot|embedding|cross_entropy|nll_loss)[ \t]*\("
-)
-_MODULE = re.compile(r"Embedding\b|CrossEntropyLoss\b|NLLLoss\b")
+_CALL = re.compile(r"(?:gather|scatter_add_?|scatter_?|index_select|one_hot|embedding|cross_entropy|nll_loss)[ \t]*\(")
 
 
 def may_index_wrongly(project: Project, path: str) -> bool:
@@ -41,13 +38,20 @@ def _some_is_wrong(project: Project, path: str) -> bool:
     if _ALIAS.search(text):
         return True
     origins.users = _users(origins, source)
+    return _some_call(origins, source) or _some_module(origins, source)
+
+
+def _some_call(origins: Origins, source: Source) -> bool:
+    """Whether a function or a method that indexes may get a wrong index."""
+    text = source.text
     for found in _CALL.finditer(text):
         at = found.start()
-        if at and (text[at - 1].isalnum() or text[at - 1] == "_") or text[max(0, at - 4) : at] == "def ":
+        if text[at - 1].isalnum() or text[at - 1] == "_" or text[at - 4 : at] == "def ":
             continue
-        if _is_wrong(origins, source, at, found.end() - 1, found[0].rstrip("( \t")):
+        sink = _sink(text, at, found[0].rstrip("( \t"))
+        if _refused(origins, source, call_at(text, at, found.end() - 1), at, sink):
             return True
-    return _some_module(origins, source)
+    return False
 
 
 _ALIAS = re.compile(
@@ -76,49 +80,55 @@ def _users(origins: Origins, source: Source) -> list[str]:
     return [other for other in mentions if reach.imports(other, source.path)][: MAX_FILES - 1]
 
 
-def _is_wrong(origins, source, at, opening, name) -> bool:
-    call = call_at(source.text, at, opening)
-    if call is None:
-        return True
-    refused = {"one_hot": _ROWS | Kind.INT32, "index_select": _ROWS | Kind.DEEP, "cross_entropy": _CLASSES, "nll_loss": _CLASSES}.get(name, _ROWS)
-    if name in _BY_DIMENSION:
-        positions, names = (1, 2), ("index",)
-    elif name in ("cross_entropy", "nll_loss"):
-        positions, names = (1,), ("target",)
-    else:
-        positions, names = (0,), _POSITIONS[name][1]
-    if name in _BY_DIMENSION:
-        before = source.text[max(0, at - 8) : at]
-        if before.endswith("torch."):
-            positions = (2,)
-        elif before.endswith("."):
-            positions = (1,)
-    return _refused(origins, source, call, at, positions, names, refused)
+@dataclass(frozen=True)
+class Sink:
+    """What a call that indexes takes: where its index may stand, its names, and what it may not be."""
+
+    positions: tuple[int, ...]
+    names: tuple[str, ...]
+    refused: Kind
 
 
-def _refused(origins, source, call, at, positions, names, refused) -> bool:
+_ROW = Sink((0,), ("input",), _ROWS)
+_CLASS = Sink((1,), ("target",), _CLASSES)
+_SINKS = {
+    "one_hot": Sink((0,), ("tensor", "input"), _ROWS | Kind.INT32),
+    "embedding": _ROW,
+    "cross_entropy": _CLASS,
+    "nll_loss": _CLASS,
+}
+_MODULES = {"Embedding": _ROW, "CrossEntropyLoss": _CLASS, "NLLLoss": _CLASS}
+
+
+def _sink(text: str, at: int, name: str) -> Sink:
+    if name in _SINKS:
+        return _SINKS[name]
+    before = text[max(0, at - 8) : at]
+    positions = (2,) if before.endswith("torch.") else (1,) if before.endswith(".") else (1, 2)
+    return Sink(positions, ("index",), _ROWS | Kind.DEEP if name == "index_select" else _ROWS)
+
+
+def _refused(origins: Origins, source: Source, call: ast.Call, at: int, sink: Sink) -> bool:
+    """Whether the index of a call may be of a kind that it refuses."""
     place = Place(source, source.around(at))
-    given = [k.value for k in call.keywords if k.arg in names]
+    given = [k.value for k in call.keywords if k.arg in sink.names]
     if not given:
-        import ast
-        if any(isinstance(a, ast.Starred) for a in call.args[: max(positions) + 1]):
+        if any(isinstance(a, ast.Starred) for a in call.args[: max(sink.positions) + 1]):
             return True
-        given = [call.args[p] for p in positions if p < len(call.args)]
-    return any(origins.kind(g, place) & refused for g in given)
+        if any(k.arg is None for k in call.keywords) and len(call.args) <= max(sink.positions):
+            return True
+        given = [call.args[p] for p in sink.positions if p < len(call.args)]
+    return any(origins.kind(each, place) & sink.refused for each in given)
 
 
-def _some_module(origins, source) -> bool:
-    text = source.text
-    made = {m[0] for m in _MODULE.finditer(text) if not (m.start() and (text[m.start() - 1].isalnum() or text[m.start() - 1] == "_"))}
-    for name in made:
-        for holder in holders(origins, source, name, True):
+def _some_module(origins: Origins, source: Source) -> bool:
+    """Whether an embedding or a loss that is kept by a name may get a wrong index."""
+    for name, sink in _MODULES.items():
+        if next(source.occurrences(name), None) is None:
+            continue
+        for holder in holders(origins, source, name, made=True):
             if holder.source is not source:
                 continue
-            for call, at in calls_by(holder):
-                if name == "Embedding":
-                    wrong = _refused(origins, source, call, at, (0,), ("input",), _ROWS)
-                else:
-                    wrong = _refused(origins, source, call, at, (1,), ("target",), _CLASSES)
-                if wrong:
-                    return True
+            if any(_refused(origins, source, call, at, sink) for call, at in calls_by(holder)):
+                return True
     return False

@@ -12,7 +12,17 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from torchfix_codemods.analysis.bare_names import Origin, bare_names
-from torchfix_codemods.analysis.looks.bindings import Binding, Header, Names, Path, Source, closing, end_of_statement, is_keyword, parsed_statement
+from torchfix_codemods.analysis.looks.bindings import (
+    Binding,
+    Header,
+    Names,
+    Path,
+    Source,
+    closing,
+    end_of_statement,
+    is_keyword,
+    parsed_statement,
+)
 from torchfix_codemods.analysis.looks.functions import Function, Unclear
 from torchfix_codemods.analysis.looks.kinds import (
     CONVERSIONS,
@@ -35,7 +45,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.torch_api import BEST, INVARIANT, JOINING, SAME_OBJECT
 from torchfix_codemods.analysis.trees import children, walk
 
-MAX_STEPS = 300  # expressions looked at for one file
+MAX_STEPS = 200  # expressions looked at for one file
 MAX_PATH = 3
 MAX_ROUNDS = 8
 MAX_HOLDERS = 60
@@ -44,7 +54,9 @@ _ITEMS = ("__getitem__", "__iter__", "__next__")
 _CALLED = ("forward", "__call__")
 _LIBRARIES = frozenset(["torch", "np", "numpy", "F", "functional", "nn"])
 _THROUGH = re.compile(r"Dropout|Identity|Flatten|Unflatten|Sequential|ModuleList|DataLoader|Dataset|Subset")
-_SAME = frozenset("to cuda cpu float double half bfloat16 eval train requires_grad_ module apply type values items get".split())
+_SAME = frozenset(
+    "to cuda cpu float double half bfloat16 eval train requires_grad_ module apply type values items get".split()
+)
 _ASKED = re.compile(r"\.(?:" + "|".join(sorted(_SAME | SAME_OBJECT)) + r")\b")
 _ASKS = frozenset("isinstance len hasattr print getattr type".split())
 _NO_TENSOR = frozenset("int float str bool len isinstance hasattr type id round repr format sum abs print".split())
@@ -118,7 +130,13 @@ class Origins:
             case ast.Name(id=name):
                 return self._name(name, place, path)
             case ast.Constant(value=value):
-                return Kind.TRUTH if isinstance(value, bool) else Kind.FRACTION if isinstance(value, float) else Kind.NOTHING
+                return (
+                    Kind.TRUTH
+                    if isinstance(value, bool)
+                    else Kind.FRACTION
+                    if isinstance(value, float)
+                    else Kind.NOTHING
+                )
             case ast.Attribute():
                 return self._attribute(node, place, path)
             case ast.Call():
@@ -316,6 +334,9 @@ class Origins:
             at = names.index(name)
             for call, where, shift in self._callers(header, place):
                 found |= self._given(call, at - shift, where, path)
+            for call, where in self._calls_in_bases(header.name):
+                found |= self._given(call, at - 1, where, path)
+                found |= self._any((k.value for k in call.keywords if k.arg == name), where, path)
         return found
 
     def _rest(self, source: Source, path: Path) -> Kind:
@@ -357,7 +378,7 @@ class Origins:
 
     def searched(self, source: Source) -> list[Source]:
         """The files whose calls matter for a function of a file."""
-        paths = dict.fromkeys([source.path, self.path, *self.users, *self._lineage_files()])
+        paths = dict.fromkeys([source.path, self.path, *self.users])
         return [self.source(path) for path in paths]
 
     def _lineage_files(self) -> list[str]:
@@ -389,6 +410,18 @@ class Origins:
             for holder in holders(self, source, owner, header.name != "__init__"):
                 for call, at in calls_by(holder):
                     yield call, Place(holder.source, holder.source.around(at)), 1
+
+    def _calls_in_bases(self, name: str) -> Iterator[tuple[ast.Call, Place]]:
+        """The calls of a method that the classes make from which those of the file in question derive."""
+        said = ("self(", "self.forward(") if name in _CALLED else (f"self.{name}(",)
+        for path in self._lineage_files():
+            if not any(each in (self.project.read(path) or "") for each in said):
+                continue
+            source = self.source(path)
+            for each in said:
+                for call, at in _calls_of(source, each[:-1].rpartition(".")[2], handed=False):
+                    if source.text.startswith(each, at if each == "self(" else at - len("self.")):
+                        yield call, Place(source, source.around(at))
 
     # --- attributes ----------------------------------------------------------------------------------------------
 
@@ -429,7 +462,11 @@ class Origins:
 
     def _field_found(self, name: str, source: Source, path: Path) -> Kind:
         found = Kind.NOTHING
-        given = [other for other in self._imports(self.source(self.path)) if name in _stored_in(self.project, other)]
+        given = [
+            other
+            for other in (*self._imports(self.source(self.path)), *self._lineage_files())
+            if name in _stored_in(self.project, other)
+        ]
         for each in dict.fromkeys([*self.searched(source), *map(self.source, given)]):
             found |= self._field_of(name, each, path)
         return found
@@ -481,14 +518,18 @@ class Origins:
             return known | self._project_call(name, node, place, path) if defined else known
         return self._project_call(name, node, place, path) | self._through(name, node, place, path)
 
-    def _known_call(self, name: str, receiver: ast.expr | None, node: ast.Call, place: Place, path: Path) -> Kind | None:
+    def _known_call(
+        self, name: str, receiver: ast.expr | None, node: ast.Call, place: Place, path: Path
+    ) -> Kind | None:
         """What a function or method of torch, numpy or Python gives; None for other names."""
         library = receiver is None or _is_library(receiver)
         subject = (node.args[0] if node.args else None) if library else receiver
         array = Kind.ARRAY if library and not _is_torch(receiver) else Kind.NOTHING
         if receiver is None and name in _NO_TENSOR:
             return Kind.NOTHING
-        if receiver is None and (name in GATHERING or name in ("range", "enumerate", "zip", "map", "filter", "next", "dict")):
+        if receiver is None and (
+            name in GATHERING or name in ("range", "enumerate", "zip", "map", "filter", "next", "dict")
+        ):
             return self._python_call(name, node, place, path)
         if name in CONVERSIONS and receiver is not None:
             deep = self._kind(receiver, place, ()) & Kind.DEEP
@@ -528,7 +569,7 @@ class Origins:
     def _kept(self, name: str, subject: ast.expr, node: ast.Call, place: Place, path: Path) -> Kind:
         kind = self._kind(subject, place, ()) & ~Kind.WRITTEN
         flat = len(node.args) == 1 and ast.unparse(node.args[0]) == "-1"
-        if name in ("view", "reshape") and flat or name in ("flatten", "ravel") and not node.args:
+        if (name in ("view", "reshape") and flat) or (name in ("flatten", "ravel") and not node.args):
             kind &= ~Kind.DEEP
         elif name in DEEPENING:
             kind |= Kind.DEEP
@@ -665,7 +706,11 @@ class Origins:
                         found |= self._foreign(inner, path)
         for at in source.occurrences(name):
             holder = source.around(at)
-            if source.text[at - 1 : at] == "." and holder is not None and re.match(r"[ \t]*(?::[^=\n]*)?=(?!=)", source.text[at + len(name):at + len(name) + 80]):
+            if (
+                source.text[at - 1 : at] == "."
+                and holder is not None
+                and re.match(r"[ \t]*(?::[^=\n]*)?=(?!=)", source.text[at + len(name) : at + len(name) + 80])
+            ):
                 found |= self._called_bindings(source.bound(holder, f".{name}"), Place(source, holder), path)
         if not defined:
             for other in self._imports(source):
@@ -771,7 +816,11 @@ class Origins:
             return self._any(source.returned(function), Place(source, function), path)
         names = source.names(function)
         if function.name != name:
-            inner = [part for node in names.functions.get(name, []) for part in node.body] if name in names.functions else []
+            inner = (
+                [part for node in names.functions.get(name, []) for part in node.body]
+                if name in names.functions
+                else []
+            )
             names = Names(inner)
         place = Place(source, function)
         found = self._any(names.returned, place, path)
@@ -811,9 +860,7 @@ def _stored_in(project: Project, path: str) -> frozenset[str]:
     """The names of all attributes and fields that a file may store, remembered with the project."""
     known: dict[str, frozenset[str]] = project.memory.setdefault("stored names", {})
     if path not in known:
-        known[path] = frozenset(
-            name for pair in _STORED.findall(project.read(path) or "") for name in pair if name
-        )
+        known[path] = frozenset(name for pair in _STORED.findall(project.read(path) or "") for name in pair if name)
     return known[path]
 
 
@@ -900,7 +947,7 @@ def _expression_at(text: str, start: int) -> ast.expr:
         mark, at = found[0], found.end()
         if mark in "([{":
             depth += 1
-        elif mark in ")]}" and depth == 0 or mark in ",\n#" and depth == 0:
+        elif depth == 0 and mark in ")]},\n#":
             end = found.start()
             if mark == "\n" and _GOES_ON.match(text, at):  # within brackets
                 continue
@@ -1097,13 +1144,13 @@ def _headers_of(origins: Origins, source: Source, name: str) -> Iterator[tuple[S
             function = other.around(header.start) if other is not None else None
             if other is None or function is None:
                 continue
-            if (header.name == "__init__" and function.owner == origin.name) or header.name == origin.name:
-                if origin.kind == "class" or other is not source:
-                    yield other, header
+            named = (header.name == "__init__" and function.owner == origin.name) or header.name == origin.name
+            if named and (origin.kind == "class" or other is not source):
+                yield other, header
 
 
 def _said(node: ast.expr, holder: Holder) -> Iterator[bool]:
-    """For each mention by which an expression is what the holder stands for, or holds it: whether an object is meant."""
+    """For each mention by which an expression is what is held, or holds it: whether an object is meant."""
     match node:
         case ast.Name(id=name):
             if name == holder.name and (holder.is_class or not holder.is_attribute):
@@ -1117,7 +1164,9 @@ def _said(node: ast.expr, holder: Holder) -> Iterator[bool]:
             yield from _said_by_call(function, [*args, *(k.value for k in keywords)], holder)
         case ast.Lambda(body=body):
             yield from _said(body, holder)
-        case ast.Dict() | ast.List() | ast.Tuple() | ast.Set() | ast.IfExp() | ast.BoolOp() | ast.Starred() | ast.BinOp():
+        case (
+            ast.Dict() | ast.List() | ast.Tuple() | ast.Set() | ast.IfExp() | ast.BoolOp() | ast.Starred() | ast.BinOp()
+        ):
             for part in children(node):
                 if isinstance(part, ast.expr):
                     yield from _said(part, holder)
