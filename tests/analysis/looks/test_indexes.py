@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The look at indices keeps every program in which the rule has a finding, whichever way the index takes."""
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ _ADDING = frozenset(["append", "insert", "extend", "add", "update", "setdefault"
 _HEADER = re.compile(r"def[ \t]+(\w+)[ \t]*(?:\[[^\]]*\])?\(")
 _BODY = re.compile(r"\)[^:\n]*:[^\n]*\n|\)[ \t]*->[^\n]*:[ \t]*\n")
 _MAY_BIND = re.compile(  # what follows a name that a statement binds, or adds to
-    r"[ \t]*(?:(?:[-+*/%&|^@]|//|\*\*|<<|>>|:)?=(?!=)|:[^\n]*=|[,)\]\[][^\n]*(?:=(?!=)|\bin\b)|in\b|[)\],:]*[ \t]*(?:\n|\Z)"
-    r"|:|\\|\.[ \t]*(?:append|insert|extend|add|update|setdefault|appendleft)\b)"
+    r"[ \t]*(?:(?:[-+*/%&|^@]|//|\*\*|<<|>>|:)?=(?!=)|:[^\n]*=|[,)\]\[][^\n]*(?:=(?!=)|\bin\b)|in\b"
+    r"|[)\],:]*[ \t]*(?:\n|\Z)|:|\\|\.[ \t]*(?:append|insert|extend|add|update|setdefault|appendleft)\b)"
 )
 _CAPTURES = r"\b(?:lambda\b[^:\n]*|case\b[^\n]*|(?:global|nonlocal)\b[^\n]*)\b{}\b"
 _OVER_LINES = re.compile(r"\n[ \t]*[)\]][ \t]*=(?!=)")  # the end of targets over several lines
@@ -246,7 +246,7 @@ class Source:
             at = text.find(name, at + size, end)
 
     def bound_outside(self, name: str) -> list[Binding]:
-        """The bindings of a name at the top level of the file or of a class. Raises `Unclear` for unusual statements."""
+        """The bindings of a name outside all functions. Raises `Unclear` for unusual statements."""
         if name not in self._outer:
             self._outer[name] = list(self._statements(name))
         return self._outer[name]

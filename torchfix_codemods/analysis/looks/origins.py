@@ -320,7 +320,7 @@ class Origins:
         spec = source.arguments(header)
         names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
         if spec.vararg and spec.vararg.arg == name:
-            raise Unclear
+            return self._many(header, len(names), place, path)
         if spec.kwarg and spec.kwarg.arg == name:
             return self._rest(source, path)
         if name not in names and name not in [a.arg for a in spec.kwonlyargs]:
@@ -338,6 +338,19 @@ class Origins:
                 found |= self._given(call, at - 1, where, path)
                 found |= self._any((k.value for k in call.keywords if k.arg == name), where, path)
         return found
+
+    def _many(self, header: Header, first: int, place: Place, path: Path) -> Kind:
+        """An item of `*args`: what any call gives from a position on."""
+        found = Kind.NOTHING
+        calls = [
+            *self._callers(header, place),
+            *((call, where, 1) for call, where in self._calls_in_bases(header.name)),
+        ]
+        for call, where, shift in calls:
+            for argument in call.args[max(0, first - shift) :]:
+                inner = isinstance(argument, ast.Starred)
+                found |= self._kind(argument, where, path if inner else path[1:])
+        return found if path else held(found) | Kind.LISTED
 
     def _rest(self, source: Source, path: Path) -> Kind:
         """An item of `**kwargs`: what any call gives by that name."""
@@ -816,11 +829,9 @@ class Origins:
             return self._any(source.returned(function), Place(source, function), path)
         names = source.names(function)
         if function.name != name:
-            inner = (
-                [part for node in names.functions.get(name, []) for part in node.body]
-                if name in names.functions
-                else []
-            )
+            inner: list[ast.AST] = []
+            for node in names.functions.get(name, []):
+                inner += node.body if isinstance(node.body, list) else [node.body]
             names = Names(inner)
         place = Place(source, function)
         found = self._any(names.returned, place, path)
@@ -1079,6 +1090,8 @@ def _outside(origins: Origins, holder: Holder, at: int) -> Iterator[Holder]:
     """The names that a statement outside all functions gives it to."""
     text = holder.source.text
     start = text.rfind("\n", 0, at) + 1
+    while text[max(0, start - 200) : start].rstrip()[-1:] in tuple("([{,"):  # within brackets
+        start = text.rfind("\n", 0, start - 1) + 1
     names = Names(parsed_statement(text[start : end_of_statement(text, start)]))
     in_class = text[start : start + 1] in (" ", "\t")
     for other in _by_statements(origins, holder, names, -1):
