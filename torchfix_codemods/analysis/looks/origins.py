@@ -70,7 +70,7 @@ class Place(NamedTuple):
 
 
 class Origins:
-    """What expressions of one file (and of those that it reaches) may be. Raises `Unclear` for what isn't understood."""
+    """What expressions of one file (and of those it reaches) may be. Raises `Unclear` where that isn't understood."""
 
     def __init__(self, project: Project, path: str) -> None:
         self.project = project
@@ -306,9 +306,9 @@ class Origins:
     def _with_parameter(self, source: Source, name: str, function: Function) -> Iterator[tuple[Header, int]]:
         """The functions within a function (itself among them) that have a parameter of this name."""
         for header in source.headers():
-            if function.start <= header.start < function.end and name in header.arguments:
-                if re.search(rf"(?<![\w.\[]){name}\b(?![\w.(\[])", header.arguments):
-                    yield header, header.start
+            within = function.start <= header.start < function.end and name in header.arguments
+            if within and re.search(rf"(?<![\w.\[]){name}\b(?![\w.(\[])", header.arguments):
+                yield header, header.start
 
     def _parameter(self, header: Header, start: int, name: str, place: Place, path: Path) -> Kind:
         source = place.source
@@ -488,9 +488,11 @@ class Origins:
         found = Kind.NOTHING
         text = source.text
         done: set[Function] = set()
+        fields = re.finditer(rf"\n[ \t]+{name}[ \t]*[:=]", text)
+        given = source.path in (self.path, *self.users) or any(source.around(m.end()) is None for m in fields)
         for at in source.occurrences(name):
             function = source.around(at)
-            if (value := given_by_name(source, at, len(name))) is not None:
+            if given and (value := given_by_name(source, at, len(name))) is not None:
                 found |= self._kind(value, Place(source, function), path)
             elif function is not None and text[at - 1 : at] == "." and function not in done:
                 done.add(function)
