@@ -383,7 +383,6 @@ class Origins:
     def _keywords(self, source: Source, name: str) -> Iterator[tuple[ast.expr, Place]]:
         """What is given by the name, `name=value` in a call or `"name": value` in a dictionary."""
         for each in self.searched(source):
-            text = each.text
             for at in each.occurrences(name):
                 value = given_by_name(each, at, len(name))
                 if value is not None:
