@@ -498,9 +498,8 @@ class Origins:
                 found |= self._of(source.bound(function, f".{name}"), Place(source, function), path)
             elif text[at - 4 : at] == "def ":
                 found |= self._returned(source, name, path)
-        if f'"{name}"' in text or f"'{name}'" in text:
-            if re.search(rf"setattr\([^\n]*[\"']{name}[\"']", text):
-                raise Unclear
+        if "setattr(" in text and re.search(rf"setattr\([^\n]*[\"']{name}[\"']", text):
+            raise Unclear
         found |= self._as_a_field(name, source, path)
         return found | self._of(source.bound_outside(name), Place(source, None), path)
 
