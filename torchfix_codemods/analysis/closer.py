@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.looks.activations import activations_meet_losses, logarithms_meet_losses
 from torchfix_codemods.analysis.looks.dropouts import may_drop_always
+from torchfix_codemods.analysis.looks.indexes import may_index_wrongly
 from torchfix_codemods.analysis.looks.losses import may_get_scores
 from torchfix_codemods.analysis.looks.resizes import may_resize_unbatched
 from torchfix_codemods.analysis.looks.targets import may_leak_into_target
@@ -31,6 +32,7 @@ LOOKS: tuple[tuple[Topic, Look], ...] = (
     (Topic.LIKELIHOOD, may_get_scores),
     (Topic.ACTIVATION, activations_meet_losses),
     (Topic.LOG, logarithms_meet_losses),
+    (Topic.INDEX, may_index_wrongly),
 )
 
 
