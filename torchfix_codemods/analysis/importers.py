@@ -17,6 +17,14 @@ _Names = Mapping[str, frozenset[str]]  # path -> the names of that file that lea
 
 def users_of(reach: Reach, path: str) -> tuple[list[str], bool]:
     """The file and those that use it, nearest first; False where some of them had to be left out."""
+    known: dict[str, tuple[list[str], bool]] = reach.project.memory.setdefault("users", {})
+    if path not in known:
+        known[path] = _users_found(reach, path)
+    users, complete = known[path]
+    return list(users), complete
+
+
+def _users_found(reach: Reach, path: str) -> tuple[list[str], bool]:
     found: dict[str, frozenset[str]] = {path: _defined(reach, path)}
     frontier, complete = [path], True
     for _ in range(MAX_ROUNDS):
@@ -47,21 +55,18 @@ def _users_of_these(reach: Reach, frontier: list[str], found: _Names) -> Iterato
     seen: set[str] = set()
     wanted = frozenset().union(*found.values())
     for used in frontier:
-        for other in reach.project.importers(used):
+        for other in reach.importers(used):
             if other in found or other in seen:
                 continue
-            if names := _leading_to(reach, other, used, wanted, found):
+            if names := _leading_to(reach, other, wanted, found):
                 seen.add(other)
                 yield other, names
 
 
-def _leading_to(reach: Reach, other: str, used: str, wanted: frozenset[str], found: _Names) -> frozenset[str]:
-    """The names of a file that lead to the file in question by way of another; the cheapest question first."""
-    known = reach.knows(other)
-    if not (known or _may_say(reach, other, wanted)) or not reach.imports(other, used):
-        return frozenset()
+def _leading_to(reach: Reach, other: str, wanted: frozenset[str], found: _Names) -> frozenset[str]:
+    """The names of a file that lead to the file in question; nothing where its text has none that is wanted."""
     names = _leading_on(reach, other, found)
-    return names if names and (not known or _may_say(reach, other, wanted)) else frozenset()
+    return names if names and _may_say(reach, other, wanted) else frozenset()
 
 
 def _may_say(reach: Reach, path: str, names: frozenset[str]) -> bool:

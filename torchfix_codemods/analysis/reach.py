@@ -62,6 +62,7 @@ class Reach:
         self._modules: dict[str, dict[str, str]] | None = None
         self._meanings: dict[tuple[str, str], frozenset[Meaning]] = {}
         self._imports: dict[str, _Imports] = {}
+        self._importers: dict[str, tuple[str, ...]] = {}
         self._starred: dict[str, dict[str, tuple[str, ...]]] = {}
 
     def outline(self, path: str) -> Outline | None:
@@ -191,9 +192,12 @@ class Reach:
         found = self.meanings(target, entry.name)
         return found | {Meaning("module", module)} if module is not None else found
 
-    def knows(self, importer: str) -> bool:
-        """Whether `imports` and `links` cost nothing for this file."""
-        return importer in self._imports and importer in self._links
+    def importers(self, path: str) -> tuple[str, ...]:
+        """The files that import a file, or a package whose `__init__` may hand it on, in order."""
+        if path not in self._importers:
+            named = self.project.importers(path)
+            self._importers[path] = tuple(other for other in named if self.imports(other, path))
+        return self._importers[path]
 
     def imports(self, importer: str, path: str) -> bool:
         """Whether a file imports another, or a package whose `__init__` may hand it on."""
