@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from torchfix_codemods.analysis.facts import STAR_IMPORT
-from torchfix_codemods.analysis.outline import Outline
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.reach import Links, Reach
 
@@ -80,9 +79,9 @@ def _may_say(reach: Reach, path: str, names: frozenset[str]) -> bool:
 
 def _defined(reach: Reach, path: str) -> frozenset[str]:
     """The names that a file defines at its top level."""
-    outline = reach.outline(path)
-    if outline is not None:
-        return frozenset((*outline.functions, *outline.classes, *outline.variables))
+    top = reach.top(path)
+    if top is not None:
+        return top.defined
     facts = reach.project.facts(path)
     if facts is None:
         return frozenset()
@@ -95,8 +94,7 @@ def _leading_on(reach: Reach, path: str, found: _Names) -> frozenset[str]:
     if links is None:
         return frozenset().union(_defined(reach, path), *found.values())
     leading = frozenset(_given(reach, path, links, found))
-    outline = reach.outline(path) if leading else None
-    return _with_users(outline, leading) if outline is not None else leading
+    return _with_users(reach.mentions(path), leading) if leading else leading
 
 
 def _given(reach: Reach, path: str, links: Links, found: _Names) -> Iterator[str]:
@@ -113,12 +111,10 @@ def _given(reach: Reach, path: str, links: Links, found: _Names) -> Iterator[str
             yield bound
 
 
-def _with_users(outline: Outline, names: frozenset[str]) -> frozenset[str]:
+def _with_users(mentions: Mapping[str, Iterable[str]], names: frozenset[str]) -> frozenset[str]:
     """The names, and those of the definitions of a file that say one of them, directly or through each other."""
-    bound = [(unit.owner or unit.name, unit) for unit in outline.units if unit.name]
-    bound += [(name, unit) for name, units in outline.variables.items() for unit in units]
     while True:
-        more = {name for name, unit in bound if not names.isdisjoint(unit.words)}
+        more = {name for name, said in mentions.items() if not names.isdisjoint(said)}
         if more <= names:
             return names
         names |= more
