@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from torchfix_codemods.analysis.importers import MAX_FILES, all_importers, users_of
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.reach import Reach
@@ -74,3 +76,28 @@ def test_all_importers_directly_or_not_in_a_cycle_too():
     assert all_importers(project, ["model.py"]) == ["between.py", "train.py"]
     assert all_importers(project, ["between.py", "between.py"]) == ["train.py"]
     assert all_importers(project, ["other.py"]) == []
+
+
+def test_what_was_asked_before_changes_no_answer():
+    """What is remembered of files is what a project that is asked for the first time says of them."""
+    for seed in range(40):
+        files = random_files(Random(seed))
+        project = Project(files, files.get)
+        asked = Random(seed).sample(sorted(files), len(files)) * 2
+        reach = Reach(project)
+        for path in asked:
+            assert users_of(reach, path) == users_of(Reach(Project(files, files.get)), path)
+
+
+def random_files(random: Random) -> dict[str, str]:
+    """Modules of a package that import earlier ones in every form, and say what these give them, or not."""
+    files = {"pkg/__init__.py": "from .m0 import f0 as first\n"}
+    for number in range(12):
+        lines = [f"class C{number}: pass"]
+        for other in random.sample(range(number), min(number, 2)):
+            form = random.choice(["from .m{0} import f{0}", "from pkg.m{0} import C{0} as K{0}", "from .m{0} import *"])
+            form = random.choice([form, "from . import m{0}", "import pkg.m{0} as m{0}", "from pkg import first"])
+            said = random.choice(["f{0}()", "K{0}()", "m{0}.C{0}()", "first()", "C{0}", "pass"])
+            lines = [form.format(other), *lines, f"def f{number}(): {said.format(other)}"]
+        files[f"pkg/m{number}.py"] = "\n".join([*lines, f"def f{number}(): pass"]) + "\n"
+    return files

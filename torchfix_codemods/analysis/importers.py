@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from torchfix_codemods.analysis.facts import STAR_IMPORT
-from torchfix_codemods.analysis.outline import Outline
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.reach import Links, Reach
 
@@ -17,6 +16,14 @@ _Names = Mapping[str, frozenset[str]]  # path -> the names of that file that lea
 
 def users_of(reach: Reach, path: str) -> tuple[list[str], bool]:
     """The file and those that use it, nearest first; False where some of them had to be left out."""
+    known: dict[str, tuple[list[str], bool]] = reach.project.memory.setdefault("users", {})
+    if path not in known:
+        known[path] = _users_found(reach, path)
+    users, complete = known[path]
+    return list(users), complete
+
+
+def _users_found(reach: Reach, path: str) -> tuple[list[str], bool]:
     found: dict[str, frozenset[str]] = {path: _defined(reach, path)}
     frontier, complete = [path], True
     for _ in range(MAX_ROUNDS):
@@ -47,21 +54,18 @@ def _users_of_these(reach: Reach, frontier: list[str], found: _Names) -> Iterato
     seen: set[str] = set()
     wanted = frozenset().union(*found.values())
     for used in frontier:
-        for other in reach.project.importers(used):
+        for other in reach.importers(used):
             if other in found or other in seen:
                 continue
-            if names := _leading_to(reach, other, used, wanted, found):
+            if names := _leading_to(reach, other, wanted, found):
                 seen.add(other)
                 yield other, names
 
 
-def _leading_to(reach: Reach, other: str, used: str, wanted: frozenset[str], found: _Names) -> frozenset[str]:
-    """The names of a file that lead to the file in question by way of another; the cheapest question first."""
-    known = reach.knows(other)
-    if not (known or _may_say(reach, other, wanted)) or not reach.imports(other, used):
-        return frozenset()
+def _leading_to(reach: Reach, other: str, wanted: frozenset[str], found: _Names) -> frozenset[str]:
+    """The names of a file that lead to the file in question; nothing where its text has none that is wanted."""
     names = _leading_on(reach, other, found)
-    return names if names and (not known or _may_say(reach, other, wanted)) else frozenset()
+    return names if names and _may_say(reach, other, wanted) else frozenset()
 
 
 def _may_say(reach: Reach, path: str, names: frozenset[str]) -> bool:
@@ -75,9 +79,9 @@ def _may_say(reach: Reach, path: str, names: frozenset[str]) -> bool:
 
 def _defined(reach: Reach, path: str) -> frozenset[str]:
     """The names that a file defines at its top level."""
-    outline = reach.outline(path)
-    if outline is not None:
-        return frozenset((*outline.functions, *outline.classes, *outline.variables))
+    top = reach.top(path)
+    if top is not None:
+        return top.defined
     facts = reach.project.facts(path)
     if facts is None:
         return frozenset()
@@ -90,8 +94,7 @@ def _leading_on(reach: Reach, path: str, found: _Names) -> frozenset[str]:
     if links is None:
         return frozenset().union(_defined(reach, path), *found.values())
     leading = frozenset(_given(reach, path, links, found))
-    outline = reach.outline(path) if leading else None
-    return _with_users(outline, leading) if outline is not None else leading
+    return _with_users(reach.mentions(path), leading) if leading else leading
 
 
 def _given(reach: Reach, path: str, links: Links, found: _Names) -> Iterator[str]:
@@ -108,12 +111,10 @@ def _given(reach: Reach, path: str, links: Links, found: _Names) -> Iterator[str
             yield bound
 
 
-def _with_users(outline: Outline, names: frozenset[str]) -> frozenset[str]:
+def _with_users(mentions: Mapping[str, Iterable[str]], names: frozenset[str]) -> frozenset[str]:
     """The names, and those of the definitions of a file that say one of them, directly or through each other."""
-    bound = [(unit.owner or unit.name, unit) for unit in outline.units if unit.name]
-    bound += [(name, unit) for name, units in outline.variables.items() for unit in units]
     while True:
-        more = {name for name, unit in bound if not names.isdisjoint(unit.words)}
+        more = {name for name, said in mentions.items() if not names.isdisjoint(said)}
         if more <= names:
             return names
         names |= more

@@ -30,9 +30,8 @@ class NarrowProgram(Program):
     def _closure(self) -> tuple[list[str], bool]:
         if self._called is None:
             return [self.path], True
-        reach = reach_of(self.project)
-        mentions = (p for p in self.project.importers(self.path) if self._called.search(self.project.read(p) or ""))
-        users = [other for other in mentions if reach.imports(other, self.path)]
+        importers = reach_of(self.project).importers(self.path)
+        users = [other for other in importers if self._called.search(self.project.read(other) or "")]
         return [*users[: MAX_FILES - 1][::-1], self.path], len(users) < MAX_FILES
 
     def _is_interesting(self, source: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -30,6 +30,7 @@ _INTERESTING = re.compile(
     r"|no_grad|interpolate|[uU]psample"
     r"|\.prepare\(|\.setup\("
 )
+_BEFORE_BRACKET = re.compile(r"\b(\w+)\(")
 
 
 class Program:
@@ -97,8 +98,8 @@ class Program:
             if names is not None and not names.search(source) and not (ref.owner and names.search(text)):
                 continue
             refs.append(ref)
-        called = {name: len(re.findall(rf"\b{re.escape(name)}\(", text)) for name in {r.name for r in refs}}
-        return iter(sorted(refs, key=lambda r: (called[r.name] > 1 or r.name == "forward", r.line)))
+        again = _said_again(self.project, file)
+        return iter(sorted(refs, key=lambda r: (r.name in again or r.name == "forward", r.line)))
 
     def _is_interesting(self, source: str) -> bool:
         return _INTERESTING.search(source) is not None
@@ -161,6 +162,15 @@ def _volatile_names(text: str) -> re.Pattern[str] | None:
         return None
     names = set(re.findall(r"(\w+)[ \t]*=[^=\n][^\n]*\bvolatile[ \t]*=[ \t]*True", text))
     return re.compile(r"\b(?:" + "|".join(sorted(names)) + r")\b") if names else None
+
+
+def _said_again(project: Project, file: ParsedFile) -> frozenset[str]:
+    """The functions of a file whose name stands before a bracket more than once; remembered for other programs."""
+    known: dict[str, frozenset[str]] = project.memory.setdefault("said again", {})
+    if file.path not in known:
+        said = Counter(_BEFORE_BRACKET.findall(file.text))
+        known[file.path] = frozenset(ref.name for ref, _ in _functions(file) if said[ref.name] > 1)
+    return known[file.path]
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

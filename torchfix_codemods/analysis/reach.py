@@ -10,6 +10,7 @@ from typing import NamedTuple
 from torchfix_codemods.analysis.facts import STAR_IMPORT, Imported, listed_names
 from torchfix_codemods.analysis.outline import Outline, outline_of
 from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.tops import Top, mentions_in, top_of
 
 KEPT_CODE = 4_000_000  # characters of the files whose outlines are kept
 
@@ -58,10 +59,13 @@ class Reach:
         self.project = project
         self._outlines: OrderedDict[str, tuple[Outline | None, int]] = OrderedDict()
         self._kept = 0
+        self._tops: dict[str, Top | None] = {}
+        self._mentions: dict[str, dict[str, tuple[str, ...]]] = {}
         self._links: dict[str, Links | None] = {}
         self._modules: dict[str, dict[str, str]] | None = None
         self._meanings: dict[tuple[str, str], frozenset[Meaning]] = {}
         self._imports: dict[str, _Imports] = {}
+        self._importers: dict[str, tuple[str, ...]] = {}
         self._starred: dict[str, dict[str, tuple[str, ...]]] = {}
 
     def outline(self, path: str) -> Outline | None:
@@ -76,6 +80,22 @@ class Reach:
         while self._kept > KEPT_CODE and len(self._outlines) > 1:
             self._kept -= self._outlines.popitem(last=False)[1][1]
         return found
+
+    def top(self, path: str) -> Top | None:
+        """What the top level of a file may define, kept when its outline is dropped; None where it has none."""
+        if path not in self._tops:
+            outline = self.outline(path)
+            self._tops[path] = None if outline is None else top_of(outline)
+        return self._tops[path]
+
+    def mentions(self, path: str) -> Mapping[str, tuple[str, ...]]:
+        """For each definition of a file the names of the top level that it says, those of star imports too."""
+        if path not in self._mentions:
+            outline, links = self.outline(path), self.links(path)
+            stars = links.stars.values() if links is not None else ()
+            found = {} if outline is None else mentions_in(outline, outline.names.union(*stars))
+            self._mentions[path] = found
+        return self._mentions[path]
 
     def links(self, path: str) -> Links | None:
         """What the imports of a file give it, kept when its outline is dropped; None where it has none."""
@@ -146,10 +166,10 @@ class Reach:
         names = listed_names(text)
         if entries is None:
             stars = STAR_IMPORT.search(text) is not None
-            outline = self.outline(path) if stars or names is None else None
-            entries = outline.bound.get("*", ()) if outline is not None else ()
-            if names is None and outline is not None:
-                names = frozenset(name for name in outline.names if not name.startswith("_"))
+            top = self.top(path) if stars or names is None else None
+            entries = top.bound.get("*", ()) if top is not None else ()
+            if names is None and top is not None:
+                names = frozenset(name for name in top.names if not name.startswith("_"))
         found = (self.project.module_path(entry.module, path, entry.level) for entry in entries)
         return names or frozenset(), [target for target in found if target is not None]
 
@@ -163,17 +183,17 @@ class Reach:
 
     def _found(self, path: str, name: str) -> set[Meaning]:
         found: set[Meaning] = set()
-        outline = self.outline(path)
-        if outline is not None:
-            if name in outline.functions:
+        top = self.top(path)
+        if top is not None:
+            if name in top.functions:
                 found.add(Meaning("function", path, name))
-            if name in outline.classes:
+            if name in top.classes:
                 found.add(Meaning("class", path, name))
-            if name in outline.variables:
+            if name in top.variables:
                 found.add(Meaning("variable", path, name))
-            for entry in outline.bound.get(name, ()):
+            for entry in top.bound.get(name, ()):
                 found |= self.imported(entry, path)
-            stars = outline.bound.get("*", ()) if not found else ()
+            stars = top.bound.get("*", ()) if not found else ()
             for target in self.starred(path, stars).get(name, ()) if stars else ():
                 found |= self.meanings(target, name)
         if not found and (module := self.submodules(path).get(name)) is not None:
@@ -191,9 +211,12 @@ class Reach:
         found = self.meanings(target, entry.name)
         return found | {Meaning("module", module)} if module is not None else found
 
-    def knows(self, importer: str) -> bool:
-        """Whether `imports` and `links` cost nothing for this file."""
-        return importer in self._imports and importer in self._links
+    def importers(self, path: str) -> tuple[str, ...]:
+        """The files that import a file, or a package whose `__init__` may hand it on, in order."""
+        if path not in self._importers:
+            named = self.project.importers(path)
+            self._importers[path] = tuple(other for other in named if self.imports(other, path))
+        return self._importers[path]
 
     def imports(self, importer: str, path: str) -> bool:
         """Whether a file imports another, or a package whose `__init__` may hand it on."""

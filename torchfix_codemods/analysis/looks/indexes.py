@@ -75,9 +75,8 @@ def _users(origins: Origins, source: Source) -> list[str]:
     if not names:
         return []
     called = re.compile(r"\b(?:" + "|".join(sorted(names)) + r")\b")
-    project, reach = origins.project, reach_of(origins.project)
-    mentions = (p for p in project.importers(source.path) if called.search(project.read(p) or ""))
-    return [other for other in mentions if reach.imports(other, source.path)][: MAX_FILES - 1]
+    importers = reach_of(origins.project).importers(source.path)
+    return [other for other in importers if called.search(origins.project.read(other) or "")][: MAX_FILES - 1]
 
 
 @dataclass(frozen=True)
