@@ -23,7 +23,8 @@ class NarrowProgram(Program):
         wanted = sorted(set(names))
         self._called = re.compile(_alternatives(wanted)) if wanted else None
         own = sorted(set(words))
-        self._own = re.compile(_alternatives(own))
+        self._interests = _alternatives(own)
+        self._own = re.compile(self._interests)
         self._words = re.compile(_alternatives([*own, *wanted]))
         super().__init__(project, path)
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TypeVar
 
-from torchfix_codemods.analysis.facts import top_level
-from torchfix_codemods.analysis.frameworks import is_hook
 from torchfix_codemods.analysis.importers import users_of
 from torchfix_codemods.analysis.interpreter.machine import Machine
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.reach import reach_of
+from torchfix_codemods.analysis.roots import functions_in, roots_of
 from torchfix_codemods.analysis.trace import Event, Trace
-from torchfix_codemods.analysis.values import ClassRef, FunctionRef
+from torchfix_codemods.analysis.values import FunctionRef
 
 E_ = TypeVar("E_", bound=Event)
 
@@ -35,6 +35,8 @@ _BEFORE_BRACKET = re.compile(r"\b(\w+)\(")
 
 class Program:
     """The traces that concern one file. `complete` is False where importers were left out."""
+
+    _interests = ""  # a name for what `_is_interesting` asks for
 
     def __init__(self, project: Project, path: str) -> None:
         self.project = project
@@ -69,7 +71,7 @@ class Program:
             call.search(parsed.source(method))
             for parsed in map(self.project.parse, files)
             if parsed is not None
-            for ref, method in _functions(parsed)
+            for ref, method in functions_in(parsed)
             if ref.owner is not None and self.project.is_module(ref.owner) and method.name != name
         )
 
@@ -86,24 +88,17 @@ class Program:
 
     def _roots(self, file: ParsedFile) -> Iterator[FunctionRef]:
         """Functions worth running on their own, those that nobody in the file calls first."""
-        text = file.text
-        names = self._wanted_names() if file.path != self.path else None
-        refs = []
-        volatile = _volatile_names(text)
-        for ref, node in _functions(file):
-            source = file.source(node)
-            said = self._is_interesting(source) or (volatile and volatile.search(source))
-            if not said and not is_hook(self.project, ref):
-                continue
-            if names is not None and not names.search(source) and not (ref.owner and names.search(text)):
-                continue
-            refs.append(ref)
-        again = _said_again(self.project, file)
-        return iter(sorted(refs, key=lambda r: (r.name in again or r.name == "forward", r.line)))
+        roots = roots_of(self.project, file, self._interests, self._is_interesting)
+        if not roots or file.path == self.path:
+            return (root.ref for root in roots)
+        text, names = file.text, self._wanted_names
+        said = names.search(text) is not None
+        return (r.ref for r in roots if said and (r.ref.owner or names.search(text[r.start : r.end])))
 
     def _is_interesting(self, source: str) -> bool:
         return _INTERESTING.search(source) is not None
 
+    @cached_property
     def _wanted_names(self) -> re.Pattern[str]:
         facts = self.project.facts(self.path)
         names = [*(c.name for c in facts.classes), *(f.name for f in facts.functions)] if facts else []
@@ -156,40 +151,5 @@ def _runs(file: ParsedFile) -> bool:
     )
 
 
-def _volatile_names(text: str) -> re.Pattern[str] | None:
-    """The names and attributes that are assigned something volatile: whoever uses them is of interest."""
-    if "volatile" not in text:
-        return None
-    names = set(re.findall(r"(\w+)[ \t]*=[^=\n][^\n]*\bvolatile[ \t]*=[ \t]*True", text))
-    return re.compile(r"\b(?:" + "|".join(sorted(names)) + r")\b") if names else None
-
-
-def _said_again(project: Project, file: ParsedFile) -> frozenset[str]:
-    """The functions of a file whose name stands before a bracket more than once; remembered for other programs."""
-    known: dict[str, frozenset[str]] = project.memory.setdefault("said again", {})
-    if file.path not in known:
-        said = Counter(_BEFORE_BRACKET.findall(file.text))
-        known[file.path] = frozenset(ref.name for ref, _ in _functions(file) if said[ref.name] > 1)
-    return known[file.path]
-
-
 def _is_docstring(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-
-
-def _functions(file: ParsedFile) -> Iterator[tuple[FunctionRef, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """Top-level functions and methods of top-level classes."""
-    for statement in top_level(file.tree.body):
-        match statement:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                yield (
-                    FunctionRef(file.path, statement.name, statement.lineno, statement.col_offset),
-                    statement,
-                )
-            case ast.ClassDef():
-                owner = ClassRef(file.path, statement.name, statement.lineno)
-                for node in top_level(statement.body):
-                    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                        yield FunctionRef(file.path, node.name, node.lineno, node.col_offset, owner), node
-            case _:
-                pass

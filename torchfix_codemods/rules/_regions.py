@@ -85,7 +85,7 @@ class Regions:
         Where a framework takes care of `care`, it is no business of ours.
         """
         found: dict[int, Region] = {}
-        for site in sorted(self.phases.sites.values(), key=lambda s: s.place):
+        for site in sorted(filter(self._concerns, self.phases.sites.values()), key=lambda s: s.place):
             for execution in self._outside_tests(site):
                 event = execution.event
                 ours = execution.evaluation and event.place not in self.training_calls
@@ -97,6 +97,10 @@ class Regions:
         for region in self._merged(regions):
             if not self._graph_leaves(region) and not self._computes_what_trains(region):
                 yield region
+
+    def _concerns(self, site: CallSite) -> bool:
+        """Whether something of this file runs around the call: else it is in no region of it."""
+        return any(c.place.path == self.file.path for e in site.executions for c in e.event.context.chain())
 
     def _outside_tests(self, site: CallSite) -> list[Execution]:
         """What the program does at a place; what only its tests do there counts where nothing else does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cached_property
 
 from torchfix_codemods.analysis.closer import topics_of
 from torchfix_codemods.analysis.gate import Topic
@@ -40,24 +41,53 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     if Topic.PHASES not in topics_of(project, file.path):
         return
     program = program_for(project, file.path)
-    texts = [project.read(path) or "" for path in _paths(program)]
-    if not any(_WORDS.search(text) for text in texts):
-        return
     phases = phases_of(program)
+    texts = _Texts(program)  # read where there is something to say only: that is seldom, and programs are large
     calls = list(train_calls(file, phases))
-    looked_after = any(LOOKS_AFTER.search(text) for text in texts) or any(recalibrates(phases, c) for c in calls)
+    if calls and not texts.concerned:
+        return
+    looked_after = any(recalibrates(phases, c) for c in calls) or (bool(calls) and texts.looked_after)
     for call in calls:
         undone = undone_eval(file, phases, call)
         part = None if undone or looked_after else frozen_part(phases, call)
-        if part is not None and any(evaluates(text, part.path) or follows_another(text, part.path) for text in texts):
+        if part is not None and texts.keep_in_evaluation(part.path):
             continue
         if undone is not None:
             yield _moved(file, program, call, undone, _waits(file, project))
         elif part is not None:
             yield _frozen(file, project, program, call, part)
-    yield from (_finding_of_batch(file, found) for found in last_single_batches(file, phases))
+    batches = list(last_single_batches(file, phases))
+    if batches and texts.concerned:
+        yield from (_finding_of_batch(file, found) for found in batches)
     if not looked_after:
-        yield from _suggestions(file, phases)
+        said = list(_suggestions(file, phases))
+        if said and texts.concerned and not texts.looked_after:
+            yield from said
+
+
+class _Texts:
+    """The code of all files that a program went through, searched when somebody asks."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    @cached_property
+    def concerned(self) -> bool:
+        """Whether any of it speaks of normalisations, or of parameters that are frozen."""
+        return any(map(_WORDS.search, self._all))
+
+    @cached_property
+    def looked_after(self) -> bool:
+        """Whether some code looks after the statistics itself."""
+        return any(map(LOOKS_AFTER.search, self._all))
+
+    def keep_in_evaluation(self, path: str) -> bool:
+        """Whether some code puts a frozen attribute into evaluation mode, or lets it follow another."""
+        return any(evaluates(text, path) or follows_another(text, path) for text in self._all)
+
+    @property
+    def _all(self) -> Iterator[str]:
+        return (self.program.project.read(path) or "" for path in _paths(self.program))
 
 
 def _waits(file: ParsedFile, project: Project) -> str:
