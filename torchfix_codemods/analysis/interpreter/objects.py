@@ -9,6 +9,7 @@ from dataclasses import replace
 from torchfix_codemods.analysis.interpreter import framework_calls, modules, statements, tensors
 from torchfix_codemods.analysis.interpreter.core import MAX_DEPTH, Kwargs
 from torchfix_codemods.analysis.interpreter.functions import Functions
+from torchfix_codemods.analysis.interpreter.own_stores import stored_attributes
 from torchfix_codemods.analysis.interpreter.state import (
     Frame,
     Identity,
@@ -250,15 +251,15 @@ class Objects(Functions):
             if not isinstance(cls, ClassRef):
                 continue
             for method in self.project.methods(cls).values():
-                if method.name != "__init__" and self._assigns(method, name):
+                if method.name != "__init__" and self._assigns(method, name, instance.cls.name):
                     self._quietly(method, instance, (), {}, True)
 
-    def _assigns(self, method: FunctionRef, name: str) -> bool:
-        """Whether a method assigns an attribute of that name. Its text is asked first: it may not be parsed yet."""
+    def _assigns(self, method: FunctionRef, name: str, cls: str) -> bool:
+        """Whether a method assigns that attribute of a `cls`. Its text is asked first: it may not be parsed yet."""
         file, node = self.project.parse(method.path), self.node_of(method)
         assert file is not None and isinstance(node, ast.stmt)
         said = not file.text.isascii() or name in file.source(node)  # names in other letters may be written otherwise
-        return said and name in assigned_attributes(node)
+        return said and name in stored_attributes(node, cls)
 
     def add_module(self, instance: Instance, name: object, module: Value) -> None:
         """`sequential.add_module("name", module)` or `.append(module)`."""
@@ -378,13 +379,3 @@ def batched(item: Value) -> Value:
             return Tensor(rank=1)
         case _:
             return Unknown("batch", key=getattr(item, "key", ""))
-
-
-def assigned_attributes(function: ast.AST) -> frozenset[str]:
-    """The attributes that a function assigns, of anything (remembered on the node)."""
-    known: frozenset[str] | None = getattr(function, "_assigned_attributes", None)
-    if known is None:
-        stored = (n for n in ast.walk(function) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
-        known = frozenset(node.attr for node in stored)
-        function._assigned_attributes = known  # type: ignore[attr-defined]
-    return known
