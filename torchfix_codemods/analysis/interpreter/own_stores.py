@@ -17,6 +17,32 @@ def stored_attributes(method: ast.AST, cls: str) -> frozenset[str]:
     return known.get(None, frozenset()).union(known.get(cls, ()))
 
 
+def constants_stored(method: _FUNCTION, name: str) -> list[ast.Constant]:
+    """What a method sets `self.<name>` to, where these are constants all: such a method needn't be run to know them.
+
+    Empty where it stores anything else in an attribute of that name, or may do so.
+    """
+    own = {a.arg for a in _arguments(method.args)[:1]}
+    nodes = list(ast.walk(method))
+    stored = [n for n in nodes if isinstance(n, ast.Attribute) and n.attr == name and not isinstance(n.ctx, ast.Load)]
+    found: list[ast.Constant] = []
+    for node in nodes:
+        match node:
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=root), attr=attr)], value=ast.Constant() as value):
+                found += [value] if attr == name and root in own else []
+            case ast.Name(id="setattr"):
+                return []
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if node is not method and _holds(node, stored):
+                return []
+            case _:
+                pass
+    return found if len(found) == len(stored) else []
+
+
+def _holds(function: ast.AST, stored: list[ast.Attribute]) -> bool:
+    return any(node is store for node in ast.walk(function) for store in stored)
+
+
 def _stores_of(method: ast.AST) -> dict[str | None, frozenset[str]]:
     """Attributes by the class that a parameter's annotation names, and by None for the method's own object."""
     known: dict[str | None, frozenset[str]] | None = getattr(method, "_own_stores", None)
