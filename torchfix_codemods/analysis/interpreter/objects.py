@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence as Seq
 from dataclasses import replace
 
 from torchfix_codemods.analysis.interpreter import framework_calls, modules, statements, tensors
 from torchfix_codemods.analysis.interpreter.core import MAX_DEPTH, Kwargs
 from torchfix_codemods.analysis.interpreter.functions import Functions
+from torchfix_codemods.analysis.interpreter.own_stores import constants_stored, stored_attributes
 from torchfix_codemods.analysis.interpreter.state import (
     Frame,
     Identity,
@@ -52,6 +54,11 @@ from torchfix_codemods.analysis.values import (
 # registers, loads and downloads.
 INIT_DEPTH = 8
 ATTRIBUTE_STEPS = 3_000
+#: Words of what is written down in code that is only run for its values too, except what freezes: a method that
+#: nobody calls freezes nothing, and one that somebody calls is run there.
+_TELLING = re.compile(
+    r"(?i)loss|criterion|entropy|nll|softmax|sigmoid|interpolate|upsample|volatile|argmax|gather\(|index_|scatter|backward"
+)
 
 
 class Objects(Functions):
@@ -250,15 +257,26 @@ class Objects(Functions):
             if not isinstance(cls, ClassRef):
                 continue
             for method in self.project.methods(cls).values():
-                if method.name != "__init__" and self._assigns(method, name):
+                if method.name == "__init__" or not self._assigns(method, name, instance.cls.name):
+                    continue
+                constants = self._constants(method, name)
+                for constant in constants:
+                    self._set(self.attributes[instance], name, Const(constant.value))
+                if not constants:
                     self._quietly(method, instance, (), {}, True)
 
-    def _assigns(self, method: FunctionRef, name: str) -> bool:
-        """Whether a method assigns an attribute of that name. Its text is asked first: it may not be parsed yet."""
+    def _constants(self, method: FunctionRef, name: str) -> list[ast.Constant]:
+        """The constants that a method sets an attribute to, where running it would teach nothing else."""
+        file, node = self.project.parse(method.path), self.node_of(method)
+        assert file is not None and isinstance(node, ast.stmt)
+        return [] if _TELLING.search(file.source(node)) else constants_stored(node, name)
+
+    def _assigns(self, method: FunctionRef, name: str, cls: str) -> bool:
+        """Whether a method assigns that attribute of a `cls`. Its text is asked first: it may not be parsed yet."""
         file, node = self.project.parse(method.path), self.node_of(method)
         assert file is not None and isinstance(node, ast.stmt)
         said = not file.text.isascii() or name in file.source(node)  # names in other letters may be written otherwise
-        return said and name in assigned_attributes(node)
+        return said and name in stored_attributes(node, cls)
 
     def add_module(self, instance: Instance, name: object, module: Value) -> None:
         """`sequential.add_module("name", module)` or `.append(module)`."""
@@ -351,9 +369,13 @@ class Objects(Functions):
                 known = self._initialised(option)  # else what `__init__` sets would be lost
             else:
                 known = self.attributes.setdefault(option, {})
-            known[name] = join((known[name], new)) if name in known and known[name] != NONE else new
+            self._set(known, name, new)
             if self.is_module_instance(option):
                 self._own(option, new)
+
+    @staticmethod
+    def _set(known: dict[str, Value], name: str, new: Value) -> None:
+        known[name] = join((known[name], new)) if name in known and known[name] != NONE else new
 
 
 def _field(statement: ast.stmt) -> str:
@@ -378,13 +400,3 @@ def batched(item: Value) -> Value:
             return Tensor(rank=1)
         case _:
             return Unknown("batch", key=getattr(item, "key", ""))
-
-
-def assigned_attributes(function: ast.AST) -> frozenset[str]:
-    """The attributes that a function assigns, of anything (remembered on the node)."""
-    known: frozenset[str] | None = getattr(function, "_assigned_attributes", None)
-    if known is None:
-        stored = (n for n in ast.walk(function) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
-        known = frozenset(node.attr for node in stored)
-        function._assigned_attributes = known  # type: ignore[attr-defined]
-    return known
