@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from functools import cache
+from sys import intern
 from typing import NamedTuple
 
 from torchfix_codemods.analysis.facts import Imported
@@ -54,7 +56,7 @@ class BareNames:
         self._entries: dict[str, dict[str, list[Imported]]] = {}
         self._defined: dict[tuple[str, str], frozenset[Origin]] = {}
         self._modules: dict[tuple[str, str], bool] = {}
-        self._known: dict[str, dict[str, set[str]]] = {}
+        self._known: dict[str, dict[str, frozenset[str]]] = {}
         self._texts: OrderedDict[str, str] = OrderedDict()
         self._classes: dict[tuple[str, str], _Class | None] = {}
 
@@ -101,13 +103,14 @@ class BareNames:
             return {NOWHERE}
         return found
 
-    def _tops(self, path: str) -> dict[str, set[str]]:
+    def _tops(self, path: str) -> dict[str, frozenset[str]]:
         """What a file defines at its top level: each name with what it is."""
         if path not in self._known:
             known = self._known[path] = {}
             for line in _TOP.finditer(self.text(path)):
                 kind = "class" if line[1] else "function" if line[2] else "variable"
-                known.setdefault(line[1] or line[2] or line[3], set()).add(kind)
+                name = intern(line[1] or line[2] or line[3])
+                known[name] = _kinds(known.get(name, frozenset()), kind)
         return self._known[path]
 
     def _starred(self, star: Imported, path: str, name: str, depth: int) -> frozenset[Origin]:
@@ -202,6 +205,12 @@ class BareNames:
             answers |= inherited or {NOWHERE}
         functions = [answer for answer in answers if answer.kind == "function"]
         return UNKNOWN if UNKNOWN in answers else functions[0] if functions else NOWHERE
+
+
+@cache
+def _kinds(known: frozenset[str], kind: str) -> frozenset[str]:
+    """One more kind of definition: the few combinations are the same sets for all names of a project."""
+    return known | {kind}
 
 
 def _class_in(text: str, name: str) -> _Class | None:

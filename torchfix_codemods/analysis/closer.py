@@ -35,6 +35,8 @@ LOOKS: tuple[tuple[Topic, Look], ...] = (
     (Topic.INDEX, may_index_wrongly),
 )
 
+_KEPT = frozenset({"gated", "topics", "reach", "star imports"})  # the answers, and what programs ask for too
+
 
 def topics_of(project: Project, path: str) -> Topic:
     """The topics of which a rule may have a finding in a file; remembered with the project."""
@@ -47,6 +49,12 @@ def topics_of(project: Project, path: str) -> Topic:
 def note_topics(project: Project, found: Mapping[str, Topic]) -> None:
     """Tell a project what the gate has found in the bytes of files; it is not asked once more then."""
     project.memory["gated"] = found
+
+
+def forget_looks(project: Project) -> None:
+    """Let go of what the looks learned on the way, more than all trees together hold: their answers stay."""
+    for name in project.memory.keys() - _KEPT:
+        del project.memory[name]
 
 
 def _looked_at(project: Project, path: str) -> Topic:

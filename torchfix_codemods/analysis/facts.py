@@ -22,7 +22,7 @@ _LISTED = re.compile(r"\n__all__[ \t]*=[ \t]*[\[(]([^\])]*)[\])]")
 _QUOTED = re.compile(r"[\"'](\w+)[\"']")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Imported:
     """`import a.b as c` binds `c` to module `a.b`; `from ..a import b as c` binds `c` to `b` of `..a`.
 
@@ -35,7 +35,7 @@ class Imported:
     name: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ClassFacts:
     """A top-level class: its line, and its bases as written (dotted, "" where they are no plain name)."""
 
@@ -44,7 +44,7 @@ class ClassFacts:
     bases: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FunctionFacts:
     """A top-level function: its line (from 1) and column (in UTF-8 bytes)."""
 

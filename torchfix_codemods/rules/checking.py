@@ -15,6 +15,7 @@ from torchfix_codemods.analysis.gate import Topic, speaks_of_torch, topics
 from torchfix_codemods.analysis.unparsable import unparsable
 from torchfix_codemods.findings import Finding, LeftOut, Skipped
 from torchfix_codemods.rules import import_rules
+from torchfix_codemods.rules.collector import rarely_collected
 from torchfix_codemods.rules.pool import Checked, check_all
 from torchfix_codemods.rules.registry import builtin
 from torchfix_codemods.rules.rule import Rule
@@ -109,7 +110,7 @@ def check(
 
     `about` is what the gate found in files.
     """
-    from torchfix_codemods.analysis.closer import note_topics
+    from torchfix_codemods.analysis.closer import forget_looks, note_topics
     from torchfix_codemods.analysis.project import Project
     from torchfix_codemods.rules.run import checker
 
@@ -118,7 +119,9 @@ def check(
     project = Project(shown, lambda seen: text(shown[seen]) if seen in shown else None)
     note_topics(project, {seen_as[path]: found for path, found in about.items()})
     seen = [seen_as[path] for path in paths]
-    dismissed = _dismissed(project, seen, rules, told)
+    with rarely_collected():
+        dismissed = _dismissed(project, seen, rules, told)
+    forget_looks(project)
     left, done = [path for path in seen if path not in dismissed], len(dismissed)
     import_rules(rules if left else ())
     checked = check_all(left, lambda: checker(project, rules, unread), jobs, lambda more: told(done + more, len(seen)))

@@ -7,6 +7,7 @@ interpreter), only the file it was at is lost.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchfix_codemods.findings import Finding, Problem, Skipped
+from torchfix_codemods.rules.collector import rarely_collected
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -48,14 +50,19 @@ Start = Callable[[], Check]
 def check_all(paths: Sequence[str], start: Start, jobs: int, done: Callable[[int], None]) -> Checked:
     """Every path checked, by up to `jobs` processes where that pays; `done` hears how many are finished."""
     if jobs < 2 or len(paths) < WORTH_A_POOL or not _can_fork():
-        check = start()
-        results = []
-        for number, path in enumerate(paths, 1):
-            results.append(check(path))
-            done(number)
+        results = _in_turn(paths, start(), done)
     else:
         results = _Pool(paths, start, done).run(min(jobs, len(paths) // (WORTH_A_POOL // 2)))
     return _joined(results)
+
+
+def _in_turn(paths: Sequence[str], check: Check, done: Callable[[int], None]) -> list[Checked]:
+    results = []
+    with rarely_collected():
+        for number, path in enumerate(paths, 1):
+            results.append(check(path))
+            done(number)
+    return results
 
 
 def available_jobs() -> int:
@@ -173,7 +180,9 @@ def _work(connection: Connection, others: list[Connection], paths: Sequence[str]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     for other in others:
         other.close()  # a copy of another's pipe would keep its end from being noticed
+    gc.freeze()  # what the parent holds is no garbage
     check = start()
-    while numbers := connection.recv():
-        for number in numbers:
-            connection.send((number, check(paths[number])))
+    with rarely_collected():
+        while numbers := connection.recv():
+            for number in numbers:
+                connection.send((number, check(paths[number])))
