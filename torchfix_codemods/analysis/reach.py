@@ -12,7 +12,7 @@ from torchfix_codemods.analysis.outline import Outline, outline_of
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.tops import Top, mentions_in, top_of
 
-KEPT_CODE = 4_000_000  # characters of the files whose outlines are kept
+KEPT_CODE = 1_000_000  # characters of the files whose outlines are kept
 
 
 class Meaning(NamedTuple):
@@ -59,6 +59,7 @@ class Reach:
         self.project = project
         self._outlines: OrderedDict[str, tuple[Outline | None, int]] = OrderedDict()
         self._kept = 0
+        self._entries: dict[str, tuple[Imported, ...] | None] = {}
         self._tops: dict[str, Top | None] = {}
         self._mentions: dict[str, dict[str, tuple[str, ...]]] = {}
         self._links: dict[str, Links | None] = {}
@@ -100,9 +101,16 @@ class Reach:
     def links(self, path: str) -> Links | None:
         """What the imports of a file give it, kept when its outline is dropped; None where it has none."""
         if path not in self._links:
-            outline = self.outline(path)
-            self._links[path] = None if outline is None else self._linked(path, outline.imports)
+            entries = self._imported_by(path)
+            self._links[path] = None if entries is None else self._linked(path, entries)
         return self._links[path]
+
+    def _imported_by(self, path: str) -> tuple[Imported, ...] | None:
+        """The imports of a file, kept when its outline is dropped; None where it has none."""
+        if path not in self._entries:
+            outline = self.outline(path)
+            self._entries[path] = None if outline is None else outline.imports
+        return self._entries[path]
 
     def _linked(self, path: str, entries: Iterable[Imported]) -> Links:
         named: dict[str, list[tuple[str, str]]] = {}
@@ -228,10 +236,10 @@ class Reach:
         files: set[str] = set()
         starred: set[str] = set()
         packages: set[str] = set()
-        outline = self.outline(importer)
-        entries: Iterable[Imported] = outline.imports if outline is not None else ()
-        if outline is None and (facts := self.project.facts(importer)) is not None:
-            entries = facts.all_imports
+        entries = self._imported_by(importer)
+        if entries is None:
+            facts = self.project.facts(importer)
+            entries = facts.all_imports if facts is not None else ()
         for entry in entries:
             target = self.project.module_path(entry.module, importer, entry.level)
             if target is None:
