@@ -56,6 +56,14 @@ class File:
             self._bases[name] = [base for base in found if base and "=" not in base and "]" not in base]
         return self._bases[name]
 
+    def line_of(self, name: str) -> list[str]:
+        """A class of the file and those that it derives from, as far as this file defines them."""
+        found = [name]
+        for current in found:
+            known = [base.rpartition(".")[2] for base in self.bases(current)]
+            found += [base for base in known if base in self.classes and base not in found]
+        return found
+
     @cached_property
     def heirs(self) -> dict[str, list[str]]:
         """The classes that derive from one, by the last part of its name."""

@@ -84,6 +84,8 @@ class Handing(ABC):
         match func:
             case ast.Attribute(value=ast.Name(id="self"), attr=name):
                 yield from self._of_self(name)
+            case ast.Attribute(value=ast.Call(func=ast.Name(id="super"), args=[]), attr="forward"):
+                yield from self._of_bases()
             case _ if kept == "" and not (isinstance(func, ast.Name) and func.id == "cls"):
                 raise Unclear
             case _ if kept is not None:
@@ -127,9 +129,22 @@ class Handing(ABC):
         found = list(methods_named(files, name, {owner, *self.heirs(owner)}))
         yield from found or self._kept(name)
 
+    def _of_bases(self) -> Iterator[Found]:
+        """The forward that a class inherits and calls; another class may stand between where others derive from it."""
+        owner = self.function.owner
+        if owner not in self.file.classes:
+            raise Unclear
+        self.learn(self.names, owner, TRACKED)
+        bases = self.file.bases(owner)
+        if len(bases) != 1 or any(True for _ in self.heirs(owner)):
+            raise Unclear
+        yield from self._module(self.file, bases[0])
+
     def _kept(self, attribute: str) -> Iterator[Found]:
         """The modules in an attribute."""
-        for made in kept_in(self.file, attribute):
+        owner = self.function.owner
+        related = {*self.file.line_of(owner), *self.heirs(owner)} if owner in self.file.classes else None
+        for made in kept_in(self.file, attribute, related):
             yield from self._module(self.file, made)
 
     def _module(self, file: File, name: str, depth: int = 0) -> Iterator[Found]:

@@ -22,8 +22,8 @@ from torchfix_codemods.analysis.looks.tops import in_a_class, is_imported, is_li
 from torchfix_codemods.analysis.outline import without_comments
 from torchfix_codemods.analysis.project import Project
 
-MOST_RUNS = 30  # of functions; what goes further is left to the interpreter
-MOST_FILES = 6
+MOST_RUNS = 80  # of functions; what goes further is left to the interpreter
+MOST_FILES = 12
 _CLASS = re.compile(r"\bclass[ \t]+(\w+)[ \t]*(?:\(([^)]*)\))?[ \t]*:")
 _WORD = re.compile(r"\w+")
 _RECORDED = frozenset(["_can_record_outputs"])  # classes whose outputs are to be written down, by their names
@@ -186,8 +186,8 @@ class Spread(Handing):
         if (found := _CLASS.match(line.strip())) is not None:
             return self.learn(self.names, found[1], self.names[name])
         assigned = statement_of(file.text, start)
-        if assigned is not None and assigned[2] in _RECORDED:
-            return None
+        if assigned is not None and (assigned[2] in _RECORDED or assigned.start(2) == position):
+            return None  # the second: the name is that which is assigned
         if (
             assigned is None
             or not is_listed(file.text[assigned.end() : position], after)
