@@ -11,6 +11,7 @@ from torchfix_codemods.analysis.bare_names import Origin, bare_names
 from torchfix_codemods.analysis.facts import dotted
 from torchfix_codemods.analysis.looks.files import File
 from torchfix_codemods.analysis.looks.functions import Function, Unclear
+from torchfix_codemods.analysis.looks.imports import places
 from torchfix_codemods.analysis.project import Project
 
 _STORED = r"\.{}[ \t]*(?::[^=\n]*)?=(?!=)[ \t]*"
@@ -69,6 +70,9 @@ def kept_in(file: File, name: str, owners: Collection[str] | None) -> list[str]:
         if owners is not None and _is_of_another(file, stored.start(), owners):
             continue
         value = _TEST.sub(",", value)
+        if _is_global(file, stored.start(), value.strip()):
+            found.append(value.strip())
+            continue
         if re.match(r"None\b", value) or _is_set_from_outside(file, stored.start(), value):
             continue
         made = [match[1] for match in _MADE.finditer(value) if match[1].rpartition(".")[2] not in _AROUND]
@@ -87,6 +91,14 @@ def _is_of_another(file: File, position: int, owners: Collection[str]) -> bool:
         return False
     function = file.functions.around(position)
     return function is not None and function.owner in file.classes and function.owner not in owners
+
+
+def _is_global(file: File, position: int, name: str) -> bool:
+    """Whether a name that is stored is that of a function of the file: it is said in no other place of the method."""
+    function = file.functions.around(position)
+    if function is None or not name.isidentifier() or name in file.classes or len(list(places(function.text, name))) > 1:
+        return False
+    return any(not found.owner for found in file.named(name))
 
 
 def _is_set_from_outside(file: File, position: int, value: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 
 from torchfix_codemods.analysis.bare_names import Origin, bare_names
 from torchfix_codemods.analysis.looks.callees import (
@@ -86,6 +87,9 @@ class Handing(ABC):
                 yield from self._of_self(name)
             case ast.Attribute(value=ast.Call(func=ast.Name(id="super"), args=[]), attr="forward"):
                 yield from self._of_bases()
+            case ast.Attribute(value=ast.Name(id=base), attr=name) if self._is_base(base):
+                for found in self._module(self.file, base, name=name):
+                    yield replace(found, bound=False) if isinstance(found, Callee) else found
             case _ if kept == "" and not (isinstance(func, ast.Name) and func.id == "cls"):
                 raise Unclear
             case _ if kept is not None:
@@ -129,6 +133,11 @@ class Handing(ABC):
         found = list(methods_named(files, name, {owner, *self.heirs(owner)}))
         yield from found or self._kept(name)
 
+    def _is_base(self, name: str) -> bool:
+        """Whether it is a base of the class at hand, whose methods get `self` as they are called by its name."""
+        owner = self.function.owner
+        return owner in self.file.classes and name in self.file.bases(owner)
+
     def _of_bases(self) -> Iterator[Found]:
         """The forward that a class inherits and calls; another class may stand between where others derive from it."""
         owner = self.function.owner
@@ -145,20 +154,21 @@ class Handing(ABC):
         owner = self.function.owner
         related = {*self.file.line_of(owner), *self.heirs(owner)} if owner in self.file.classes else None
         for made in kept_in(self.file, attribute, related):
-            yield from self._module(self.file, made)
+            functions = list(methods_named([self.file], made, {""}))
+            yield from functions or self._module(self.file, made)
 
-    def _module(self, file: File, name: str, depth: int = 0) -> Iterator[Found]:
-        """What calling an object of a class runs: its forward, or that of a base."""
+    def _module(self, file: File, owner: str, depth: int = 0, *, name: str = "forward") -> Iterator[Found]:
+        """What calling an object of a class runs: its forward, or that of a base. So for another method."""
         if depth > MOST_BASES:
             raise Unclear
-        for path, found in self._classes(file, name):
+        for path, found in self._classes(file, owner):
             if not path:
                 yield Foreign(found)
                 continue
-            own = list(methods_named([self.open(path)], "forward", {found}))
+            own = list(methods_named([self.open(path)], name, {found}))
             yield from own
             for base in () if own else self.open(path).bases(found):
-                yield from self._module(self.open(path), base, depth + 1)
+                yield from self._module(self.open(path), base, depth + 1, name=name)
 
     def _classes(self, file: File, name: str) -> Iterator[tuple[str, str]]:
         """The classes that a name may be, with their files; "" for those of libraries."""

@@ -9,7 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from torchfix_codemods.analysis.looks.bases import may_be_called_by_bases
+from torchfix_codemods.analysis.looks.bases import base_that_calls
 from torchfix_codemods.analysis.looks.files import File
 from torchfix_codemods.analysis.looks.following import Following
 from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Unclear
@@ -53,13 +53,27 @@ class Spread(Handing):
             if function is None:
                 raise Unclear
             self._waiting[self.file.path, function] = None
+        self._follow_all()
+        while (path := self._calling_base()) is not None:
+            self._see_all(self.open(path))
+            self._follow_all()
+
+    def _follow_all(self) -> None:
         while self._waiting:
             path, function = next(iter(self._waiting))
             del self._waiting[path, function]
             self.count()
             self._follow(self.files[path], function)
-        if not self.alone and may_be_called_by_bases(self.project, self.files, self.names, self.attributes):
-            raise Unclear
+
+    def _calling_base(self) -> str | None:
+        """A file that isn't followed yet, and from which a class inherits code that may use what is known so far."""
+        return None if self.alone else base_that_calls(self.project, self.files, self.names, self.attributes)
+
+    def _see_all(self, file: File) -> None:
+        """Look in a file for everything that is known so far."""
+        for known in (self.attributes, self.names):
+            for name in list(known):
+                self._look_again(file, name, is_attribute=known is self.attributes)
 
     def open(self, path: str) -> File:
         """A file through which outputs go."""
