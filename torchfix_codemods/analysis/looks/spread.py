@@ -22,7 +22,7 @@ from torchfix_codemods.analysis.looks.tops import in_a_class, is_imported, is_li
 from torchfix_codemods.analysis.outline import without_comments
 from torchfix_codemods.analysis.project import Project
 
-MOST_RUNS = 80  # of functions; what goes further is left to the interpreter
+MOST_RUNS = 160  # of functions; what goes further is left to the interpreter
 MOST_FILES = 12
 _CLASS = re.compile(r"\bclass[ \t]+(\w+)[ \t]*(?:\(([^)]*)\))?[ \t]*:")
 _WORD = re.compile(r"\w+")
@@ -41,6 +41,7 @@ class Spread(Handing):
         self.names: dict[str, Held] = {}
         self.attributes: dict[str, Held] = {}
         self.given = {}
+        self.passed = {}
         self.callers = {}
         self._results: dict[tuple[str, Function], Held] = {}
         self._waiting: dict[tuple[str, Function], None] = {}
