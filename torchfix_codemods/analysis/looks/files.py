@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Functions, Unclear
 
 _DEF = re.compile(r"def[ \t]+(\w+)")
 _CLASS = re.compile(r"class[ \t]+(\w+)[ \t]*(?:\(([^)]*)\))?[ \t]*:")
+
+
+@lru_cache(maxsize=256)
+def _tree(text: str) -> FunctionNode:
+    """The tree of a function. Files often repeat the functions of their neighbours."""
+    return Function("", "", 0, len(text), text).parsed()
 
 
 class File:
@@ -27,7 +33,7 @@ class File:
     def parsed(self, function: Function) -> FunctionNode:
         """Its tree, parsed once."""
         if function not in self._trees:
-            self._trees[function] = function.parsed()
+            self._trees[function] = _tree(function.text)
         return self._trees[function]
 
     @cached_property
