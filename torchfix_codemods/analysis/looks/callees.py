@@ -96,7 +96,12 @@ def _is_of_another(file: File, position: int, owners: Collection[str]) -> bool:
 def _is_global(file: File, position: int, name: str) -> bool:
     """Whether a name that is stored is that of a function of the file: it is said in no other place of the method."""
     function = file.functions.around(position)
-    if function is None or not name.isidentifier() or name in file.classes or len(list(places(function.text, name))) > 1:
+    if (
+        function is None
+        or not name.isidentifier()
+        or name in file.classes
+        or len(list(places(function.text, name))) > 1
+    ):
         return False
     return any(not found.owner for found in file.named(name))
 

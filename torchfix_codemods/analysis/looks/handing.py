@@ -227,7 +227,7 @@ class Handing(ABC):
         return joined([self._inside(callee, given, passed), own or CLEAN])
 
     def _passed(self, node: FunctionNode, arguments: dict[str, ast.expr]) -> dict[str, list[Found]]:
-        """The methods of `self` that a function gets as arguments, by those of its parameters that stay what they are."""
+        """The methods of `self` that a function gets, by those of its parameters that stay what they are."""
         found: dict[str, list[Found]] = {}
         owner = self.function.owner
         for name, argument in arguments.items():
