@@ -89,8 +89,3 @@ def test_what_is_found_is_kept(files: dict[str, str], monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("files", GONE.values(), ids=GONE)
 def test_what_no_loss_gets_is_gone(files: dict[str, str]):
     assert not activations_meet_losses(Project(files, files.get), "a.py")
-
-
-def test_what_a_base_in_another_file_asks_for_is_kept():
-    files = {"a.py": SCORES, "base.py": BASE.format("cross_entropy")}
-    assert activations_meet_losses(Project(files, files.get), "a.py")
