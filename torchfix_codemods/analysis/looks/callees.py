@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from torchfix_codemods.analysis.bare_names import Origin, bare_names
 from torchfix_codemods.analysis.facts import dotted
 from torchfix_codemods.analysis.looks.files import File
 from torchfix_codemods.analysis.looks.functions import Function, Unclear
+from torchfix_codemods.analysis.looks.imports import places
 from torchfix_codemods.analysis.project import Project
 
 _STORED = r"\.{}[ \t]*(?::[^=\n]*)?=(?!=)[ \t]*"
 _MADE = re.compile(r"((?:\w+\.)*\w+)\(")
+_TEST = re.compile(r"\bif\b(?:(?!\bif\b).)*?\belse\b", re.DOTALL)  # of a conditional expression
 _BRACKET = re.compile(r"[\[\](){}\n]")
 #: What may stand around the objects of a list, and in its comprehension.
 _AROUND = frozenset("ModuleList range len enumerate zip int max min".split())
@@ -57,11 +59,20 @@ def methods_named(files: list[File], name: str, owners: set[str]) -> Iterator[Ca
                 yield Callee(file.path, function, bound)
 
 
-def kept_in(file: File, name: str) -> list[str]:
-    """The classes of which a file puts objects into an attribute: one, or a list of them."""
+def kept_in(file: File, name: str, owners: Collection[str] | None) -> list[str]:
+    """The classes of which a file puts objects into an attribute: one, or a list of them.
+
+    Of `self` only those count that methods of the `owners` put there; of everybody where these aren't known.
+    """
     found: list[str] = []
     for stored in re.finditer(_STORED.format(re.escape(name)), file.text):
         value = _expression(file.text, stored.end())
+        if owners is not None and _is_of_another(file, stored.start(), owners):
+            continue
+        value = _TEST.sub(",", value)
+        if _is_global(file, stored.start(), value.strip()):
+            found.append(value.strip())
+            continue
         if re.match(r"None\b", value) or _is_set_from_outside(file, stored.start(), value):
             continue
         made = [match[1] for match in _MADE.finditer(value) if match[1].rpartition(".")[2] not in _AROUND]
@@ -72,6 +83,27 @@ def kept_in(file: File, name: str) -> list[str]:
     if not found:
         raise Unclear
     return found
+
+
+def _is_of_another(file: File, position: int, owners: Collection[str]) -> bool:
+    """Whether it is an attribute of the `self` of another class."""
+    if not file.text.endswith("self", 0, position) or file.text[position - 5 : position - 4] in ("_", "."):
+        return False
+    function = file.functions.around(position)
+    return function is not None and function.owner in file.classes and function.owner not in owners
+
+
+def _is_global(file: File, position: int, name: str) -> bool:
+    """Whether a name that is stored is that of a function of the file: it is said in no other place of the method."""
+    function = file.functions.around(position)
+    if (
+        function is None
+        or not name.isidentifier()
+        or name in file.classes
+        or len(list(places(function.text, name))) > 1
+    ):
+        return False
+    return any(not found.owner for found in file.named(name))
 
 
 def _is_set_from_outside(file: File, position: int, value: str) -> bool:

@@ -49,11 +49,14 @@ class Expressions:
         self.around = around
         self.names = names
         self.ever = {name: held for name, held in names.items() if held.matters}
+        self.globals: set[str] = set()  # names that the function assigns for the whole file
         self.kept: dict[str, str] = {}  # names that come from an attribute, by a loop over it say; "" from several
 
     def bind(self, target: ast.expr, held: Held) -> None:
         """An assignment to a name, several, an attribute or an item."""
         match target:
+            case ast.Name(id=name) if name in self.globals and held.matters:
+                raise Unclear
             case ast.Name(id=name):
                 self.names[name] = held
                 self.kept[name] = ""

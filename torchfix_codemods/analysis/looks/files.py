@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Functions, Unclear
 
 _DEF = re.compile(r"def[ \t]+(\w+)")
 _CLASS = re.compile(r"class[ \t]+(\w+)[ \t]*(?:\(([^)]*)\))?[ \t]*:")
+
+
+@lru_cache(maxsize=256)
+def _tree(text: str) -> FunctionNode:
+    """The tree of a function. Files often repeat the functions of their neighbours."""
+    return Function("", "", 0, len(text), text).parsed()
 
 
 class File:
@@ -27,7 +33,7 @@ class File:
     def parsed(self, function: Function) -> FunctionNode:
         """Its tree, parsed once."""
         if function not in self._trees:
-            self._trees[function] = function.parsed()
+            self._trees[function] = _tree(function.text)
         return self._trees[function]
 
     @cached_property
@@ -55,6 +61,14 @@ class File:
             found = [part.partition("[")[0].strip() for part in self.classes[name].split(",")]
             self._bases[name] = [base for base in found if base and "=" not in base and "]" not in base]
         return self._bases[name]
+
+    def line_of(self, name: str) -> list[str]:
+        """A class of the file and those that it derives from, as far as this file defines them."""
+        found = [name]
+        for current in found:
+            known = [base.rpartition(".")[2] for base in self.bases(current)]
+            found += [base for base in known if base in self.classes and base not in found]
+        return found
 
     @cached_property
     def heirs(self) -> dict[str, list[str]]:

@@ -95,16 +95,24 @@ class Following(Calls):
                 self._define(node)
             case ast.ClassDef() if not self.around.says_a_source(node):
                 self._nested.append(node)
+            case ast.Expr(value=ast.Yield(value=ast.expr() as value)):
+                self._yield(self.held(value))
             case ast.Expr(value=value):
                 self.held(value)
             case ast.Assert(test=test):
                 self.held(test)
             case ast.Import() | ast.ImportFrom():
                 self._import(node)
+            case ast.Global(names=names):
+                self.globals.update(names)
             case ast.Raise() | ast.Delete() | ast.Pass() | ast.Break() | ast.Continue():
                 pass
             case _:
                 raise Unclear
+
+    def _yield(self, held: Held) -> None:
+        """Who goes over what the function gives gets this as an item."""
+        self.returned = joined([self.returned, Held(inside=held.any, gives=held.gives)])
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         for name in node.names:

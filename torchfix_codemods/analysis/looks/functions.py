@@ -112,9 +112,16 @@ class Functions:
     def _may_be_continued(self, position: int) -> bool:
         """Whether a line goes on with a statement of the function before it, less indented than that."""
         line = self.text.rfind("\n", 0, position) + 1
-        header = _HEADER.match(self.text, max(0, self._header_before(line)))
-        inside = header is not None and 0 < len(header[1]) >= self._indent(line, position)
-        return inside and self.text[:line].rstrip().endswith(("(", "[", "{", ",", "\\"))
+        if not self.text[:line].rstrip().endswith(("(", "[", "{", ",", "\\")):
+            return False
+        before = max(0, self._header_before(line))
+        header = _HEADER.match(self.text, before)
+        if header is None or not 0 < len(header[1]) >= self._indent(line, position):
+            return False
+        end = self._end(before, len(header[1]))
+        if end <= line:
+            _parsed(self.text[before:end])  # where this is no whole statement, it has not ended
+        return end > line
 
     def _headers_around(self, position: int) -> Iterator[tuple[int, int, str, str]]:
         """The headers that may be those around a position, innermost first: line, indent, kind, name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from sys import intern
 
 from torchfix_codemods.analysis.looks.functions import Unclear
 from torchfix_codemods.analysis.project import Project
@@ -12,6 +13,7 @@ from torchfix_codemods.analysis.project import Project
 _IMPORT = re.compile(r"import\b[ \t]*(\([^)]*\)|(?:[^\n;(\\]|\\\n)*)")
 _FROM = re.compile(r"from[ \t]+([.\w]+)[ \t]+\Z")
 _WORD = re.compile(r"\w+|\*")
+_ASKED_FOR = re.compile(r"[.'\"][\s\\]*(\w+)")
 MOST_PACKAGES = 12
 
 
@@ -29,7 +31,7 @@ class Imports:
         for source in self._handing_on([path, *found]):
             module = _stem(source)
             for part in (module, *source.split("/")[:-1]):  # `import package`, then `package.module.name`
-                found |= self.named.get(part, {})
+                found |= {other: None for other in self.named.get(part, ()) if name in self._asked_for(other)}
             found |= self.starred.get(module, {})
         for other in found:
             text = self.project.read(other) or ""
@@ -38,6 +40,13 @@ class Imports:
             if f"{name} as " in text:
                 raise Unclear
             yield other
+
+    def _asked_for(self, path: str) -> frozenset[str]:
+        """What a file asks of modules, say: the words behind a dot, or in quotes."""
+        known: dict[str, frozenset[str]] = self.project.memory.setdefault("words asked for", {})
+        if path not in known:
+            known[path] = frozenset(map(intern, _ASKED_FOR.findall(self.project.read(path) or "")))
+        return known[path]
 
     def _handing_on(self, paths: list[str]) -> list[str]:
         """The files, and those that hand on all of their names, directly or through each other."""

@@ -9,7 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from torchfix_codemods.analysis.looks.bases import may_be_called_by_bases
+from torchfix_codemods.analysis.looks.bases import base_that_calls
 from torchfix_codemods.analysis.looks.files import File
 from torchfix_codemods.analysis.looks.following import Following
 from torchfix_codemods.analysis.looks.functions import Function, FunctionNode, Unclear
@@ -22,8 +22,8 @@ from torchfix_codemods.analysis.looks.tops import in_a_class, is_imported, is_li
 from torchfix_codemods.analysis.outline import without_comments
 from torchfix_codemods.analysis.project import Project
 
-MOST_RUNS = 30  # of functions; what goes further is left to the interpreter
-MOST_FILES = 6
+MOST_RUNS = 160  # of functions; what goes further is left to the interpreter
+MOST_FILES = 12
 _CLASS = re.compile(r"\bclass[ \t]+(\w+)[ \t]*(?:\(([^)]*)\))?[ \t]*:")
 _WORD = re.compile(r"\w+")
 _RECORDED = frozenset(["_can_record_outputs"])  # classes whose outputs are to be written down, by their names
@@ -41,6 +41,7 @@ class Spread(Handing):
         self.names: dict[str, Held] = {}
         self.attributes: dict[str, Held] = {}
         self.given = {}
+        self.passed = {}
         self.callers = {}
         self._results: dict[tuple[str, Function], Held] = {}
         self._waiting: dict[tuple[str, Function], None] = {}
@@ -53,13 +54,27 @@ class Spread(Handing):
             if function is None:
                 raise Unclear
             self._waiting[self.file.path, function] = None
+        self._follow_all()
+        while (path := self._calling_base()) is not None:
+            self._see_all(self.open(path))
+            self._follow_all()
+
+    def _follow_all(self) -> None:
         while self._waiting:
             path, function = next(iter(self._waiting))
             del self._waiting[path, function]
             self.count()
             self._follow(self.files[path], function)
-        if not self.alone and may_be_called_by_bases(self.project, self.files, self.names, self.attributes):
-            raise Unclear
+
+    def _calling_base(self) -> str | None:
+        """A file that isn't followed yet, and from which a class inherits code that may use what is known so far."""
+        return None if self.alone else base_that_calls(self.project, self.files, self.names, self.attributes)
+
+    def _see_all(self, file: File) -> None:
+        """Look in a file for everything that is known so far."""
+        for known in (self.attributes, self.names):
+            for name in list(known):
+                self._look_again(file, name, is_attribute=known is self.attributes)
 
     def open(self, path: str) -> File:
         """A file through which outputs go."""
@@ -186,8 +201,8 @@ class Spread(Handing):
         if (found := _CLASS.match(line.strip())) is not None:
             return self.learn(self.names, found[1], self.names[name])
         assigned = statement_of(file.text, start)
-        if assigned is not None and assigned[2] in _RECORDED:
-            return None
+        if assigned is not None and (assigned[2] in _RECORDED or assigned.start(2) == position):
+            return None  # the second: the name is that which is assigned
         if (
             assigned is None
             or not is_listed(file.text[assigned.end() : position], after)
