@@ -63,6 +63,11 @@ FOUND = {
         "        return self.net(x)\n\n    def step(self, x, y):\n        return self.criterion(self(x), y)\n\n"
         "whole = Whole()\nloss = whole.step(torch.ones(2, 4), torch.ones(2))\n"
     },
+    "by an object that calls itself by another name": {
+        "a.py": HEAD + "class Whole(nn.Module):\n    def forward(me, x):\n        return F.softmax(x, 1)\n\n"
+        "    def step(me, x, y):\n        return F.cross_entropy(me(x), y)\n\n"
+        "whole = Whole()\nloss = whole.step(torch.ones(2, 4), torch.ones(2))\n"
+    },
     "by a model in a dataclass": {
         "a.py": PLAIN + "from dataclasses import dataclass\n\n@dataclass\nclass Box:\n    net: object\n\n"
         "def step(x, y):\n    net = Box(Net()).net\n    return F.cross_entropy(net(x), y)\n"

@@ -27,7 +27,7 @@ MOST_RUNS = 30  # of functions; what goes further is left to the interpreter
 MOST_FILES = 6
 _CLASS = re.compile(r"\bclass[ \t]+(\w+)[ \t]*(?:\(([^)]*)\))?[ \t]*:")
 _WORD = re.compile(r"\w+")
-_WHOLE_SELF = re.compile(r"(?<![.\w])self(?=[ \t]*[(,)\]])")  # called, or handed on
+_SELF = re.compile(r"\n(?: {4}|\t)(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(\s*(\w+)")
 _RECORDED = frozenset(["_can_record_outputs"])  # classes whose outputs are to be written down, by their names
 _CALLED = ("forward", "__call__")
 
@@ -157,7 +157,8 @@ class Spread(Handing):
 
     def _look_at_selves(self, file: File, owners: set[str]) -> None:
         """What an object is good for has changed: its own methods may call it, or hand it on."""
-        for match in _WHOLE_SELF.finditer(file.text):
+        selves = "|".join({"self", *_SELF.findall(file.text)} - {"cls"})
+        for match in re.finditer(rf"(?<![.\w])(?:{selves})(?=[ \t]*[(,)\]])", file.text):  # called, or handed on
             function = file.functions.around(match.start())
             if function is not None and function.owner in owners:
                 self._wait(file.path, function)
