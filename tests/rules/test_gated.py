@@ -60,6 +60,11 @@ HIDDEN = {
         "from shared import model\n\ndef evaluate(xs):\n    for x in xs:\n        print(model(x).sum().item())\n",
         _MAIN.format("evaluate") + "evaluate(loader)\n",
     ),
+    "in a method in an if": (
+        "class Runner:\n    def __init__(self, f):\n        self.f = f\n\n    if True:\n\n"
+        "        def evaluate(self, xs):\n            for x in xs:\n                print(self.f(x).sum().item())\n",
+        _MAIN.format("Runner") + "model.eval()\nRunner(model).evaluate(loader)\n",
+    ),
     "by map": (
         "def evaluate(model, xs):\n    for y in map(model, xs):\n        print(y.sum().item())\n",
         _MAIN.format("evaluate") + "model.eval()\nevaluate(model, loader)\n",

@@ -76,8 +76,11 @@ def _units(body: list[ast.stmt], cls: ast.ClassDef | None) -> Iterator[Unit]:
                 yield from _units(statement.body, statement)
             case _:
                 rest.append(statement)
-    if rest and cls is None:  # what stands in a class's body is evaluated for its value only
+    if rest and cls is None:
         yield Unit(ast.Module(rest, []))
+    elif rest:  # what stands in a class's body is evaluated for its value only, but for methods in an `if`
+        found = (node for statement in rest if hasattr(statement, "body") for node in walk(statement))
+        yield from (Unit(node, cls) for node in found if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def _inside(tree: ast.Module) -> Iterator[Unit]:

@@ -47,6 +47,36 @@ FOUND = {
         "a.py": PLAIN,
         "b.py": HEAD + "from a import *\n\ndef step(x, y):\n    net = Net()\n    return F.cross_entropy(net(x), y)\n",
     },
+    "by the forward of a module": {
+        "a.py": HEAD + "def step(x, y):\n    return F.cross_entropy(nn.Softmax(dim=1).forward(x), y)\n"
+    },
+    "with spaces around the name": {
+        "a.py": HEAD + "def step(x, y):\n    return F.cross_entropy(F. softmax (x, 1), y)\n"
+    },
+    "by partial": {
+        "a.py": HEAD + "from functools import partial\n\ndef same(x):\n    return x\n\ndef step(x, y):\n"
+        "    return F.cross_entropy(partial(same, F.softmax(x, 1))(), y)\n"
+    },
+    "by an object that calls itself": {
+        "a.py": PLAIN + "class Whole(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.net = Net()\n        self.criterion = nn.CrossEntropyLoss()\n\n    def forward(self, x):\n"
+        "        return self.net(x)\n\n    def step(self, x, y):\n        return self.criterion(self(x), y)\n\n"
+        "whole = Whole()\nloss = whole.step(torch.ones(2, 4), torch.ones(2))\n"
+    },
+    "by an object that calls itself by another name": {
+        "a.py": HEAD + "class Whole(nn.Module):\n    def forward(me, x):\n        return F.softmax(x, 1)\n\n"
+        "    def step(me, x, y):\n        return F.cross_entropy(me(x), y)\n\n"
+        "whole = Whole()\nloss = whole.step(torch.ones(2, 4), torch.ones(2))\n"
+    },
+    "by a model in a dataclass": {
+        "a.py": PLAIN + "from dataclasses import dataclass\n\n@dataclass\nclass Box:\n    net: object\n\n"
+        "def step(x, y):\n    net = Box(Net()).net\n    return F.cross_entropy(net(x), y)\n"
+    },
+    "in an attribute that a script asks for": {
+        "a.py": HEAD
+        + "class Box:\n    pass\n\nbox = Box()\n\ndef fill(o):\n    o.p = F.softmax(torch.ones(2, 3), 1)\n\n"
+        "fill(box)\nloss = F.cross_entropy(box.p, torch.ones(2))\n"
+    },
     "at the top level": {
         "a.py": PLAIN,
         "b.py": HEAD + "from a import Net\n\nnet = Net()\nx, y = torch.ones(2, 4), torch.ones(2)\n"

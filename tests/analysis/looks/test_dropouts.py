@@ -37,6 +37,9 @@ KEPT = {
     "with a flag that is True": net("return F.dropout(x, 0.5, training=True)"),
     "with a flag that is True by position": net("return F.dropout(x, 0.5, True)"),
     "one of two": net("x = F.dropout(x, training=self.training)\nreturn F.dropout(x)"),
+    "after a docstring that isn't indented": net('"""As in\nclass A:\n    x = 1\n"""\nreturn F.dropout(x)').replace(
+        "        class A:\n            x", "class A:\n    x"
+    ),
     "over lines": net("return F.dropout(\n    x,\n    p=(0.5),\n)"),
     "a space before the bracket": net("return F.dropout (x)"),
     "a space behind the dot": net("return F. dropout(x)"),

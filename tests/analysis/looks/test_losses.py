@@ -262,6 +262,29 @@ KEPT: dict[str, dict[str, str]] = {
         **_main("loss = criterion(net(x), y)\n", more="from losses import criterion\n"),
         "losses.py": f"{_HEAD}\ncriterion = nn.NLLLoss()\n",
     },
+    "self by another name": _main(_PLAIN, net=_NET.replace("self", "me")),
+    "a model in a dataclass": _main(
+        "loss = F.nll_loss(Box(net).model(x), y)\n",
+        more="from dataclasses import dataclass\n\n\n@dataclass\nclass Box:\n    model: object\n",
+    ),
+    "a model out of a closure": _main(
+        "loss = F.nll_loss(same(net)(x), y)\n",
+        more="\ndef same(a):\n    def give():\n        return a\n\n    return give()\n",
+    ),
+    "an attribute by its name": _main(
+        "loss = getattr(Box(nn.NLLLoss()), 'f')(net(x), y)\n",
+        more="\nclass Box:\n    def __init__(self, f):\n        self.f = f\n",
+    ),
+    "out of keywords of a dictionary": _main("loss = F.nll_loss(dict(a=net(x))['a'], y)\n"),
+    "an object through a lambda": _main("same = lambda a: a\nloss = same(nn.NLLLoss())(net(x), y)\n"),
+    "partial": _main(
+        "loss = partial(same, nn.NLLLoss())()(net(x), y)\n",
+        more="from functools import partial\n\n\ndef same(a):\n    return a\n",
+    ),
+    "after a docstring that isn't indented": _main(
+        _PLAIN,
+        net=_NET.replace("__init__(self):\n", '__init__(self):\n        """As in\nclass A:\n    x = 1\n"""\n', 1),
+    ),
     "probabilities": _main("loss = nn.BCELoss()(net(x), torch.rand(2, 3))\n"),
     "probabilities by a function": _main("loss = F.binary_cross_entropy(net(x), torch.rand(2, 3))\n"),
 }

@@ -55,6 +55,13 @@ WAYS = {
     "closure that appends": (
         "def run():\n    xs = []\n\n    def put():\n        xs.append(IMAGE)\n\n    put()\n    return CALL(xs[0])\n"
     ),
+    "self by another name": (
+        "class A:\n    def __init__(me):\n        me.x = IMAGE\n\n    def run(me):\n        return CALL(me.x)\n"
+    ),
+    "an attribute that is set in a function in a method": (
+        "class A:\n    def __init__(self):\n        def put():\n            self.x = IMAGE\n\n        put()\n\n"
+        "    def run(self):\n        return CALL(self.x)\n"
+    ),
     "lambda": "up = lambda x: CALL(x)\n\nup(IMAGE)\n",
     "global": "x = IMAGE\n\ndef run():\n    return CALL(x)\n",
     "attribute": (

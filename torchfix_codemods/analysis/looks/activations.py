@@ -62,6 +62,8 @@ def _is_mention(line: str, position: int, text: str, sources: Sources) -> bool:
         return False
     if line[word.end() : word.end() + 1] == "(" or line[word.start() - 1 : word.start()] == ".":
         return True
+    if line[word.end() :].lstrip()[:1] == "(" and line[: word.start()].rstrip()[-1:] == ".":
+        return True
     return "getattr(" in line or (word[0] in sources.exact and _is_imported(text, word[0]))
 
 

@@ -83,10 +83,11 @@ class _Backward(Outputs):
         for bound in body.names.get(name, ()):
             self.bound(bound, body, keys, call)
         for scope in body.parameters.get(name, ()):
-            if scope is body.node and name == body.first and body.owner and name in ("self", "cls"):
+            if scope is body.node and name == body.first and body.owner:
                 if keys and isinstance(keys[0], str) and keys[0] != ITEM:
                     self.of_object(Thing("self", body.path, body.owner), keys, call)
-                continue
+                if name in ("self", "cls"):
+                    continue
             for value, inside, before, inner in self.known.arguments(name, scope, body, call):
                 self.bound(Bound(value, inner), inside, keys, before)
             if (default := default_of(scope, name)) is not None:

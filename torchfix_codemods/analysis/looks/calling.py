@@ -159,6 +159,10 @@ class Callers:
             for node in walk(body.node):
                 if last_name(node) == handle.name:
                     yield from self.used(node, body, handle, method)
+                elif isinstance(node, ast.Constant) and node.value == handle.name:
+                    around = body.parents.get(node)
+                    if isinstance(around, ast.Call) and last_name(around.func) == "getattr":
+                        yield from self.used(around, body, handle, method)
 
     def _bodies(self, name: str, local: tuple[str, int] | None) -> Iterator[Body]:
         """The functions and statements that say a name."""
@@ -203,6 +207,8 @@ class Callers:
                 else:
                     yield CallSite(around, body, False), []
             case ast.Call(func=func):
+                if last_name(func) == "partial" and node is not around.args[0]:
+                    raise Unclear
                 if last_name(func) in _KEEPING:
                     yield from self._handed(around, body, level, method)
                 else:
@@ -288,6 +294,8 @@ class Callers:
                     found += self._parameters(defined, position, level)
             for field in _fields(self.definitions.project.read(path) or "", name)[position : position + 1]:
                 found.append(Handle(field, level))
+        if not found and self.definitions.paths(f"{name} = lambda"):
+            raise Unclear
         return found
 
     @staticmethod

@@ -47,6 +47,8 @@ class Calls(Expressions):
         if self.around.spares(node):
             return CLEAN
         callee = self._callee(node.func, receiver)
+        if callee.any:
+            raise Unclear  # a function that was made with an output, by partial for one
         if not every.matters or self.around.is_source(node):
             return callee.gives or CLEAN
         if every.gives is not None and name in LOOKING:
@@ -84,6 +86,8 @@ class Calls(Expressions):
         match func:
             case ast.Attribute(attr=name) if name in SAME_OBJECT and receiver.gives is not None:
                 return Held(gives=receiver)
+            case ast.Attribute(attr="forward" | "__call__") if receiver.gives is not None:
+                return receiver
             case ast.Attribute(attr=name):
                 return self.around.known(name, func, called=True)
             case ast.Name(id=name) if name not in self.names:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from torchfix_codemods.analysis.project import Project
 
@@ -130,9 +132,23 @@ class Functions:
         while indent > 0 and line >= 0:
             header = _HEADER.match(self.text, line)
             if header is not None and len(header[1]) < indent:
+                if self._stands_in_a_text(line, position):
+                    raise Unclear
                 indent = len(header[1])
                 yield line, indent, header[2], header[3]
             line = self._header_before(line)
+
+    def _stands_in_a_text(self, line: int, position: int) -> bool:
+        """Whether a line is that of a text in triple quotes which ends before the position."""
+        return any(
+            bisect_left(places, line) % 2 and bisect_left(places, line) < bisect_left(places, position)
+            for places in self._triples
+        )
+
+    @cached_property
+    def _triples(self) -> tuple[list[int], ...]:
+        """Where triple quotes of each kind stand."""
+        return tuple([found.start() for found in re.finditer(quotes, self.text)] for quotes in _QUOTES)
 
     def _indent(self, start: int, position: int) -> int:
         """How far the line of a position is indented: of a line within brackets, more than its statement."""

@@ -195,8 +195,10 @@ class Handing(ABC):
             case Record(path=path):
                 if any(isinstance(argument, ast.Starred) for argument in call.args):
                     raise Unclear
-                if any(held.matters for held in arguments) or every.gives is not None:
-                    return Held(inside=every.any, gives=every.gives)
+                if every.gives is not None:
+                    raise Unclear  # it may be called by the name of a field
+                if any(held.matters for held in arguments):
+                    return HOLDER
                 fields = tuple((name, held) for name, held in sorted(keywords.items()) if held.any)
                 read = any(f"self.{name}" in self.files[path].text for name, _ in fields)
                 return HOLDER if read else Held(fields=fields)

@@ -133,8 +133,8 @@ class KeptValues:
                     pass
         found = self._values(functions, function, targets)
         for target in targets:
-            if target in found:
-                yield container([found[target]]) if isinstance(target, ast.Subscript) else found[target]
+            known = found.get(target, ANYTHING)  # in a function of the function: not followed
+            yield container([known]) if isinstance(target, ast.Subscript) else known
 
     def _lineage(self, path: str, functions: Functions, owner: str, depth: int = 0) -> list[Functions]:
         """The further files of the classes that a class derives from."""

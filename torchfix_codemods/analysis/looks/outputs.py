@@ -153,6 +153,8 @@ class Outputs:
     def _external(self, name: str, node: ast.Call, body: Body, keys: Keys, call: Call | None) -> None:
         bare = name.rpartition(".")[2]
         first = _first(node)
+        if name == "builtins.dict" and first is None and node.keywords:
+            first = node.keywords[0].value
         if keys and isinstance(keys[0], str) and keys[0] != ITEM and bare[:1].isupper():
             for bound, inside in self.known.members.put_into(keys[0]):
                 self.bound(bound, inside, keys[1:], None)

@@ -121,6 +121,8 @@ class Sources:
             return self._called(function, call, name, evaluate) if here else ANYTHING
 
         self._depth += 1
+        if _names_itself_otherwise(functions.text, function, tree):
+            raise Unclear
         found = Flow(parameter, attribute, called, self._modules(functions), own=_own(function, tree)).walk(
             tree, wanted
         )
@@ -206,6 +208,13 @@ def _names(tree: FunctionNode) -> list[str]:
 
 def _word(node: ast.AST) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _names_itself_otherwise(text: str, function: Function, tree: FunctionNode) -> bool:
+    """Whether a method calls its object by another name than `self`."""
+    first = tree.args.args[0].arg if tree.args.args and function.owner else "self"
+    decorated = text[: function.start].rstrip().rpartition("\n")[2].lstrip().startswith(("@static", "@class"))
+    return first not in ("self", "cls") and not decorated and f"{first}." in function.text
 
 
 def _own(function: Function, tree: FunctionNode) -> str:

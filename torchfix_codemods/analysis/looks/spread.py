@@ -19,6 +19,7 @@ from torchfix_codemods.analysis.looks.imports import imports_of, places
 from torchfix_codemods.analysis.looks.operations import is_library, last
 from torchfix_codemods.analysis.looks.sources import Sources
 from torchfix_codemods.analysis.looks.tops import in_a_class, is_imported, is_listed, is_quoted, statement_of
+from torchfix_codemods.analysis.looks.uses import is_code
 from torchfix_codemods.analysis.outline import without_comments
 from torchfix_codemods.analysis.project import Project
 
@@ -26,6 +27,7 @@ MOST_RUNS = 160  # of functions; what goes further is left to the interpreter
 MOST_FILES = 12
 _CLASS = re.compile(r"\bclass[ \t]+(\w+)[ \t]*(?:\(([^)]*)\))?[ \t]*:")
 _WORD = re.compile(r"\w+")
+_SELF = re.compile(r"\n(?: {4}|\t)(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(\s*(\w+)")
 _RECORDED = frozenset(["_can_record_outputs"])  # classes whose outputs are to be written down, by their names
 _CALLED = ("forward", "__call__")
 
@@ -165,6 +167,16 @@ class Spread(Handing):
                 self.open(path)
         for file in list(self.files.values()):
             self._look_again(file, name, is_attribute=known is self.attributes)
+            if known is self.names and name in file.classes:
+                self._look_at_selves(file, {name, *self.heirs(name)})
+
+    def _look_at_selves(self, file: File, owners: set[str]) -> None:
+        """What an object is good for has changed: its own methods may call it, or hand it on."""
+        selves = "|".join({"self", *_SELF.findall(file.text)} - {"cls"})
+        for match in re.finditer(rf"(?<![.\w])(?:{selves})(?=[ \t]*[(,)\]])", file.text):  # called, or handed on
+            function = file.functions.around(match.start())
+            if function is not None and function.owner in owners:
+                self._wait(file.path, function)
 
     def _look_again(self, file: File, name: str, *, is_attribute: bool) -> None:
         done = 0
@@ -180,6 +192,8 @@ class Spread(Handing):
                 done = function.end
             elif not is_attribute:
                 self._at_the_top(file, place, name)
+            elif file.text[place - 1 : place] == "." and is_code(file.text, place):
+                raise Unclear  # a script asks for it
 
     def _wait(self, path: str, function: Function) -> None:
         """A function is looked at again, and those that gave it something."""

@@ -29,8 +29,8 @@ from torchfix_codemods.analysis.trees import walk
 _HITS = tuple(
     re.compile(pattern)
     for pattern in (
-        *(r"oss(?<=[lL]oss)[^\s(]*\(", r"ross_entropy\w*\(", r"riterion\w*\(", r"\.backward\(", r"kl_div\w*\("),
-        r"imilarity\w*\(",
+        *(r"oss(?<=[lL]oss)[^\s(]*[ \t]*\(", r"ross_entropy\w*[ \t]*\(", r"riterion\w*[ \t]*\("),
+        *(r"\.[ \t]*backward[ \t]*\(", r"kl_div\w*[ \t]*\(", r"imilarity\w*[ \t]*\("),
     )
 )
 _SAYS_LOSS = re.compile(r"[lL]oss|ross_entropy|riterion|kl_div|imilarity")

@@ -124,7 +124,9 @@ class Things:
     def _parameter(self, name: str, scope: Scope, body: Body, call: Call | None, depth: int) -> list[Thing]:
         if scope is body.node and name == body.first and body.owner and name in ("self", "cls"):
             return [Thing("self" if name == "self" else "class", body.path, body.owner)]
-        found = []
+        found: list[Thing] = []
+        if scope is body.node and name == body.first and body.owner:
+            found.append(Thing("self", body.path, body.owner))  # by another name, unless it is a static method
         if (default := default_of(scope, name)) is not None:
             found += self.things(default, body, None, depth + 1)
         if (annotation := annotation_of(scope, name)) is not None:
@@ -211,6 +213,9 @@ class Things:
                 found += [NOTHING] if bound.keys else self.things(bound.value, body, None, depth + 1)
         if not found and attr in api.SAME_OBJECT:
             return [thing]
+        if not found and isinstance(thing.node, ast.Call) and thing.body is not None:
+            for value in (*thing.node.args, *(k.value for k in thing.node.keywords)):
+                found += self.things(value, thing.body, None, depth + 1)  # a field of a dataclass
         return found or [NOTHING]
 
     # --- calls -------------------------------------------------------------------------------------------------
@@ -237,6 +242,8 @@ class Things:
                 for inside in self.bodies(thing):
                     scope = thing.node if thing.kind == "scope" and thing.node is not None else inside.node
                     entered = self.entered(node, body, call, bound=thing.kind == "method")
+                    if thing.kind == "scope":
+                        entered = call  # it sees the parameters of the function around it
                     for value in returned(scope):
                         found += self.things(value, inside, entered, depth + 1)
                 return found or [NOTHING]

@@ -79,9 +79,19 @@ class Uses:
 
     def _may_be_an_attribute(self, path: str, name: str) -> bool:
         """Whether a name without a capital may be reached through its module: `losses.distill`."""
-        parts = path.removesuffix("/__init__.py").removesuffix(".py").split("/")
+        files = [*self._handing_on(path), *self._importers.get(name, ())]
+        parts = {part for file in files for part in _parts(file)}
         by = {other for part in parts for other in self._importers.get(part, ())}
         return any(f".{name}" in (self.project.read(other) or "") for other in by)
+
+    def _handing_on(self, path: str) -> list[str]:
+        """A file, and those that import everything from it, directly or through each other."""
+        found = [path]
+        for file in found:
+            pattern = re.compile(rf"from[ \t]+[.\w]*\b{re.escape(_parts(file)[-1])}[ \t]+import[ \t]*\(?\*")
+            new = (other for other in self._starred if other not in found)
+            found += [other for other in new if pattern.search(self.project.read(other) or "")]
+        return found
 
     def is_derived_elsewhere(self, path: str, name: str) -> bool:
         """Whether another file imports a class, and so may derive from it."""
@@ -118,6 +128,11 @@ class Uses:
                 renamed = re.match(r"\s+as\b", text[end : end + 20]) is not None
                 return _BEFORE_IMPORT.match(before) is not None and not renamed
         return False
+
+
+def _parts(path: str) -> list[str]:
+    """The names by which a module is imported, last that of itself."""
+    return path.removesuffix("/__init__.py").removesuffix(".py").split("/")
 
 
 def is_code(text: str, position: int) -> bool:
