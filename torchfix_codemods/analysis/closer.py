@@ -13,9 +13,6 @@ from collections.abc import Callable, Mapping
 from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.looks.activations import activations_meet_losses, logarithms_meet_losses
 from torchfix_codemods.analysis.looks.dropouts import may_drop_always
-from torchfix_codemods.analysis.looks.indexes import may_index_wrongly
-from torchfix_codemods.analysis.looks.losses import may_get_scores
-from torchfix_codemods.analysis.looks.resizes import may_resize_unbatched
 from torchfix_codemods.analysis.looks.targets import may_leak_into_target
 from torchfix_codemods.analysis.phase_gate import may_have_phases
 from torchfix_codemods.analysis.project import Project
@@ -28,11 +25,8 @@ LOOKS: tuple[tuple[Topic, Look], ...] = (
     (Topic.PHASES, may_have_phases),
     (Topic.DROPOUT, may_drop_always),
     (Topic.TARGET, may_leak_into_target),
-    (Topic.INTERPOLATE, may_resize_unbatched),
-    (Topic.LIKELIHOOD, may_get_scores),
     (Topic.ACTIVATION, activations_meet_losses),
     (Topic.LOG, logarithms_meet_losses),
-    (Topic.INDEX, may_index_wrongly),
 )
 
 _KEPT = frozenset({"gated", "topics", "reach", "star imports"})  # the answers, and what programs ask for too

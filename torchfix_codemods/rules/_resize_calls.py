@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torchfix_codemods.analysis.looks.resizes import SHORTENS
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.torch_api import canonical
@@ -181,6 +180,14 @@ def _is_own(targets: list[ast.expr], init: ast.FunctionDef, attribute: str) -> b
 
 # --- which files are worth it --------------------------------------------------------------------------------------
 
+#: What can leave a tensor of rank 2 or 3, or of whole numbers, in the methods of a module, where batches are the rule.
+_SHORTENS = re.compile(
+    r"squeeze|unbind|[Tt]o_?[Tt]ensor|imread|read_image|\.(?:long|int|bool|byte|short)\(|argmax|dtype|randint"
+    r"|\.(?:mean|sum|max|min|select)\(|\b(?:rand|randn|zeros|ones|empty|full)\(|Tensor\(|\bfor\s+\w+\s+in\s+(?!range)"
+    r"|(?:permute|view|reshape)\(\s*\(?[^(),]*(?:,[^(),]*){1,2}\)"
+    r"|(?<=[\w)\]])(?<!shape)(?<!size)(?<!size\(\))\[[^\[\]:]*\]"
+)
+
 
 def resizing_calls(file: ParsedFile, project: Project) -> Iterator[ast.expr]:
     """What is called where too few dimensions (or whole numbers) could come in: only then is a program run.
@@ -204,7 +211,7 @@ def _candidates(file: ParsedFile) -> Iterator[ast.expr]:
                     yield func
             case ast.Assign(value=ast.Call(func=ast.Name() | ast.Attribute() as func), targets=[target]):
                 made = _last_word(func).startswith("Upsampl")
-                if made and (not isinstance(target, ast.Attribute) or SHORTENS.search(_class_text(file, node))):
+                if made and (not isinstance(target, ast.Attribute) or _SHORTENS.search(_class_text(file, node))):
                     yield func
             case ast.Assign(value=ast.Attribute(attr=word) as value) if word in _WORDS:
                 yield value
@@ -229,13 +236,13 @@ def _has_batch(file: ParsedFile, call: ast.Call) -> bool:
     given = input_of(call)
     match given:
         case ast.Call(func=ast.Attribute(attr="view" | "reshape" | "permute"), args=sizes) if len(sizes) > 3:
-            return not SHORTENS.search(file.source(given).partition(".")[0])
+            return not _SHORTENS.search(file.source(given).partition(".")[0])
         case _:
             pass
     function = file.enclosing_function(call)
     if function is None or function.name != "forward" or file.enclosing_class(call) is None:
         return False
-    return not any(SHORTENS.search(file.source(statement)) for statement in function.body)
+    return not any(_SHORTENS.search(file.source(statement)) for statement in function.body)
 
 
 def _class_text(file: ParsedFile, node: ast.AST) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from torchfix_codemods.analysis.closer import topics_of
 from torchfix_codemods.analysis.gate import Topic
-from torchfix_codemods.analysis.looks.resizes import ASKS_FOR_RANK
 from torchfix_codemods.analysis.narrow import NarrowProgram
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program
@@ -26,6 +26,10 @@ from torchfix_codemods.rules._shared import expects_failure, node_of, propose
 IDENTITY = ("TFC401", "interpolate-needs-batch")
 _BACK = {"int64": "long", "int32": "int", "int16": "short", "int8": "char", "uint8": "byte", "bool": "bool"}
 _EXACT_MODES = ("nearest", "nearest-exact")  # no new numbers: the way back to whole ones loses nothing
+#: Code that asks for the number of dimensions handles several: what is known of one call isn't known of all.
+_ASKS_FOR_RANK = re.compile(
+    r"\.dim\(|\.ndim\b|\.ndimension\(|len\([^()]*\.(?:shape|size\(\))\)|\.resize_\(|\.set_\(|\.shape\s*=[^=]|\.data\s*=[^=]"
+)
 _DIMENSIONS = {"1d": "signals", "2d": "images"}
 
 
@@ -143,7 +147,7 @@ def _silent(request: Request, used: set[str], text: str, back: str) -> Judgement
 def _handles_ranks(file: ParsedFile, call: ast.Call) -> bool:
     """Whether the code around asks how many dimensions there are, or expects that the call fails."""
     function = file.enclosing_function(call)
-    if function is not None and ASKS_FOR_RANK.search(file.source(function)):
+    if function is not None and _ASKS_FOR_RANK.search(file.source(function)):
         return True
     return expects_failure(file, call)
 
