@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from torchfix_codemods.analysis.gate import Topic
+from torchfix_codemods.analysis.looks.functions import Functions, Unclear
+from torchfix_codemods.analysis.looks.loose_losses import losses_of
 from torchfix_codemods.analysis.looks.targets import may_leak_into_target
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Finding
@@ -397,3 +399,14 @@ def test_gone_is_what_has_no_target_with_a_graph(name, monkeypatch):
     monkeypatch.setattr(loss_target_requires_grad, "topics_of", lambda project, path: Topic.TARGET)
     assert not may(GONE[name])
     assert not found(GONE[name])
+
+
+def test_a_file_that_is_unclear_does_not_cost_a_project_its_answer():
+    files = {
+        "main.py": "import torch.nn as nn\nclass Net:\n    def loss(self, x):\n        print(\n  x)\n"
+        "        made = nn.MSELoss()\n        return made(x, x)\n"
+    }
+    with pytest.raises(Unclear):
+        Functions(files["main.py"]).around(files["main.py"].index("nn.MSELoss"))
+    project = Project(files, files.get)
+    assert losses_of(project).loose and losses_of(project) is losses_of(project)

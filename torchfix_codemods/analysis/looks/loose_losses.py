@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from torchfix_codemods.analysis.looks.functions import Functions
+from torchfix_codemods.analysis.looks.functions import Functions, Unclear
 from torchfix_codemods.analysis.looks.uses import is_code
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.torch_api import TARGET_LOSSES
@@ -69,15 +69,20 @@ class Losses:
 
     def _goes_on(self, functions: Functions, end: int, before: str) -> bool:
         """Whether an object that is made at a place is used otherwise than by calls."""
-        given, function = _GIVEN.match(before), functions.around(end)
         if _is_called_at_once(functions.text, end):
             return False
-        if given is None or function is None:
+        given = _GIVEN.match(before)
+        if given is None:
             return True
         if given[1]:
             self.attributes.add(given[2])
             return re.search(rf"(?<!\bfrom )\.{given[2]}\b{_CALLED_OR_SET}", functions.text) is not None
-        return re.search(rf"(?<![\w.]){given[2]}\b{_CALLED_OR_SET}", function.text) is not None
+        try:
+            function = functions.around(end)
+        except Unclear:  # asked of every file of a project: one that is unclear must not cost it the answer
+            return True
+        said = re.compile(rf"(?<![\w.]){given[2]}\b{_CALLED_OR_SET}")
+        return function is None or said.search(function.text) is not None
 
 
 def _is_called_at_once(text: str, position: int) -> bool:
