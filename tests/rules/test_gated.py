@@ -10,7 +10,7 @@ import pytest
 from examples import all_examples
 
 from torchfix_codemods.analysis.closer import topics_of
-from torchfix_codemods.analysis.gate import Topic, is_candidate
+from torchfix_codemods.analysis.gate import Topic, topics
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.findings import Finding
 from torchfix_codemods.rules import RULES
@@ -179,7 +179,7 @@ def found(files: Mapping[str, str], *, gated: bool) -> list[tuple[str, Finding]]
     project = Project(files, files.get)
     results = []
     for path in sorted(files):
-        if gated and not is_candidate(files[path].encode("utf-8", "surrogatepass")):
+        if gated and not topics(files[path].encode("utf-8", "surrogatepass")):
             continue
         file = project.parse(path)
         if file is not None:

@@ -201,11 +201,6 @@ def speaks_of_torch(raw: bytes) -> bool:
     return any(word in raw for word in (b"torch", b"fastai", b"lightning", b"transformers", b"skorch", b"catalyst"))
 
 
-def is_candidate(raw: bytes) -> bool:
-    """Whether any rule could have a finding in a file of these bytes."""
-    return topics(raw) is not Topic.NOTHING
-
-
 _TESTS: tuple[tuple[Topic, Callable[[bytes], bool]], ...] = (
     (Topic.ACTIVATION, lambda raw: any(word in raw for word in _ACTIVATIONS)),
     (Topic.LOG, _takes_logarithms),

@@ -30,7 +30,6 @@ _INTERESTING = re.compile(
     r"|no_grad|interpolate|[uU]psample"
     r"|\.prepare\(|\.setup\("
 )
-_BEFORE_BRACKET = re.compile(r"\b(\w+)\(")
 
 
 class Program:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from without_looks import found_without_looks
 
-from torchfix_codemods.analysis import closer
 from torchfix_codemods.analysis.looks.activations import activations_meet_losses, logarithms_meet_losses
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.rules import RULES
 
 HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n\n"
 NET = """
@@ -137,18 +136,9 @@ GONE = {
 }
 
 
-def _found(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether a rule finds something when no look is asked."""
-    monkeypatch.setattr(closer, "LOOKS", ())
-    project = Project(files, files.get)
-    rules = [rule for rule in RULES if rule.code in ("TFC101", "TFC102", "TFC103", "TFC104")]
-    parsed = [file for file in map(project.parse_whole, sorted(files)) if file is not None]
-    return any(finding for file in parsed for rule in rules for finding in rule.check(file, project))
-
-
 @pytest.mark.parametrize("files", FOUND.values(), ids=FOUND)
 def test_what_is_found_is_kept(files: dict[str, str], monkeypatch: pytest.MonkeyPatch):
-    assert _found(files, monkeypatch)
+    assert found_without_looks(files, monkeypatch)
     assert any(activations_meet_losses(Project(files, files.get), path) for path in files if "b.py" not in path)
 
 

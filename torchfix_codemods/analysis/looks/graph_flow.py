@@ -19,7 +19,6 @@ from torchfix_codemods.analysis.trees import walk
 INSIDE = "*"
 Sources = frozenset[str]
 NONE: Sources = frozenset()
-UNCLEAR: Sources = frozenset([INSIDE])
 LIBRARIES = frozenset("torch F nn np numpy math functional".split())
 _RUNNING = frozenset(
     "vmap compile func jit utils autograd fx ao nn export".split()
