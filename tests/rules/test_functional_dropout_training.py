@@ -122,6 +122,11 @@ def test_a_comment_that_denies_dropout_in_evaluation_is_no_wish(findings):
             "def forward(self, x):\n    return F.dropout(x, self.p)\n\ndef anneal(self):\n    self.p *= 0.9",
             "self.p is changed after the construction",
         ),
+        (
+            "def forward(self, x):\n    if self.drops:\n        x = F.dropout(x)\n    return x\n\n"
+            "def quiet(self):\n    self.drops = False",
+            "drops switches it too",
+        ),
         ("def mask_inputs(self, x):\n    return F.dropout(x)", "distort"),
         (
             "def forward(self, x):\n    return F.dropout(x)\n\ndef train(self, on=True):\n    self.live = on",
@@ -133,6 +138,30 @@ def test_what_keeps_the_fix_a_suggestion(body, reason, findings):
     (finding,) = findings(module(body), RULE)
     assert finding.level is Level.SUGGESTION and finding.fix is not None
     assert any(reason in step.text for step in finding.steps)
+
+
+SWITCHED = """
+def __init__(self, drops):
+    super().__init__()
+    self.drops = drops
+
+def forward(self, x):
+    if self.drops is True:
+        x = F.dropout(x)
+    return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("other", "level"),
+    [
+        ("def act(agent, x):\n    agent.model.drops = agent.noisy\n    return agent.model(x)\n", Level.SUGGESTION),
+        ("class Other:\n    def __init__(self):\n        self.drops = 1\n", Level.BEHAVIOR),
+        ("def ask(net):\n    return net.drops == 1\n", Level.BEHAVIOR),
+    ],
+)
+def test_a_switch_that_another_file_sets_keeps_the_fix_a_suggestion(other, level, findings):
+    assert [f.level for f in findings(module(SWITCHED) | {"agent.py": other}, RULE)] == [level]
 
 
 def test_an_override_of_train_that_calls_on_is_no_doubt(findings):

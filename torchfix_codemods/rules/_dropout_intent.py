@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from torchfix_codemods.analysis.dropouts import speaks_of_mode, written_values
+from torchfix_codemods.analysis.mentions import paths_with
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
+from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.rules._dropout_calls import Dropout, first_parameter, method_of
 
 #: Parts of names (split at underscores and capitals) that say "I know, and I want it".
@@ -64,6 +66,24 @@ def _guarded(file: ParsedFile, node: ast.AST) -> bool:
             return True
         node = parent
     return False
+
+
+def switches(file: ParsedFile, dropout: Dropout) -> Iterator[str]:
+    """The attributes of the object that conditions around the call ask: `if self.use_dropout:`."""
+    node: ast.AST = dropout.call
+    while not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
+        node = file.parents[node]
+        test = node.test if isinstance(node, ast.If | ast.IfExp | ast.While) else None
+        for asked in ast.walk(test) if test is not None else ():
+            if isinstance(asked, ast.Attribute) and isinstance(asked.value, ast.Name):
+                yield asked.attr
+
+
+def is_set_elsewhere(file: ParsedFile, project: Project, attribute: str) -> bool:
+    """Whether another file sets an attribute of that name on anything but `self`: `model.use_dropout = flag`."""
+    stored = re.compile(rf"(?<!\bself)\.{re.escape(attribute)}[ \t]*=(?!=)")
+    others = (path for path in paths_with(project, f".{attribute}") if path != file.path)
+    return any(stored.search(project.read(path) or "") for path in others)
 
 
 def _exit_before(file: ParsedFile, statement: ast.stmt) -> bool:

@@ -17,7 +17,14 @@ from torchfix_codemods.findings import Edit, Finding, Level, Location, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._dropout_calls import Dropout, dropouts, first_parameter, made_modules, method_of
-from torchfix_codemods.rules._dropout_intent import distorts, is_decided, is_wanted, mode_is_asked
+from torchfix_codemods.rules._dropout_intent import (
+    distorts,
+    is_decided,
+    is_set_elsewhere,
+    is_wanted,
+    mode_is_asked,
+    switches,
+)
 from torchfix_codemods.rules._shared import is_test_code, propose
 
 IDENTITY = ("TFC303", "functional-dropout-training")
@@ -144,6 +151,9 @@ def _doubts(
         yield f"the callers of {method.name}() choose {value.id}, which may be 0 in evaluation"
     if isinstance(value, ast.Attribute) and _is_changed(file, cls, value.attr):
         yield f"{file.source(value)} is changed after the construction, perhaps with the mode"
+    for switch in sorted(set(switches(file, dropout))):
+        if _is_changed(file, cls, switch) or is_set_elsewhere(file, project, switch):
+            yield f"{switch} switches it too, and is changed after the construction"
     if distorts(method):
         yield f"{method.name}() seems to distort its input on purpose"
     for name in ("train", "eval"):
