@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for one module of tests.
+
+    Playwright keeps an event loop running in this thread as long as it lives: tests of other modules, which run
+    programs that call `asyncio.run`, must not meet it.
+    """
     names = (os.environ.get("TORCHFIX_CHROMIUM", ""), "chromium", "google-chrome", "chromium-browser")
     found = next((path for name in names if name and (path := shutil.which(name))), None)
     if found is None:
