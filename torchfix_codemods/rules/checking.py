@@ -15,7 +15,8 @@ from torchfix_codemods.analysis.gate import Topic, speaks_of_torch, topics
 from torchfix_codemods.analysis.unparsable import unparsable
 from torchfix_codemods.findings import Finding, LeftOut, Skipped
 from torchfix_codemods.rules import import_rules
-from torchfix_codemods.rules.collector import rarely_collected
+from torchfix_codemods.rules.collector import collect_many, uncollected
+from torchfix_codemods.rules.deep_calls import with_room
 from torchfix_codemods.rules.pool import Checked, check_all
 from torchfix_codemods.rules.registry import builtin
 from torchfix_codemods.rules.rule import Rule
@@ -110,23 +111,38 @@ def check(
 
     `about` is what the gate found in files.
     """
-    from torchfix_codemods.analysis.closer import forget_looks, note_topics
+    from torchfix_codemods.analysis.closer import note_topics
     from torchfix_codemods.analysis.project import Project
-    from torchfix_codemods.rules.run import checker
 
     seen_as = inputs.seen_as or {path: path for path in inputs.reader.paths}
     shown = {seen: path for path, seen in seen_as.items()}
     project = Project(shown, lambda seen: text(shown[seen]) if seen in shown else None)
     note_topics(project, {seen_as[path]: found for path, found in about.items()})
     seen = [seen_as[path] for path in paths]
-    with rarely_collected():
-        dismissed = _dismissed(project, seen, rules, told)
-    forget_looks(project)
-    left, done = [path for path in seen if path not in dismissed], len(dismissed)
-    import_rules(rules if left else ())
-    checked = check_all(left, lambda: checker(project, rules, unread), jobs, lambda more: told(done + more, len(seen)))
-    checked = replace(checked, dismissed=tuple(dismissed))
+    with uncollected():
+        checked = with_room(lambda: _checked(project, seen, rules, unread, jobs, told))
     return checked if inputs.seen_as is None else _renamed(checked, lambda seen: shown.get(seen, seen))
+
+
+def _checked(
+    project: Project,
+    paths: Sequence[str],
+    rules: Sequence[Rule],
+    unread: Callable[[], Mapping[str, Skipped]],
+    jobs: int,
+    told: Told,
+) -> Checked:
+    """What rules say of files of a project: first which of them a closer look leaves, then those."""
+    from torchfix_codemods.analysis.closer import forget_looks
+    from torchfix_codemods.rules.run import checker
+
+    dismissed = _dismissed(project, paths, rules, told)
+    forget_looks(project)
+    collect_many()
+    left, done = [path for path in paths if path not in dismissed], len(dismissed)
+    import_rules(rules if left else ())
+    checked = check_all(left, lambda: checker(project, rules, unread), jobs, lambda more: told(done + more, len(paths)))
+    return replace(checked, dismissed=tuple(dismissed))
 
 
 def _dismissed(project: Project, paths: Sequence[str], rules: Sequence[Rule], told: Told) -> dict[str, None]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchfix_codemods.findings import Finding, Problem, Skipped
-from torchfix_codemods.rules.collector import rarely_collected
+from torchfix_codemods.rules.collector import collect_many
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -58,10 +58,10 @@ def check_all(paths: Sequence[str], start: Start, jobs: int, done: Callable[[int
 
 def _in_turn(paths: Sequence[str], check: Check, done: Callable[[int], None]) -> list[Checked]:
     results = []
-    with rarely_collected():
-        for number, path in enumerate(paths, 1):
-            results.append(check(path))
-            done(number)
+    for number, path in enumerate(paths, 1):
+        results.append(check(path))
+        collect_many()
+        done(number)
     return results
 
 
@@ -182,7 +182,7 @@ def _work(connection: Connection, others: list[Connection], paths: Sequence[str]
         other.close()  # a copy of another's pipe would keep its end from being noticed
     gc.freeze()  # what the parent holds is no garbage
     check = start()
-    with rarely_collected():
-        while numbers := connection.recv():
-            for number in numbers:
-                connection.send((number, check(paths[number])))
+    while numbers := connection.recv():
+        for number in numbers:
+            connection.send((number, check(paths[number])))
+            collect_many()
