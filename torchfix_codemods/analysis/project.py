@@ -32,7 +32,7 @@ from torchfix_codemods.analysis.values import ClassRef, External, FileModule, Fu
 from torchfix_codemods.findings import Skipped
 
 Definition = External | FileModule | ClassRef | FunctionRef
-RECENT_TEXT = 1_000_000  # characters of the texts that were read last: all that looks at a file asks for it
+RECENT_TEXT = 4_000_000  # characters of the texts that were read last: all that looks at a file asks for it
 KEPT_TEXT = 1_500_000  # parsed characters of the trees that are kept; trees are thirty times the size of their text
 MAX_DEPTH = 20  # re-exports and bases are followed this far; deeper is a cycle
 _IMPORT_LINE = re.compile(r"\n[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+([\w., \t]+))")
@@ -60,6 +60,7 @@ class Project:
         self._followed: set[ast.expr] = set()  # assignments whose right side is being resolved
         self._changers: dict[str, bool] = {}  # files that change `sys.path`
         self._modules: dict[tuple[str, str, int], str | None] = {}
+        self._stars: dict[str, tuple[frozenset[str] | None, bool]] = {}  # its `__all__`, and has it star imports
 
     # --- files -------------------------------------------------------------------------------------------------
 
@@ -249,10 +250,12 @@ class Project:
     def _exports(self, path: str, name: str) -> bool:
         """Whether `import *` takes a name from a module, if it is there. A look at the text spares most parsing."""
         text = "" if path.endswith("/") else self.read(path) or ""
-        listed = listed_names(text)
+        if path not in self._stars:
+            self._stars[path] = listed_names(text), STAR_IMPORT.search(text) is not None
+        listed, starred = self._stars[path]
         if listed is not None and not path.endswith("__init__.py"):
             return name in listed
-        return not name.startswith("_") and (not text or name in text or STAR_IMPORT.search(text) is not None)
+        return not name.startswith("_") and (not text or starred or name in text)
 
     def imported(self, entry: Imported, path: str, depth: int = 0) -> Definition | None:
         """What one imported name is."""

@@ -69,15 +69,9 @@ class Functions(Core):
         file = None if path.endswith("/") else self.project.parse(path)
         if file is None:
             return Unknown("not found", key=f"{path}:{name}")
-        frame = Frame(file, Context("module", self._file_place(file)), State(), is_global=True, silent=True)
-        values = [
-            value
-            for statement in top_level(file.tree.body)
-            for value in statements.values_assigned(self.whole, statement, name, frame)
-        ]
-        if values:
-            return join(values)
         facts = self.project.facts(path)
+        if facts is not None and name in facts.assigned and (values := self._assigned(file, name)):
+            return join(values)
         for entry in facts.imports if facts else ():
             if entry.bound == name or entry.name == "*":
                 target = self.project.module_path(entry.module, path, entry.level)
@@ -88,6 +82,15 @@ class Functions(Core):
         if name in __builtins__ if isinstance(__builtins__, dict) else hasattr(__builtins__, name):
             return External(f"builtins.{name}")
         return Unknown(f"the name {name} is not defined in view", key=f"{path}:{name}")
+
+    def _assigned(self, file: ParsedFile, name: str) -> list[Value]:
+        """What the top level of a file assigns to a name."""
+        frame = Frame(file, Context("module", self._file_place(file)), State(), is_global=True, silent=True)
+        return [
+            value
+            for statement in top_level(file.tree.body)
+            for value in statements.values_assigned(self.whole, statement, name, frame)
+        ]
 
     def node_of(self, ref: FunctionRef) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda:
         """The tree of a function or lambda."""

@@ -53,7 +53,7 @@ from torchfix_codemods.analysis.values import (
 # Bounds for running `__init__` (or another method) only to learn which attributes it sets. In large libraries it also
 # registers, loads and downloads.
 INIT_DEPTH = 8
-ATTRIBUTE_STEPS = 3_000
+ATTRIBUTE_STEPS = 1_500
 #: Words of what is written down in code that is only run for its values too, except what freezes: a method that
 #: nobody calls freezes nothing, and one that somebody calls is run there.
 _TELLING = re.compile(
@@ -267,9 +267,16 @@ class Objects(Functions):
 
     def _constants(self, method: FunctionRef, name: str) -> list[ast.Constant]:
         """The constants that a method sets an attribute to, where running it would teach nothing else."""
-        file, node = self.project.parse(method.path), self.node_of(method)
-        assert file is not None and isinstance(node, ast.stmt)
-        return [] if _TELLING.search(file.source(node)) else constants_stored(node, name)
+        return [] if self._tells(method) else constants_stored(self.node_of(method), name)
+
+    def _tells(self, method: FunctionRef) -> bool:
+        """Whether running a method may show something that a rule asks for. It stays so for the project."""
+        known: dict[FunctionRef, bool] = self.project.memory.setdefault("telling", {})
+        if method not in known:
+            file, node = self.project.parse(method.path), self.node_of(method)
+            assert file is not None and isinstance(node, ast.stmt)
+            known[method] = _TELLING.search(file.source(node)) is not None
+        return known[method]
 
     def _assigns(self, method: FunctionRef, name: str, cls: str) -> bool:
         """Whether a method assigns that attribute of a `cls`. Its text is asked first: it may not be parsed yet."""
