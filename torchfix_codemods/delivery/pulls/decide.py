@@ -153,6 +153,12 @@ def narrowed(decision: Decision, missed: str) -> Decision:
     return Decision(decision.branch, Operation.SKIPPED_NARROWED, (), decision.pull, detail=detail)
 
 
+def overtaken(decision: Decision, base: str, path: str) -> Decision:
+    """What to do in place of `decision` where the base branch has another version of one of its files by now."""
+    detail = f"{printable(path)} is another one on {base} by now: what is left to propose is for a run on that"
+    return Decision(decision.branch, Operation.SKIPPED_NEWER, (), decision.pull, detail=detail)
+
+
 def _taken(seen: Seen, why: str) -> Decision:
     warning = f"{why}: delete or rename it, or {_CURE}"
     return Decision(seen.branch, Operation.SKIPPED_TAKEN, (), seen.open, warnings=(warning,))

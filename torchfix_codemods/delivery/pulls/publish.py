@@ -31,6 +31,7 @@ from torchfix_codemods.delivery.pulls.decide import (
     decide_end,
     declined,
     narrowed,
+    overtaken,
 )
 from torchfix_codemods.delivery.pulls.marker import Marker, read_marker
 from torchfix_codemods.delivery.pulls.ownership import Ours, ours
@@ -142,6 +143,8 @@ class Publisher:
     def _decision(self, draft: Draft, missed: Missed) -> Decision:
         seen = self._look(draft.branch, draft.sha)
         decision = decide(seen, draft)
+        if decision.operation is Operation.CREATED and (path := self._outdated(draft)):
+            return overtaken(decision, self.terms.base, path)
         return narrowed(decision, why) if (why := missed(seen)) else decision
 
     def _ends(self, wanted: Collection[str], codes: Collection[str], missed: Missed) -> Iterator[Decision]:
@@ -200,6 +203,18 @@ class Publisher:
         if found is None or found.base == self.terms.base_sha or (pull and pull.base_ref != self.terms.base):
             return False
         return self.repository.is_ancestor(self.terms.base_sha, found.base)
+
+    def _outdated(self, draft: Draft) -> str:
+        """A file of a proposal that is another one on the base branch by now, "" where there is none.
+
+        An old run that is run again would propose once more what was merged since.
+        """
+        if self.remote.head_of(self.terms.base) in (None, self.terms.base_sha):
+            return ""
+        files = self.repository.changed(self.terms.base_sha, draft.sha)
+        here = self.repository.tracked(files, self.terms.base_sha)
+        there = self.repository.tracked(files, self.remote.fetch(self.terms.base))
+        return next((path for path in files if here.get(path) != there.get(path)), "")
 
     def _carry_out(self, decision: Decision, missed: Missed) -> Result:
         """Carry out; where somebody was faster, look again and try once more."""
