@@ -18,6 +18,7 @@ from torchfix_codemods.delivery.forge.github import GitHub
 from torchfix_codemods.delivery.git.remote import Remote
 from torchfix_codemods.delivery.git.repository import Repository
 from torchfix_codemods.delivery.model import Proposal
+from torchfix_codemods.delivery.open import looked_at
 from torchfix_codemods.delivery.proposing.choice import Options
 from torchfix_codemods.delivery.proposing.proposals import proposals
 from torchfix_codemods.delivery.proposing.verdicts import Told
@@ -159,18 +160,20 @@ class World:
     def run(self, work: Path | None = None, up_to: Level = Level.BEHAVIOR, **terms: object) -> list[Result]:
         """One whole run of ours."""
         publisher = self.publisher(work, **terms)
-        return publisher.publish(self.proposals(publisher, up_to), CODES)
+        analysis = _analysis(publisher, up_to=up_to)
+        return publisher.publish(self._proposed(publisher, analysis), looked_at(analysis))
 
     def run_on(self, *paths: str, codes: Collection[str] = CODES, **terms: object) -> list[Result]:
         """A run of ours over some paths only, or with some rules only."""
         publisher = self.publisher(whole=False, **terms)
         analysis = _analysis(publisher, paths, codes)
-        return publisher.publish(self._proposed(publisher, analysis), codes, analysis.inputs.given)
+        return publisher.publish(self._proposed(publisher, analysis), looked_at(analysis))
 
-    def planned(self, **terms: object) -> list[str]:
-        """One dry run."""
-        publisher = self.publisher(**terms)
-        return publisher.planned(self.proposals(publisher), CODES, REPOSITORY)
+    def planned(self, *paths: str, **terms: object) -> list[str]:
+        """One dry run, over some paths or all."""
+        publisher = self.publisher(whole=not paths, **terms)
+        analysis = _analysis(publisher, paths or (".",))
+        return publisher.planned(self._proposed(publisher, analysis), looked_at(analysis), REPOSITORY)
 
 
 def _analysis(

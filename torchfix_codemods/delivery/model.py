@@ -22,7 +22,7 @@ class Operation(str, Enum):
     SKIPPED_DECLINED = "skipped-declined"  # all that is left was in a pull request which somebody closed
     SKIPPED_CAP = "skipped-cap"  # enough pull requests are open already
     SKIPPED_NARROWED = "skipped-narrowed"  # this run did not look at all that is in it
-    SKIPPED_NEWER = "skipped-newer"  # its branch stands on a later commit than the one that is checked out
+    SKIPPED_NEWER = "skipped-newer"  # its branch stands, or its files were changed, on a later commit than ours
     SKIPPED_TAKEN = "skipped-taken"  # somebody else has a branch of its name
     NONE = "none"  # nothing to propose, and nothing open
 

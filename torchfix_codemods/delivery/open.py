@@ -22,7 +22,7 @@ from torchfix_codemods.delivery.proposing.proposals import proposals, report_of_
 from torchfix_codemods.delivery.proposing.verdicts import Told, read_verdicts
 from torchfix_codemods.delivery.pulls.acts import line_of
 from torchfix_codemods.delivery.pulls.decide import Seen, decide
-from torchfix_codemods.delivery.pulls.publish import Publisher, Result, Terms, draft_of
+from torchfix_codemods.delivery.pulls.publish import Looked, Publisher, Result, Terms, draft_of
 from torchfix_codemods.delivery.target import TOKENS, Target
 from torchfix_codemods.delivery.top import is_whole
 from torchfix_codemods.pipeline import Analysis, Progress, Request, analyse
@@ -99,7 +99,7 @@ def open_pull_requests(
     if publisher is None:
         return replace(delivery, planned=_offline(found, terms, clone, target))
     if wish.dry_run:
-        planned = publisher.planned(found, _codes(request), target.repository, _looked_at(analysis))
+        planned = publisher.planned(found, looked_at(analysis), target.repository)
         return replace(delivery, planned=tuple(planned))
     return _published(delivery, publisher)
 
@@ -108,20 +108,18 @@ def _published(delivery: Delivery, publisher: Publisher) -> Delivery:
     """The delivery with what became of each pull request, up to the first failure."""
     analysis, results = delivery.analysis, list[Result]()
     try:
-        for result in publisher.published(delivery.proposals, _codes(analysis.request), _looked_at(analysis)):
+        for result in publisher.published(delivery.proposals, looked_at(analysis)):
             results.append(result)
     except TorchfixError as error:
         return replace(delivery, results=tuple(results), failure=error)
     return replace(delivery, results=tuple(results))
 
 
-def _codes(request: Request) -> set[str]:
-    return {rule.code for rule in request.rules}
-
-
-def _looked_at(analysis: Analysis) -> set[str]:
-    """The files, from the top, in which findings would have shown."""
-    return {*analysis.inputs.given} - {item.path for item in analysis.unread}
+def looked_at(analysis: Analysis) -> Looked:
+    """What the rules have looked at, of the files from the top, and what of them they could not read."""
+    codes = frozenset(rule.code for rule in analysis.request.rules)
+    unread = frozenset(item.path for item in analysis.unread)
+    return Looked(codes, frozenset(analysis.inputs.given) - unread, unread)
 
 
 def _refuse_problems(analysis: Analysis) -> None:

@@ -11,7 +11,7 @@ from forge_world import CODES, FIXES, MISTAKES, PROGRAM, RETAIN, SOFTMAX, World
 
 from torchfix_codemods.delivery.model import Operation
 from torchfix_codemods.delivery.pulls import publish
-from torchfix_codemods.delivery.pulls.publish import branch_of_rule
+from torchfix_codemods.delivery.pulls.publish import Looked, branch_of_rule
 from torchfix_codemods.findings import Level
 
 TWO = {"train.py": SOFTMAX, "gan.py": RETAIN}
@@ -54,7 +54,7 @@ def test_rules_that_did_not_look_end_nothing(world: World) -> None:
     world.run(by_rule=True)
     publisher = world.publisher(by_rule=True)
     (proposal,) = [each for each in world.proposals(publisher) if each.rule and each.rule.code == "TFC101"]
-    results = publisher.publish([proposal], {"TFC101"})
+    results = publisher.publish([proposal], Looked(frozenset(["TFC101"])))
     assert [result.operation for result in results] == [Operation.UNCHANGED]
     assert world.forge.pulls[2].state == "open"
 

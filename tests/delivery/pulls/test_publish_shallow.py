@@ -107,6 +107,32 @@ def test_an_old_run_closes_nothing_that_a_newer_one_opened(world: World) -> None
     assert world.pull.state == "open" and world.head() is not None
 
 
+@pytest.mark.parametrize("depth", ["shallow", "whole"])
+def test_an_old_run_does_not_propose_again_what_was_merged(world: World, depth: str) -> None:
+    world.run()
+    git(world.bare, "update-ref", "-d", f"refs/heads/{FIXES}")
+    world.forge.pulls.clear()
+    world.commit({"train.py": PROGRAM})
+    grow(world, 3)
+    git(world.folder, "clone", "-q", str(world.bare), str(world.folder / "whole"))
+    git(world.folder / "whole", "checkout", "-q", "--detach", "main~4")
+    old = world.folder / "whole" if depth == "whole" else shallow(world, "old", "main~4")
+    result = only(world.run(old))
+    assert (result.operation, result.number) == (Operation.SKIPPED_NEWER, None)
+    assert result.detail == "train.py is another one on main by now: what is left to propose is for a run on that"
+    assert world.head() is None and not world.forge.pulls
+
+
+@pytest.mark.parametrize("depth", ["shallow", "whole"])
+def test_a_run_that_others_have_overtaken_proposes_what_they_did_not_touch(world: World, depth: str) -> None:
+    """A push that starts no run of its own, of the README say, must not cost the pull request."""
+    grow(world, 3)
+    git(world.folder, "clone", "-q", str(world.bare), str(world.folder / "whole"))
+    git(world.folder / "whole", "checkout", "-q", "--detach", "main~2")
+    old = world.folder / "whole" if depth == "whole" else shallow(world, "old", "main~2")
+    assert only(world.run(old)).operation is Operation.CREATED
+
+
 def test_after_update_branch_a_run_on_an_older_commit_is_an_old_one(world: World) -> None:
     world.run()
     world.commit({"x.py": "x = 1\n"})

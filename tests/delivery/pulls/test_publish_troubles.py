@@ -17,7 +17,7 @@ from torchfix_codemods.delivery.forge.refusals import MayNotWrite
 from torchfix_codemods.delivery.git.remote import Remote
 from torchfix_codemods.delivery.model import Operation
 from torchfix_codemods.delivery.pulls.marker import read_marker
-from torchfix_codemods.delivery.pulls.publish import Publisher, Result
+from torchfix_codemods.delivery.pulls.publish import Looked, Publisher, Result
 
 PULLS = f"/repos/{REPOSITORY}/pulls"
 
@@ -43,7 +43,7 @@ def racing(world: World, meanwhile: Callable[[], object], times: int = 1, **term
 
 
 def publish(world: World, publisher: Publisher) -> Result:
-    return only(publisher.publish(world.proposals(publisher), CODES))
+    return only(publisher.publish(world.proposals(publisher), Looked(frozenset(CODES))))
 
 
 def test_a_race_that_another_run_of_ours_has_won(world: World) -> None:
@@ -65,7 +65,8 @@ def test_a_race_of_a_narrow_run_that_a_whole_one_has_won(world: World) -> None:
     publisher = racing(world, world.run, whole=False)
     (proposal,) = world.proposals(publisher)
     chapters = tuple(chapter for chapter in proposal.chapters if chapter.rule.code == "TFC101")
-    result = only(publisher.publish([replace(proposal, chapters=chapters)], {"TFC101"}, {"train.py"}))
+    looked = Looked(frozenset(["TFC101"]), frozenset(["train.py"]))
+    result = only(publisher.publish([replace(proposal, chapters=chapters)], looked))
     assert (result.operation, result.number) == (Operation.SKIPPED_NARROWED, 1)
     assert "gan.py" in (world.pull.body or "")
 

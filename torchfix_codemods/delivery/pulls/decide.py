@@ -23,6 +23,11 @@ from torchfix_codemods.source.errors import printable
 
 #: The end of the title of a pull request that we closed ourselves.
 AUTOCLOSED = " - autoclosed"
+#: What is told of a run that was asked to look at a part only.
+NARROW = (
+    "this run did not look at all that is proposed already (one over the whole repository, with all rules or those that"
+    " the settings select, brings it up to date)"
+)
 _CURE = "choose another name with --branch (in the Action: the input branch)"
 
 
@@ -137,15 +142,21 @@ def decide_end(seen: Seen, reason: str) -> Decision:
     return Decision(seen.branch, Operation.CLOSED, acts, replace(pull, title=title), detail=reason)
 
 
-def narrowed(decision: Decision) -> Decision:
-    """What to do in place of `decision` where the run did not look at all that is in the open pull request."""
+def narrowed(decision: Decision, missed: str) -> Decision:
+    """What to do in place of `decision` where the run did not look at all that is in the open pull request.
+
+    `missed` says in words what it did not look at.
+    """
     if decision.operation not in (Operation.UPDATED, Operation.CLOSED):
         return decision
-    detail = (
-        f"this run did not look at all that the pull request of {decision.branch} holds: it is left as it is. A run "
-        "over the whole repository, with all rules (or those that the settings select), brings it up to date"
-    )
+    detail = f"{missed}: the pull request of {decision.branch} is left as it is"
     return Decision(decision.branch, Operation.SKIPPED_NARROWED, (), decision.pull, detail=detail)
+
+
+def overtaken(decision: Decision, base: str, path: str) -> Decision:
+    """What to do in place of `decision` where the base branch has another version of one of its files by now."""
+    detail = f"{printable(path)} is another one on {base} by now: what is left to propose is for a run on that"
+    return Decision(decision.branch, Operation.SKIPPED_NEWER, (), decision.pull, detail=detail)
 
 
 def _taken(seen: Seen, why: str) -> Decision:

@@ -22,15 +22,38 @@ from torchfix_codemods.delivery.names import BRANCH
 from torchfix_codemods.delivery.pulls import notes
 from torchfix_codemods.delivery.pulls.acts import line_of
 from torchfix_codemods.delivery.pulls.carry_out import carry_out
-from torchfix_codemods.delivery.pulls.decide import Decision, Draft, Seen, decide, decide_end, declined, narrowed
+from torchfix_codemods.delivery.pulls.decide import (
+    NARROW,
+    Decision,
+    Draft,
+    Seen,
+    decide,
+    decide_end,
+    declined,
+    narrowed,
+    overtaken,
+)
 from torchfix_codemods.delivery.pulls.marker import Marker, read_marker
 from torchfix_codemods.delivery.pulls.ownership import Ours, ours
+from torchfix_codemods.source.errors import printable
 
 #: Pull requests that may be open at a time, with one for each rule.
 MOST_OPEN = 5
 
-#: Whether a run looked at all that we have on a branch.
-Covers = Callable[[Seen], bool]
+#: What of the things that we have on a branch a run did not look at, in words; "" where it looked at all of them.
+Missed = Callable[[Seen], str]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a run looked at: for what the rules with these codes find, in these files (paths from the top).
+
+    `unread` are those of the files of the repository that it would have looked at, and that can't be read or parsed.
+    """
+
+    codes: frozenset[str]
+    files: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -83,53 +106,48 @@ class Publisher:
         branches = (self.terms.branch, *(branch_of_rule(self.terms.branch, code) for code in sorted(codes)))
         return declined(pull for branch in branches for pull in self.forge.pulls(branch))
 
-    def publish(
-        self, proposals: Sequence[Proposal], codes: Collection[str], files: Collection[str] = ()
-    ) -> list[Result]:
+    def publish(self, proposals: Sequence[Proposal], looked: Looked) -> list[Result]:
         """Open, update or close pull requests until they are what `proposals` say; one without chapters says nothing.
 
-        `codes` are those of the rules that looked for something: only their pull requests are closed where nothing is
-        left. `files` are those (from the top) that they looked at; they count where that was not the whole repository.
+        Only pull requests of the rules that looked for something are closed where nothing is left. The files that they
+        looked at count where these were not the whole repository.
         """
-        return list(self.published(proposals, codes, files))
+        return list(self.published(proposals, looked))
 
-    def published(
-        self, proposals: Sequence[Proposal], codes: Collection[str], files: Collection[str] = ()
-    ) -> Iterator[Result]:
+    def published(self, proposals: Sequence[Proposal], looked: Looked) -> Iterator[Result]:
         """The same, branch by branch: where a later one fails, the results of those before are known."""
-        covers = partial(self._covers, frozenset(codes), frozenset(files))
-        decisions = self._decisions(proposals, codes, covers)
+        missed = partial(self._missed, looked)
+        decisions = self._decisions(proposals, looked.codes, missed)
         for decision in decisions:
-            yield self._carry_out(decision, covers)
+            yield self._carry_out(decision, missed)
         if not decisions:
             declined = any(kept.reason is Reason.DECLINED for proposal in proposals for kept in proposal.kept)
             yield Result(Operation.SKIPPED_DECLINED if declined else Operation.NONE, self.terms.branch)
 
-    def planned(
-        self, proposals: Sequence[Proposal], codes: Collection[str], repository: str, files: Collection[str] = ()
-    ) -> list[str]:
+    def planned(self, proposals: Sequence[Proposal], looked: Looked, repository: str) -> list[str]:
         """What `publish` would send, a line each, and why nothing is sent for a branch; reads, and writes nothing.
 
         `repository` is `owner/name`.
         """
-        covers = partial(self._covers, frozenset(codes), frozenset(files))
-        decisions = self._decisions(proposals, codes, covers)
+        decisions = self._decisions(proposals, looked.codes, partial(self._missed, looked))
         return [line for decision in decisions for line in _planned(decision, repository)]
 
-    def _decisions(self, proposals: Sequence[Proposal], codes: Collection[str], covers: Covers) -> list[Decision]:
+    def _decisions(self, proposals: Sequence[Proposal], codes: Collection[str], missed: Missed) -> list[Decision]:
         """What to do for each branch: what ends first, then the proposals in their order. Reads only."""
         drafts = [draft_of(proposal, self.terms, self.repository) for proposal in proposals if proposal.chapters]
-        ends = list(self._ends({draft.branch for draft in drafts}, codes, covers))
-        wanted = [self._decision(draft, covers) for draft in drafts]
+        ends = list(self._ends({draft.branch for draft in drafts}, codes, missed))
+        wanted = [self._decision(draft, missed) for draft in drafts]
         staying = sum(decision.operation is not Operation.CLOSED for decision in ends)
         return [*ends, *(_capped(wanted, MOST_OPEN - staying) if self.terms.by_rule else wanted)]
 
-    def _decision(self, draft: Draft, covers: Covers) -> Decision:
+    def _decision(self, draft: Draft, missed: Missed) -> Decision:
         seen = self._look(draft.branch, draft.sha)
         decision = decide(seen, draft)
-        return decision if covers(seen) else narrowed(decision)
+        if decision.operation is Operation.CREATED and (path := self._outdated(draft)):
+            return overtaken(decision, self.terms.base, path)
+        return narrowed(decision, why) if (why := missed(seen)) else decision
 
-    def _ends(self, wanted: Collection[str], codes: Collection[str], covers: Covers) -> Iterator[Decision]:
+    def _ends(self, wanted: Collection[str], codes: Collection[str], missed: Missed) -> Iterator[Decision]:
         """The open pull requests for which there is no proposal any more."""
         rules = {branch_of_rule(self.terms.branch, code) for code in codes}
         reason = notes.ELSEWHERE if wanted else notes.NOTHING_LEFT
@@ -140,13 +158,18 @@ class Publisher:
             seen = self._look(branch, None)
             decision = decide_end(seen, notes.NOTHING_LEFT if same_kind else reason)
             if decision.operation is not Operation.NONE:
-                yield decision if covers(seen) else narrowed(decision)
+                yield narrowed(decision, why) if (why := missed(seen)) else decision
 
-    def _covers(self, codes: frozenset[str], files: frozenset[str], seen: Seen) -> bool:
-        """Whether the run looked at all that we have on a branch; what is gone from the base counts as looked at."""
-        if self.terms.whole or seen.ours is None:
-            return True
-        return seen.ours.rules <= codes and files.issuperset(self.repository.tracked(seen.ours.files))
+    def _missed(self, looked: Looked, seen: Seen) -> str:
+        """What of the things on a branch the run did not look at; what is gone from the base counts as looked at."""
+        if seen.ours is None:
+            return ""
+        files = frozenset(self.repository.tracked(seen.ours.files))
+        if unread := sorted(looked.unread & files):
+            return f"{printable(unread[0])} cannot be read or parsed"
+        if self.terms.whole or (seen.ours.rules <= looked.codes and files <= looked.files):
+            return ""
+        return NARROW
 
     def _look(self, branch: str, wanted: str | None) -> Seen:
         """What stands on the forge; who made the commits is asked only where they are others than `wanted`."""
@@ -181,14 +204,26 @@ class Publisher:
             return False
         return self.repository.is_ancestor(self.terms.base_sha, found.base)
 
-    def _carry_out(self, decision: Decision, covers: Covers) -> Result:
+    def _outdated(self, draft: Draft) -> str:
+        """A file of a proposal that is another one on the base branch by now, "" where there is none.
+
+        An old run that is run again would propose once more what was merged since.
+        """
+        if self.remote.head_of(self.terms.base) in (None, self.terms.base_sha):
+            return ""
+        files = self.repository.changed(self.terms.base_sha, draft.sha)
+        here = self.repository.tracked(files, self.terms.base_sha)
+        there = self.repository.tracked(files, self.remote.fetch(self.terms.base))
+        return next((path for path in files if here.get(path) != there.get(path)), "")
+
+    def _carry_out(self, decision: Decision, missed: Missed) -> Result:
         """Carry out; where somebody was faster, look again and try once more."""
         try:
             return self._result(decision)
         except (LeaseLost, AlreadyExists):
             if decision.draft is None:
                 raise
-            return self._result(self._decision(decision.draft, covers))
+            return self._result(self._decision(decision.draft, missed))
 
     def _result(self, decision: Decision) -> Result:
         pull, warnings = carry_out(decision, self.remote, self.forge)
