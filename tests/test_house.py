@@ -19,7 +19,19 @@ OBSERVER = PACKAGE / "verify" / "observer"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if OBSERVER not in path.parents)
 
 #: A house imports from itself and from those before it.
-ORDER = ("findings", "source", "analysis", "rewrite", "rules", "verify", "report", "pipeline", "delivery", "cli")
+ORDER = (
+    "findings",
+    "source",
+    "analysis",
+    "rewrite",
+    "rules",
+    "checking",
+    "verify",
+    "report",
+    "pipeline",
+    "delivery",
+    "cli",
+)
 #: The adapter for another tool's command line stands beside the cli.
 RANK = {house: rank for rank, house in enumerate(ORDER)} | {"codemods": len(ORDER) - 1, "__main__": len(ORDER)}
 
@@ -104,6 +116,12 @@ def test_libcst_click_and_rich_are_never_imported_by_importing_the_pipeline(path
 def test_every_module_says_what_it_is_for(path: Path):
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text)) or not text.strip()
+
+
+def test_what_stands_beside_the_rules_is_private_or_says_what_rules_are():
+    names = {rule.name.replace("-", "_") for rule in RULES}
+    assert {path.stem for path in (PACKAGE / "rules").glob("[a-z]*.py")} == {*names, "rule", "registry"}
+    assert {path.stem for path in (PACKAGE / "rules").glob("*.md")} == names
 
 
 def test_codes_and_names_of_rules_are_unique_and_well_formed():

@@ -12,9 +12,10 @@ import toy_rules
 
 from torchfix_codemods import pipeline
 from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.checking import pool, stages
 from torchfix_codemods.findings import Edit, Finding, Fix, Level, Location
 from torchfix_codemods.pipeline import Analysis, Request, analyse, file_changes, make_plan, patch
-from torchfix_codemods.rules import RULES, checking, pool
+from torchfix_codemods.rules import RULES
 from torchfix_codemods.rules.rule import Rule
 from torchfix_codemods.source.settings import load_settings
 
@@ -120,7 +121,7 @@ def test_files_that_the_gate_turns_away_are_parsed_in_a_small_run(tmp_path: Path
     write(tmp_path, {"bad.py": "def f(:\n", "good.py": "x = 1\n"})
     ours = request(tmp_path, rules=())
     assert [s.path for s in analyse(ours).skipped] == ["bad.py"]
-    monkeypatch.setattr(checking, "PARSED_FOR_ERRORS", 3)
+    monkeypatch.setattr(stages, "PARSED_FOR_ERRORS", 3)
     assert analyse(ours).skipped == ()
 
 
@@ -129,7 +130,7 @@ def test_files_that_a_closer_look_turns_away_are_parsed_too(tmp_path: Path, monk
     write(tmp_path, {"bad.py": broken, "good.py": "import torch\n\ndef validate_all(x):\n    return len(x)\n"})
     ours = Request(paths=(".",), cwd=tmp_path, rules=RULES)
     assert [s.path for s in analyse(ours).skipped] == ["bad.py"]
-    monkeypatch.setattr(checking, "PARSED_FOR_ERRORS", 3)
+    monkeypatch.setattr(stages, "PARSED_FOR_ERRORS", 3)
     assert analyse(ours).skipped == ()
 
 
@@ -257,7 +258,7 @@ def test_a_project_that_never_names_torch_is_parsed_and_not_interpreted(
     request = Request((".",), tmp_path, RULES)
     alone = analyse(request)
     assert not alone.findings and [item.path for item in alone.skipped] == ["b.py"]
-    monkeypatch.setattr(checking, "PARSED_FOR_ERRORS", 10)  # too much of it to be parsed for nothing
+    monkeypatch.setattr(stages, "PARSED_FOR_ERRORS", 10)  # too much of it to be parsed for nothing
     assert not analyse(request).skipped
     (tmp_path / "c.py").write_text("import torch\n")
     assert [finding.rule for finding in analyse(request).findings] == ["eval-without-no-grad"]

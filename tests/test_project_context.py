@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from torchfix_codemods.checking.scope import Scope
 from torchfix_codemods.findings import Finding
 from torchfix_codemods.pipeline import Request, analyse
 from torchfix_codemods.rules import RULES
-from torchfix_codemods.rules.scope import Scope
 from torchfix_codemods.source.settings import Settings
 
 CORPUS = Path(__file__).parents[1] / "corpus"

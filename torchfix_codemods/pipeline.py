@@ -20,19 +20,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchfix_codemods import __version__
+from torchfix_codemods.checking import stages
+from torchfix_codemods.checking.hearing import Hearing
+from torchfix_codemods.checking.pool import Checked
+from torchfix_codemods.checking.scope import Scope, Sorted, places_changed
+from torchfix_codemods.checking.silence import misspelled
 from torchfix_codemods.findings import Edit, Finding, LeftOut, Level, Problem, Skipped
 from torchfix_codemods.report.model import Context, Narrowing, Report, named_paths
 from torchfix_codemods.rewrite.byte_edits import byte_edits, splice
 from torchfix_codemods.rewrite.compose import PlannedEdit, planned_by_path
 from torchfix_codemods.rewrite.edits import apply_edits, conflicts, place
 from torchfix_codemods.rewrite.hunks import file_patch
-from torchfix_codemods.rules import checking
-from torchfix_codemods.rules.hearing import Hearing
-from torchfix_codemods.rules.pool import Checked
 from torchfix_codemods.rules.registry import all_rules, pairs
 from torchfix_codemods.rules.rule import Rule
-from torchfix_codemods.rules.scope import Scope, Sorted, places_changed
-from torchfix_codemods.rules.silence import misspelled
 from torchfix_codemods.source.around import holding_folder
 from torchfix_codemods.source.atomic import FileChange
 from torchfix_codemods.source.baseline import Known, gone, read_baseline
@@ -140,10 +140,10 @@ def analyse(request: Request, progress: Progress = lambda stage, done, total: No
         inputs = _inputs(request)
         changes = _changes(request, inputs)
     with _timed(timings, "read"):
-        gated = checking.gate(inputs, request.rules, partial(progress, "reading"))
+        gated = stages.gate(inputs, request.rules, partial(progress, "reading"))
     with _timed(timings, "rules"):
         told = partial(progress, "analysing")
-        checked = checking.check_gated(inputs, gated, request.rules, request.jobs, told)
+        checked = stages.check_gated(inputs, gated, request.rules, request.jobs, told)
     hearing = _hearing(request, inputs.reader)
     findings, sources = _with_sources(hearing.settled(checked.findings, inputs.reader.text), inputs.reader)
     scope = Scope(
@@ -358,7 +358,7 @@ def _unread(inputs: Inputs, checked: Checked) -> tuple[Skipped, ...]:
     return tuple(found[path] for path in sorted(found))
 
 
-def _warnings(reader: Reader, gated: checking.Gated) -> tuple[str, ...]:
+def _warnings(reader: Reader, gated: stages.Gated) -> tuple[str, ...]:
     return tuple(misspelled(gated.marked, lambda path: reader.text(path) or "", pairs(all_rules()), reader.place))
 
 
@@ -405,7 +405,7 @@ def _refind(analysis: Analysis, texts: Mapping[str, str]) -> list[Finding]:
         return readable(texts[path]) if path in texts else reader.text(path)
 
     again = sorted({*texts, *analysis.producers})
-    checked = checking.check(analysis.inputs, again, text, analysis.request.rules)
+    checked = stages.check(analysis.inputs, again, text, analysis.request.rules)
     found = analysis.hearing.settled(checked.findings, text)
     known = [finding for finding in found if all(path in analysis.sources for path in _edited(finding))]
     scope = analysis.sorted_out.scope

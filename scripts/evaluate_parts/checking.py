@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from torchfix_codemods.checking.pool import available_jobs
 from torchfix_codemods.findings import Finding, Level
 from torchfix_codemods.pipeline import Request, analyse, report_of
 from torchfix_codemods.report.model import Report
-from torchfix_codemods.rules.pool import available_jobs
 from torchfix_codemods.rules.registry import all_rules
 
 

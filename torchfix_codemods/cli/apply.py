@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from torchfix_codemods.checking.silence import comment_out
 from torchfix_codemods.cli.console import Terminal, write_bytes
 from torchfix_codemods.cli.options import LEVELS, report_option, request_of, scoped, shared
 from torchfix_codemods.cli.output import check_report_files, print_findings, print_summary, write_reports
@@ -27,7 +28,6 @@ from torchfix_codemods.pipeline import (
 )
 from torchfix_codemods.report.outcome import outcomes
 from torchfix_codemods.rewrite.plan import Plan
-from torchfix_codemods.rules.silence import comment_out
 from torchfix_codemods.source.errors import UsageError, WriteRefused, name_some
 from torchfix_codemods.source.git import any_behind_filters, dirty_files, lacks_git
 from torchfix_codemods.source.write import write_files

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 import click
 
+from torchfix_codemods.checking.pool import available_jobs
 from torchfix_codemods.cli.console import working_folder
 from torchfix_codemods.findings import Level
 from torchfix_codemods.pipeline import Request
 from torchfix_codemods.report.formats import BY_SUFFIX
-from torchfix_codemods.rules.pool import available_jobs
 from torchfix_codemods.rules.registry import wished_rules
 from torchfix_codemods.source.around import holding_folder
 from torchfix_codemods.source.errors import UsageError

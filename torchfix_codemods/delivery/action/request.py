@@ -8,10 +8,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from torchfix_codemods.checking.pool import available_jobs
 from torchfix_codemods.delivery.action.inputs import AUTO, REQUIRED, Inputs
 from torchfix_codemods.delivery.action.runner import Runner
 from torchfix_codemods.pipeline import Request
-from torchfix_codemods.rules.pool import available_jobs
 from torchfix_codemods.rules.registry import wished_rules
 from torchfix_codemods.source.around import holding_folder
 from torchfix_codemods.source.errors import UsageError

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from torchfix_codemods.checking.fingerprint import settle
+from torchfix_codemods.checking.in_notebooks import cautious
+from torchfix_codemods.checking.scope import Scope
+from torchfix_codemods.checking.silence import Silence
 from torchfix_codemods.findings import Finding
-from torchfix_codemods.rules.fingerprint import settle
-from torchfix_codemods.rules.in_notebooks import cautious
-from torchfix_codemods.rules.scope import Scope
-from torchfix_codemods.rules.silence import Silence
 from torchfix_codemods.source.notebooks import Notebook
 from torchfix_codemods.source.old_names import as_written
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis.gate import Topic, speaks_of_torch, topics
 from torchfix_codemods.analysis.unparsable import unparsable
+from torchfix_codemods.checking.collector import collect_many, uncollected
+from torchfix_codemods.checking.deep_calls import with_room
+from torchfix_codemods.checking.pool import Checked, check_all
 from torchfix_codemods.findings import Finding, LeftOut, Skipped
 from torchfix_codemods.rules import import_rules
-from torchfix_codemods.rules.collector import collect_many, uncollected
-from torchfix_codemods.rules.deep_calls import with_room
-from torchfix_codemods.rules.pool import Checked, check_all
 from torchfix_codemods.rules.registry import builtin
 from torchfix_codemods.rules.rule import Rule
 from torchfix_codemods.source.inputs import Inputs
@@ -134,7 +134,7 @@ def _checked(
 ) -> Checked:
     """What rules say of files of a project: first which of them a closer look leaves, then those."""
     from torchfix_codemods.analysis.closer import forget_looks
-    from torchfix_codemods.rules.run import checker
+    from torchfix_codemods.checking.run import checker
 
     dismissed = _dismissed(project, paths, rules, told)
     forget_looks(project)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.checking.pool import Check, Checked
 from torchfix_codemods.findings import Finding, Problem, Skipped
-from torchfix_codemods.rules.pool import Check, Checked
 from torchfix_codemods.rules.rule import Rule
 
 

@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from torchfix_codemods.checking.collector import collect_many
 from torchfix_codemods.findings import Finding, Problem, Skipped
-from torchfix_codemods.rules.collector import collect_many
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

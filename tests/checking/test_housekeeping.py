@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from torchfix_codemods.checking.collector import MANY, collect_many, uncollected
+from torchfix_codemods.checking.deep_calls import with_room
+from torchfix_codemods.checking.stages import check
 from torchfix_codemods.findings import Finding, Level
-from torchfix_codemods.rules.checking import check
-from torchfix_codemods.rules.collector import MANY, collect_many, uncollected
-from torchfix_codemods.rules.deep_calls import with_room
 from torchfix_codemods.rules.rule import Rule
 from torchfix_codemods.source.inputs import Place, files_of
 from torchfix_codemods.source.settings import Settings
