@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchfix_codemods.analysis.interpreter import clearing, output_arguments, targets, tensors
 from torchfix_codemods.analysis.interpreter.state import Frame, super_of
 from torchfix_codemods.analysis.trace import Use, place_of
+from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.analysis.values import (
     NO_CALLS,
     Bound,
@@ -334,7 +335,7 @@ def _generators(m: Machine, generators: list[ast.comprehension], frame: Frame) -
 
 
 def _comprehension(m: Machine, node: ast.ListComp | ast.GeneratorExp | ast.SetComp, frame: Frame) -> Value:
-    names = {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+    names = {n.id for g in node.generators for n in walk(g.target) if isinstance(n, ast.Name)}
     kept = {name: frame.env[name] for name in names if name in frame.env}
     _generators(m, node.generators, frame)
     item = evaluate(m, node.elt, frame)

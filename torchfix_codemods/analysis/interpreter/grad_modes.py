@@ -11,6 +11,7 @@ from torchfix_codemods.analysis import torch_api as api
 from torchfix_codemods.analysis.interpreter import expressions
 from torchfix_codemods.analysis.interpreter.shapes import constant
 from torchfix_codemods.analysis.interpreter.state import Frame, Identity, State, identities
+from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.analysis.values import (
     Bound,
     ClassRef,
@@ -159,5 +160,5 @@ def _mentions_no_grad(m: Machine, ref: FunctionRef) -> bool:
     return any(
         isinstance(n, ast.Attribute | ast.Name)
         and (getattr(n, "attr", "") or getattr(n, "id", "")) in ("no_grad", "inference_mode")
-        for n in ast.walk(m.node_of(ref))
+        for n in walk(m.node_of(ref))
     )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence as Seq
 from dataclasses import replace
 
+from torchfix_codemods.analysis.facts import target_names
 from torchfix_codemods.analysis.interpreter import framework_calls, modules, statements, tensors
 from torchfix_codemods.analysis.interpreter.core import MAX_DEPTH, Kwargs
 from torchfix_codemods.analysis.interpreter.functions import Functions
@@ -169,11 +170,21 @@ class Objects(Functions):
             if not isinstance(base, ClassRef) or (found := self.project.class_node(base)) is None:
                 continue
             file, node = found
+            if name not in self._names_at_class_level(base, node):
+                continue
             frame = Frame(file, Context("module", self._file_place(file)), State(), is_global=True, silent=True)
             values = [v for s in node.body for v in statements.values_assigned(self.whole, s, name, frame)]
             if values:
                 return join(values)
         return None
+
+    def _names_at_class_level(self, cls: ClassRef, node: ast.ClassDef) -> frozenset[str]:
+        """The names that the body of a class assigns. They stay so for the project."""
+        known: dict[ClassRef, frozenset[str]] = self.project.memory.setdefault("names of classes", {})
+        if cls not in known:
+            assignments = (s for s in node.body if isinstance(s, ast.Assign | ast.AnnAssign))
+            known[cls] = frozenset(name for statement in assignments for name in target_names(statement))
+        return known[cls]
 
     def instance_attribute(self, instance: Instance, name: str) -> Value:
         """An attribute of an object: set by `__init__` or another method, of the class, or unknown."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from torchfix_codemods.analysis.trees import children, walk
+
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -23,7 +25,7 @@ def constants_stored(method: _FUNCTION, name: str) -> list[ast.Constant]:
     Empty where it stores anything else in an attribute of that name, or may do so.
     """
     own = {a.arg for a in _arguments(method.args)[:1]}
-    nodes = list(ast.walk(method))
+    nodes = list(walk(method))
     stored = [n for n in nodes if isinstance(n, ast.Attribute) and n.attr == name and not isinstance(n.ctx, ast.Load)]
     found: list[ast.Constant] = []
     for node in nodes:
@@ -40,7 +42,7 @@ def constants_stored(method: _FUNCTION, name: str) -> list[ast.Constant]:
 
 
 def _holds(function: ast.AST, stored: list[ast.Attribute]) -> bool:
-    return any(node is store for node in ast.walk(function) for store in stored)
+    return any(node is store for node in walk(function) for store in stored)
 
 
 def _stores_of(method: ast.AST) -> dict[str | None, frozenset[str]]:
@@ -53,7 +55,7 @@ def _stores_of(method: ast.AST) -> dict[str | None, frozenset[str]]:
 
 
 def _found_stores(method: _FUNCTION) -> dict[str | None, frozenset[str]]:
-    nodes = list(ast.walk(method))
+    nodes = list(walk(method))
     stores = [n for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)]
     if not stores:
         return {}
@@ -104,7 +106,7 @@ def _bindings(nodes: list[ast.AST]) -> Iterator[tuple[set[str], set[str]]]:
 
 
 def _bound(*targets: ast.expr) -> set[str]:
-    return {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return {n.id for t in targets for n in walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
 def _given(value: ast.expr) -> set[str]:
@@ -119,7 +121,7 @@ def _given(value: ast.expr) -> set[str]:
         case ast.Call(args=args, keywords=keywords):
             parts = [*args, *(k.value for k in keywords)]
         case _:
-            parts = [n for n in ast.iter_child_nodes(value) if isinstance(n, ast.expr)]
+            parts = [n for n in children(value) if isinstance(n, ast.expr)]
     return {name for part in parts for name in _given(part)}
 
 

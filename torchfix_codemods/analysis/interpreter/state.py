@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.trace import Context
+from torchfix_codemods.analysis.trees import children
 from torchfix_codemods.analysis.values import ClassRef, FunctionRef, Instance, Super, Unknown, Value, join, options
 
 Identity = Value | str
@@ -104,13 +105,13 @@ def is_generator(node: ast.AST) -> bool:
 
 
 def _yields(node: ast.AST) -> bool:
-    stack = list(ast.iter_child_nodes(node))
+    stack = children(node)
     while stack:
         child = stack.pop()
         if isinstance(child, ast.Yield | ast.YieldFrom):
             return True
         if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            stack += ast.iter_child_nodes(child)
+            stack += children(child)
     return False
 
 
