@@ -13,6 +13,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Escape, LossCall
 from torchfix_codemods.analysis.values import ClassRef, Instance, Site, options
 from torchfix_codemods.findings import Location, Step
+from torchfix_codemods.rules._kept_outputs import read_elsewhere
 from torchfix_codemods.rules._shared import location_of
 from torchfix_codemods.rules._wrapped_outputs import wrapped_outputs
 
@@ -53,7 +54,8 @@ def doubt(flow: Flow, program: Program, wanted: Iterable[str], name: str, *, alo
             return f"its output is also {use.why}"
         if use.kind == "index":
             return "layers are taken by their position, which would change"
-    return seen_from_outside(program) or _export(flow, program, name) or _looked_up(flow, program)
+    kept = read_elsewhere(flow, program)
+    return kept or seen_from_outside(program) or _export(flow, program, name) or _looked_up(flow, program)
 
 
 def has_branches(flow: Flow, file: ParsedFile) -> bool:
