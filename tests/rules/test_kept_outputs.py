@@ -126,3 +126,56 @@ def test_who_reads_it_in_a_run_that_was_followed_gets_probabilities(findings, ap
     (finding,) = findings(files, softmax.RULE)
     assert finding.level == Level.BEHAVIOR
     assert "torch.softmax(torch.cat(self.seen), dim=1) > 0.9" in applied(files, softmax.RULE)["main.py"]
+
+
+MAKES_ONE = "(self):\n        super().__init__()\n        self.net = Net()"
+GETS_ONE = "(self, net):\n        super().__init__()\n        self.net = net"
+FIT = "\n\nL.Trainer(max_epochs=1).fit(Classifier(Net()), [])\n"
+EARLY = """
+    def on_validation_epoch_end(self):
+        print((torch.cat(self.seen) > 0.9).float().mean())
+
+    def validation_step(self, batch, index):
+        self.seen.append(self.net(batch[0]))
+"""
+
+
+def given(fit=FIT, hooks="", **parts):
+    """The same with a network that the module is given."""
+    text = program(**parts)["main.py"]
+    text = text.replace(MAKES_ONE, GETS_ONE)
+    return {"main.py": (text[: text.index("    def validation_step")] + hooks if hooks else text) + fit}
+
+
+def test_a_network_that_a_lightning_module_is_given(findings, applied):
+    files = given(keep="self.log('right', (self.net(x).argmax(1) == y).float().mean())", read="pass")
+    (finding,) = findings(files, softmax.RULE)
+    assert finding.level == Level.BEHAVIOR
+    assert "nn.Sequential(nn.Linear(8, 3))" in applied(files, softmax.RULE)["main.py"]
+
+
+def test_its_hooks_look_at_the_numbers(findings):
+    (finding,) = findings(given(), softmax.RULE)
+    assert finding.level == Level.SUGGESTION  # another network may be given elsewhere, whose numbers they read as well
+    (finding,) = findings(given(keep="self.log('sure', self.net(x).max())"), softmax.RULE)
+    assert finding.level == Level.SUGGESTION
+
+
+def test_a_hook_that_stands_before_the_one_that_keeps_the_output(findings):
+    (finding,) = findings(given(hooks=EARLY), softmax.RULE)
+    assert finding.level == Level.SUGGESTION
+    assert SAYS in finding.message
+
+
+@pytest.mark.parametrize("fit", ["\n\nL.Trainer().fit(Classifier(torch.load('net.pt')), [])\n", ""])
+def test_a_network_that_nobody_knows(fit, findings):
+    assert findings(given(fit), softmax.RULE) == []
+
+
+@pytest.mark.parametrize(
+    "export", ["torch.jit.script(model)", "torch.onnx.export(model, x, 'm.onnx')", "model.to_onnx('m.onnx')"]
+)
+def test_a_model_from_a_checkpoint_is_exported(export, findings):
+    load = "\n\nmodel = Classifier.load_from_checkpoint('last.ckpt', net=Net())\n"
+    (finding,) = findings(given(FIT + load + export + "\n", read="pass", keep="pass"), softmax.RULE)
+    assert finding.level == Level.SUGGESTION

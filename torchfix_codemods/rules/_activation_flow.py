@@ -22,6 +22,7 @@ _REPLACED = re.compile(
     r"|LogSoftmax|Sigmoid|CrossEntropyLoss|NLLLoss|BCELoss|BCEWithLogitsLoss)\s*=(?!=)"
 )
 _FORWARD_REPLACED = re.compile(r"\.forward\s*=(?!=)|setattr\([^\n]*[\"']forward[\"']")
+_EXPORTED = re.compile(r"\bjit\.(?:script|trace)\(|\bonnx\.export\(|\.to_(?:onnx|torchscript)\(")
 _IN_QUOTES = re.compile(r"[\"'](?=([\w.]+)[\"'])")
 _BY_NAME = re.compile(r"\bimport_module\(|\b__import__\(|\bglobals\(\)[ \t]*\[")
 
@@ -87,6 +88,8 @@ def seen_from_outside(program: Program) -> str | None:
             return "torch's softmax or loss is replaced by another function"
         if _FORWARD_REPLACED.search(text):
             return "the forward of a model is replaced by another function"
+        if "load_from_checkpoint(" in text and _EXPORTED.search(text):
+            return "a model that was loaded from a checkpoint is exported, with all that it gives"
     return wrapped_outputs(program)
 
 

@@ -10,9 +10,9 @@ from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.roots import functions_in
-from torchfix_codemods.analysis.trace import Place, Trace, Use
+from torchfix_codemods.analysis.trace import LossCall, Place, Trace, Use
 from torchfix_codemods.analysis.trees import walk
-from torchfix_codemods.analysis.values import ClassRef, FunctionRef
+from torchfix_codemods.analysis.values import ClassRef, FunctionRef, Site
 from torchfix_codemods.rules._shared import node_of
 
 _FILLS = frozenset(["append", "extend", "insert", "clear", "add", "update"])
@@ -29,10 +29,17 @@ def read_elsewhere(flow: Flow, program: Program) -> str | None:
         if use.kind != "kept" or use.activation.site != flow.activation.site or key in seen:
             continue
         seen.add(key)
-        owner = _owner(program.project, use.place)
-        if any(ref not in trace.reached for ref in _readers(program, trace, use.why, owner)):
+        owner, arrived = _owner(program.project, use.place), _arrived(trace, flow.activation.site)
+        if any(ref not in arrived for ref in _readers(program, trace, use.why, owner)):
             return f"its output is kept in .{use.why}, which is read where it was not followed"
     return None
+
+
+def _arrived(trace: Trace, site: Site) -> set[FunctionRef | None]:
+    """The functions in which something was seen to be done with the output: not those that ran before it was kept."""
+    uses = (e for e in trace.events if isinstance(e, Use) and e.activation.site == site)
+    losses = (e for e in trace.events if isinstance(e, LossCall) and any(a.site == site for a in e.activations))
+    return {event.context.frame().function for events in (uses, losses) for event in events}
 
 
 def _owner(project: Project, place: Place) -> ClassRef | None:

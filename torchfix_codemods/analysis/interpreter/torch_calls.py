@@ -505,10 +505,11 @@ def _duck_method(
 def _may_be_tensor(receiver: Value) -> bool:
     """Whether a method's name says what a value is: nothing is known of it, or that it is a tensor in other branches.
 
-    Not where a graph or `volatile=True` comes in: that nothing is known does not say that there is none.
+    Not where a graph, an activation or `volatile=True` comes in: that nothing is known does not say that there is none.
     """
     if isinstance(receiver, Unknown):
         return True
-    found = list(options(receiver))
-    plain = not calls_of(receiver) and not any(isinstance(o, Tensor) and o.volatile for o in found)
-    return plain and all(isinstance(o, Unknown | Tensor) for o in found)
+    plain = (
+        isinstance(o, Unknown) or (isinstance(o, Tensor) and not o.volatile | o.activations) for o in options(receiver)
+    )
+    return not calls_of(receiver) and all(plain)
