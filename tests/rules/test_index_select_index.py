@@ -243,3 +243,47 @@ def test_tolist_makes_no_tensor(index, findings):
 def test_what_only_looks_like_a_list_of_numbers(index, findings):
     """A tensor of the list, the method itself, the method of something else."""
     assert findings({"main.py": HEAD + f"def pick(rows):\n    return x.index_select(0, {index})\n"}, RULE) == []
+
+
+BEAM = """import torch
+
+
+class Beam:
+    def __init__(self, size):
+        self.size, self.scores, self.ways = size, None, []
+
+    def advance(self, found, attention):
+        if self.ways:
+            total = found + self.scores.unsqueeze(1).expand_as(found)
+        else:
+            total = found[0]
+        self.scores, ids = total.view(-1).topk(k=self.size, dim=0)
+        way = {way}
+        self.ways.append(way)
+        return attention.index_select(dim=0, index=way)
+
+
+beam = Beam(2)
+for step in range(2):
+    beam.advance(torch.rand(2, 5), torch.rand(2, 3))
+"""
+
+
+@pytest.mark.parametrize(
+    ("way", "wrong"),
+    [
+        ("ids / found.size(1)", True),
+        ("torch.div(ids, found.size(1))", True),
+        ("ids.true_divide(5)", True),
+        ("ids // found.size(1)", False),
+        ("torch.div(ids, found.size(1), rounding_mode='floor')", False),
+        ("(ids / found.size(1)).long()", False),
+        ("(ids / 5).floor().to(torch.int64)", False),
+    ],
+)
+def test_a_division_gives_floating_point(way, wrong, findings):
+    text = BEAM.format(way=way)
+    assert raises(text) == wrong
+    found = findings({"main.py": text}, RULE)
+    assert [f.level for f in found] == [Level.SUGGESTION] * wrong
+    assert all("floating point" in f.message and f.fix is None for f in found)

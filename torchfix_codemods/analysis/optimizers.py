@@ -77,6 +77,16 @@ class Optimizers:
         return any(related(identity, other) for identity in identities(model) for other in self.held)
 
     @cached_property
+    def stepped(self) -> set[Identity] | None:
+        """The models that the steps of optimizers change; None where one step is not clear, or none was seen."""
+        steps = list(self._program.events(OptimizerStep))
+        moved = [o for _, event in steps for o in options(event.optimizer) if is_torch_optimizer(o)]
+        given = [one.argument(0, "params") for one in moved if isinstance(one, Instance)]
+        if not given or not all(map(_is_understood, given)) or any(map(self._is_another, steps)):
+            return None
+        return {identity for one in given for identity in _holders(one)}
+
+    @cached_property
     def doubt(self) -> str:
         """Why there may be an optimizer that holds something else; "" where there is none."""
         if not self.made:

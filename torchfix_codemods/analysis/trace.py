@@ -215,7 +215,10 @@ class Frozen:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Use:
-    """Somebody looks at the output of an activation. `kind`: "invariant", "value", "escape", "index", "loss"."""
+    """Somebody looks at the output of an activation. `kind`: "invariant", "value", "escape", "index", "loss", "kept".
+
+    What is kept is so in the attribute `why` of an object, for whoever reads it there.
+    """
 
     place: Place  # the operand whose value is used
     context: Context

@@ -13,6 +13,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Escape, LossCall
 from torchfix_codemods.analysis.values import ClassRef, Instance, Site, options
 from torchfix_codemods.findings import Location, Step
+from torchfix_codemods.rules._kept_outputs import read_elsewhere
 from torchfix_codemods.rules._shared import location_of
 from torchfix_codemods.rules._wrapped_outputs import wrapped_outputs
 
@@ -21,6 +22,7 @@ _REPLACED = re.compile(
     r"|LogSoftmax|Sigmoid|CrossEntropyLoss|NLLLoss|BCELoss|BCEWithLogitsLoss)\s*=(?!=)"
 )
 _FORWARD_REPLACED = re.compile(r"\.forward\s*=(?!=)|setattr\([^\n]*[\"']forward[\"']")
+_EXPORTED = re.compile(r"\bjit\.(?:script|trace)\(|\bonnx\.export\(|\.to_(?:onnx|torchscript)\(")
 _IN_QUOTES = re.compile(r"[\"'](?=([\w.]+)[\"'])")
 _BY_NAME = re.compile(r"\bimport_module\(|\b__import__\(|\bglobals\(\)[ \t]*\[")
 
@@ -53,7 +55,8 @@ def doubt(flow: Flow, program: Program, wanted: Iterable[str], name: str, *, alo
             return f"its output is also {use.why}"
         if use.kind == "index":
             return "layers are taken by their position, which would change"
-    return seen_from_outside(program) or _export(flow, program, name) or _looked_up(flow, program)
+    kept = read_elsewhere(flow, program)
+    return kept or seen_from_outside(program) or _export(flow, program, name) or _looked_up(flow, program)
 
 
 def has_branches(flow: Flow, file: ParsedFile) -> bool:
@@ -85,6 +88,8 @@ def seen_from_outside(program: Program) -> str | None:
             return "torch's softmax or loss is replaced by another function"
         if _FORWARD_REPLACED.search(text):
             return "the forward of a model is replaced by another function"
+        if "load_from_checkpoint(" in text and _EXPORTED.search(text):
+            return "a model that was loaded from a checkpoint is exported, with all that it gives"
     return wrapped_outputs(program)
 
 

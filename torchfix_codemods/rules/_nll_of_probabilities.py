@@ -86,7 +86,7 @@ def _of_softmax(flow: Flow, program: Program, file: ParsedFile, project: Project
 
 def _are_read(flow: Flow) -> bool:
     """Whether somebody reads the probabilities."""
-    return any(use.kind != "invariant" for use in flow.uses)
+    return any(use.kind not in ("invariant", "kept") for use in flow.uses)
 
 
 def _involved(flow: Flow) -> str | None:

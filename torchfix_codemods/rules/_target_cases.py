@@ -124,7 +124,17 @@ class Cases:
             self._known[model] = self._is_held(model)
         return self._known[model]
 
+    def is_idle(self, model: Value) -> bool:
+        """Whether a model keeps an optimizer for itself, and every step that was seen is of those of other models."""
+        stepped = self.optimizers.stepped
+        if stepped is None or not self._has_its_own(model):
+            return False
+        moved = {part for one in stepped if not isinstance(one, str) for part in self._parts(one)} | stepped
+        return not any(self.phases.related(part, one) for part in self._parts(model) for one in moved)
+
     def _is_held(self, model: Value) -> bool:
+        if self.is_idle(model):
+            return False
         if self.phases.optimised(model) is True or self.optimizers.holds(model) or self._has_its_own(model):
             return True
         return any(self.phases.related(part, lent) for part in self._parts(model) for lent in self._lent)

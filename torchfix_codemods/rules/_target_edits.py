@@ -118,8 +118,13 @@ class TargetEdits:
             set(identities(event.model)) <= self.teachers and event.calls <= self._ids(trace)
             for trace in self.cases.phases.program.traces
             for event in trace.events
-            if isinstance(event, ModelCall) and _runs_in(event, file, statement)
+            if isinstance(event, ModelCall) and _runs_in(event, file, statement) and not self._is_layer(event)
         )
+
+    def _is_layer(self, event: ModelCall) -> bool:
+        """Whether a call is one inside of these networks: `net.forward(x)` is written down with its layers."""
+        places = {call.place for call in self.calls}
+        return any(context.call in places for context in event.context.chain())
 
     def _ids(self, trace: Trace) -> set[int]:
         calls = (e for e in trace.events if isinstance(e, ModelCall))

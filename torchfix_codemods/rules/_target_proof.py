@@ -70,6 +70,8 @@ class Proof:
             yield "it is not clear which optimizer trains the other side"
         if any(self.cases.learns(call.model) for call in sink.teachers()):
             yield "an optimizer holds what computes the target, which is in evaluation mode here"
+        if any(self.cases.is_idle(call.model) for call in sink.teachers()):
+            yield "what computes the target keeps an optimizer, of which no step was seen"
         if optimizers.doubt:
             yield optimizers.doubt
         if not program.followed:
@@ -97,6 +99,12 @@ class Proof:
 
     def _is_shared(self, model: Value, name: str) -> bool:
         return any(map(self._is_shallow, options(model))) or any(shares_by_hand(f, name) for f in self.files)
+
+    def is_followed_up(self, call: ModelCall) -> bool:
+        """Whether a network that is never trained gets the parameters of another one: it only computes targets."""
+        name = re.escape(self.receiver(call))
+        copied = re.compile(rf"(?<![\w.]){name}\.load_state_dict\(\s*[\w.\[\]]+\.state_dict\(\)")
+        return bool(name) and self.cases.is_idle(call.model) and any(copied.search(f.text) for f in self.files)
 
     def _ends_alone(self, sink: Sink) -> bool:
         """Whether a backward pass comes from these calls and nothing that learns: without a graph it would raise."""

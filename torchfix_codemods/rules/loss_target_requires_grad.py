@@ -56,7 +56,7 @@ def _teacher(cases: Cases, sink: Sink, where: Location) -> Finding | None:
         return None  # perhaps the input of both networks is what learns
     doubts = list(dict.fromkeys(proof.doubts(sink)))
     name = next(filter(None, map(proof.receiver, calls)), "")
-    if doubts and not any(_SAYS_TEACHER.search(proof.receiver(call)) for call in calls):
+    if doubts and not any(_SAYS_TEACHER.search(proof.receiver(c)) or proof.is_followed_up(c) for c in calls):
         return None
     if not edits.is_alone():
         doubts.append(TOGETHER)

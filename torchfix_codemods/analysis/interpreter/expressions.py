@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis.interpreter import clearing, output_arguments, targets, tensors
+from torchfix_codemods.analysis.interpreter.shapes import FLOAT
 from torchfix_codemods.analysis.interpreter.state import Frame, super_of
 from torchfix_codemods.analysis.trace import Use, place_of
 from torchfix_codemods.analysis.trees import walk
@@ -157,6 +158,8 @@ def _binary(m: Machine, node: ast.BinOp, frame: Frame) -> Value:
     result = arithmetic(m, left, right, node.left, node.right, frame)
     if isinstance(node.op, ast.MatMult) and isinstance(result, Tensor):
         return replace(result, rank=_product_rank(left, right), shape=None, layout=None)
+    if isinstance(node.op, ast.Div) and isinstance(result, Tensor):
+        return replace(result, dtype=FLOAT)  # of whole numbers too
     return result
 
 

@@ -93,6 +93,8 @@ def call_method(
             _hide(m, model, frame)
         if name not in ("validate", "test", "predict"):
             m.emit(Entrusted(place_of(frame.file.path, node), frame.context, model), frame)
+        if trainer.framework == "Lightning" and isinstance(model, Instance) and _is_given_models(m, model):
+            m.run_hooks(model, node, frame)
     if trainer.reads or name == "predict" or all_calls(args, kwargs):
         return None
     return Unknown(f"{name}()", key=f"{frame.file.path}:{node.lineno}:{node.col_offset}()")
@@ -127,6 +129,11 @@ def _process(m: Machine, function: Value, node: ast.Call, frame: Frame) -> None:
 
 def _models(m: Machine, values: Seq[Value]) -> list[Value]:
     return [option for value in values for option in options(value) if m.is_module_instance(option)]
+
+
+def _is_given_models(m: Machine, model: Instance) -> bool:
+    """Whether a module got others when it was made: without them nobody knows what its hooks run."""
+    return bool(_models(m, [*model.args, *(value for _, value in model.kwargs)]))
 
 
 def _hide(m: Machine, model: Value, frame: Frame) -> None:

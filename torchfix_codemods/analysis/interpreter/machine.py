@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence as Seq
 
-from torchfix_codemods.analysis.frameworks import trained_result
+from torchfix_codemods.analysis.frameworks import is_hook, trained_result
 from torchfix_codemods.analysis.interpreter import expressions, modules, statements, tensors, torch_calls
 from torchfix_codemods.analysis.interpreter.core import Kwargs
 from torchfix_codemods.analysis.interpreter.objects import Objects
@@ -20,11 +20,14 @@ from torchfix_codemods.analysis.interpreter.state import (
 )
 from torchfix_codemods.analysis.no_models import NO_MODEL_METHODS
 from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.roots import functions_in
 from torchfix_codemods.analysis.trace import (
     Backward,
     Context,
+    LossCall,
     ModelCall,
     Trace,
+    Use,
     place_of,
 )
 from torchfix_codemods.analysis.values import (
@@ -76,12 +79,37 @@ class Machine(Objects):
         silent = ref.name == "forward" and ref.owner is not None and self.project.is_module(ref.owner)
         frame.silent = silent
         result = self.call_function(ref, (), {}, receiver, None, frame, unknown_rest=True)
-        if trained_result(self.project, ref) and not silent:
+        self._hand_back(result, ref, frame)
+        return self.trace
+
+    def run_hooks(self, model: Instance, node: ast.Call, frame: Frame) -> None:
+        """Run what a framework calls of this object, with arguments that nobody knows.
+
+        Only what is done with outputs is written down, and all else is left as it was: when they run, nobody knows.
+        """
+        state, count, trace = frame.state, len(self.trace.events), self.trace
+        before = set(trace.reached), dict(self._remembered), dict(self._alike)
+        for ref in self.hooks_of(model):
+            frame.state = state.copy()
+            result = self.call_function(ref, (), {}, model, node, frame, unknown_rest=True)
+            self._hand_back(result, ref, frame)
+        trace.events[count:] = [e for e in trace.events[count:] if isinstance(e, Use | LossCall)]
+        frame.state = state
+        trace.reached, self._remembered, self._alike = before
+
+    def hooks_of(self, model: Instance) -> list[FunctionRef]:
+        """The methods of a class of the project that a framework calls."""
+        found = self.project.class_node(model.cls) if isinstance(model.cls, ClassRef) else None
+        methods = [ref for ref, _ in functions_in(found[0]) if ref.owner == model.cls] if found is not None else []
+        return [ref for ref in methods if is_hook(self.project, ref)]
+
+    def _hand_back(self, result: Value, ref: FunctionRef, frame: Frame) -> None:
+        """What becomes of the result of a function that is called from where nobody can see."""
+        if trained_result(self.project, ref) and not frame.silent:
             self._train_on(result, ref, frame)
-        if not silent:
+        if not frame.silent:
             statements.escape(self, result, self.node_of(ref), frame, "return")
         expressions.look(self, result, self.node_of(ref), frame, "escape", f"returned by {ref.name}()")
-        return self.trace
 
     def _train_on(self, result: Value, ref: FunctionRef, frame: Frame) -> None:
         """A framework runs `backward()` on what a step returns: the loss alone, first in a tuple, or under "loss"."""

@@ -185,7 +185,9 @@ def _assign_attribute(m: Machine, target: ast.Attribute, value: Value, frame: Fr
     m.set_attribute(receiver, target.attr, value, frame)
     stores.attribute_stored(m, receiver, target, value, frame)
     escape(m, value, target, frame, "attribute", target.attr)
-    if receiver != frame.self_value:
+    if receiver == frame.self_value:
+        expressions.look(m, value, target, frame, "kept", target.attr)
+    else:
         expressions.look(m, value, target, frame, "escape", f"stored in .{target.attr}")
 
 
@@ -237,6 +239,7 @@ def update(m: Machine, place: ast.expr, value: Value, frame: Frame) -> None:
             receiver = expressions.evaluate(m, place.value, frame)
             m.set_attribute(receiver, place.attr, value, frame)
             escape(m, value, place, frame, "attribute", place.attr)
+            expressions.look(m, value, place, frame, "kept", place.attr)
         case _:
             pass
 

@@ -218,12 +218,13 @@ def operate(
     tensor = replace(tensor, volatile=tensor.volatile | all_volatile(args, kwargs))
     if name in _REDUCTIONS:
         return Tensor(rank=_reduced(tensor.rank, args, kwargs), calls=calls, volatile=tensor.volatile)
+    dtype = shapes.FLOAT if name in ("div", "true_divide") and "rounding_mode" not in kwargs else None
     if name not in _KEEP_RANK or any(isinstance(force(a), Tensor) for a in args):  # the other one may be larger
         same = name in _POOLS or (name in _KEEP_RANK and all(_not_larger(a, tensor) for a in args))
         kept = tensor.rank if same else None
-        return Tensor(rank=kept, calls=calls, volatile=tensor.volatile, resized=tensor.resized)
+        return Tensor(rank=kept, dtype=dtype, calls=calls, volatile=tensor.volatile, resized=tensor.resized)
     return Tensor(
-        tensor.rank, tensor.shape, None, tensor.layout, calls=calls, volatile=tensor.volatile, resized=tensor.resized
+        tensor.rank, tensor.shape, dtype, tensor.layout, calls=calls, volatile=tensor.volatile, resized=tensor.resized
     )
 
 

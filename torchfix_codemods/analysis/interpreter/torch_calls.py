@@ -483,12 +483,13 @@ def _duck_method(
         return Unknown("step()")
     if name in api.SAME_OBJECT and identities(receiver):
         return receiver
-    if isinstance(receiver, Unknown) and name in api.ACTIVATION_METHODS and not receiver.calls:
+    perhaps_tensor = _may_be_tensor(receiver)
+    if perhaps_tensor and name in api.ACTIVATION_METHODS and not calls_of(receiver):
         return tensors.call_tensor_method(m, Tensor(), name, args, kwargs, node, frame)
     if isinstance(receiver, Unknown | Choice) and name in ("detach", "item", "numpy", "cpu", "data", "tolist"):
         keep = calls_of(receiver) if name == "cpu" else NO_CALLS
         return Unknown(f"{name}()", calls=keep)
-    if isinstance(receiver, Unknown) and name in (
+    if perhaps_tensor and name in (
         "log_softmax",
         "unsqueeze",
         "permute",
@@ -497,5 +498,18 @@ def _duck_method(
         "squeeze",
         "transpose",
     ):
-        return tensors.call_tensor_method(m, Tensor(calls=receiver.calls), name, args, kwargs, node, frame)
+        return tensors.call_tensor_method(m, Tensor(calls=calls_of(receiver)), name, args, kwargs, node, frame)
     return None
+
+
+def _may_be_tensor(receiver: Value) -> bool:
+    """Whether a method's name says what a value is: nothing is known of it, or that it is a tensor in other branches.
+
+    Not where a graph, an activation or `volatile=True` comes in: that nothing is known does not say that there is none.
+    """
+    if isinstance(receiver, Unknown):
+        return True
+    plain = (
+        isinstance(o, Unknown) or (isinstance(o, Tensor) and not o.volatile | o.activations) for o in options(receiver)
+    )
+    return not calls_of(receiver) and all(plain)
