@@ -410,3 +410,26 @@ def test_one_train_is_enough_for_a_step_and_its_helpers(findings, applied):
     text = applied({"a.py": HEAD + RANKER}, rule)["a.py"]
     assert text.count(".train()") == 1 and "def fit(self):\n        self.net.train()\n" in text
     assert findings({"a.py": text}, rule) == []
+
+
+LATE = """
+class Trainer:
+    def __init__(self, batches):
+        self.net = None
+        self.batches = batches
+
+    def {name}(self, made):
+        self.net = {value}
+
+    def validate(self):
+        self.net.eval()
+        return sum((self.net(x).argmax(1) == y).sum().item() for x, y in self.batches)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "count"), [("build", "Net()", 1), ("set_params", "made.net", 1), ("build", "None", 0)]
+)
+def test_an_attribute_that_is_none_until_another_method_sets_it(name, value, count, findings):
+    text = HEAD + LATE.format(name=name, value=value)
+    assert len(findings({"a.py": text}, eval_without_no_grad.RULE)) == count
