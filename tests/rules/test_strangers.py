@@ -433,3 +433,34 @@ class Trainer:
 def test_an_attribute_that_is_none_until_another_method_sets_it(name, value, count, findings):
     text = HEAD + LATE.format(name=name, value=value)
     assert len(findings({"a.py": text}, eval_without_no_grad.RULE)) == count
+
+
+DEPTH = """
+class Monitor:
+    def __init__(self, net, loss, loader, depth, owner):
+        self.net, self.loss, self.loader, self.depth, self.owner = net, loss, loader, depth, owner
+
+    def losses(self):
+        self.net.eval()
+        for data in self.loader:
+            self.owner.losses.setdefault(0, self.loss(self.answers(data), data[-1]))
+
+    def answers(self, data):
+        x = data[0]
+        if self.depth:
+            d = data[1]
+            if torch.cuda.is_available():
+                x, d = Variable(x, volatile=True).cuda(), Variable(d, volatile=True).cuda()
+            else:
+                x, d = Variable(x, volatile=True), Variable(d, volatile=True)
+            out = self.net(x, d)
+        else:
+            out = self.net(Variable(x, volatile=True))
+        return out
+"""
+
+
+def test_a_branch_around_the_value_and_its_model_is_no_flag(findings):
+    found = findings({"a.py": HEAD + DEPTH}, volatile_variable.RULE)
+    assert [f.level for f in found] == [Level.SUGGESTION] * 5
+    assert all(f.fix is None for f in found)
