@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from torchfix_codemods.findings import Level
@@ -152,3 +154,37 @@ def test_drawing_samples_in_training_mode_may_be_meant(name, level, findings):
     function = f"@torch.no_grad()\ndef {name}(net, xs):\n    for x in xs:\n        print(net(x).argmax(1))\n\n\n"
     text = NET + function + f"{name}(Net(), [x for x, _ in loader])\n"
     assert [f.level for f in findings({"a.py": text}, EVAL_MODE)] == [level]
+
+
+TRAINED = """\
+net = Net()
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+{before}
+for x, y in loader:
+    optimizer.zero_grad()
+    F.cross_entropy(net(x), y).backward()
+    optimizer.step()
+{after}
+"""
+MEASURED = "with torch.no_grad():\n    {} = (net(held_out).argmax(1) == labels).float().mean()\nprint({})"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "count"),
+    [
+        ("", MEASURED.format("accuracy", "accuracy"), 1),
+        ("", MEASURED.format("picture", "picture"), 0),
+        (MEASURED.format("accuracy", "accuracy"), "", 0),
+    ],
+)
+def test_a_script_that_measures_what_it_trained(before, after, count, findings):
+    text = NET + TRAINED.format(before=before, after=after)
+    assert [f.level for f in findings({"a.py": text}, EVAL_MODE)] == [Level.BEHAVIOR] * count
+
+
+def test_a_function_that_measures_what_it_trained_may_be_called_again(findings):
+    body = TRAINED.format(before="", after=MEASURED.format("accuracy", "accuracy"))
+    text = NET + "def main():\n" + textwrap.indent(body, "    ") + "\n\nmain()\n"
+    assert [f.level for f in findings({"a.py": text}, EVAL_MODE)] == [Level.SUGGESTION]
+    again = text.replace("\n\nmain()\n", "\n\nfor fold in range(5):\n    main()\n")
+    assert findings({"a.py": again}, EVAL_MODE) == []

@@ -64,9 +64,26 @@ def _arguments(file: ParsedFile, call: ast.Call) -> Iterator[ast.expr]:
                     yield node.value
 
 
+def comes_after_training(execution: Execution, regions: Regions) -> bool:
+    """Whether the model was trained before, and is not trained afterwards."""
+    phases, event = regions.phases, execution.event
+    trained = [
+        other.event.id
+        for site in phases.sites.values()
+        for other in site.executions
+        if other.trained and other.trace is execution.trace and phases.same(other.event.model, event.model)
+    ]
+    return bool(trained) and max(trained) < event.id
+
+
 def stands_alone(region: Region) -> bool:
     """Whether a script runs its statements once: they are in no function, and in no loop."""
-    return region.function is None and not any(c.kind == "loop" for c in region.executions[0].event.context.chain())
+    return region.function is None and runs_once(region)
+
+
+def runs_once(region: Region) -> bool:
+    """Whether no loop is around a region, here or in a caller in view."""
+    return not any(c.kind == "loop" for c in region.executions[0].event.context.chain())
 
 
 def begins_a_step(region: Region, regions: Regions) -> bool:

@@ -43,7 +43,14 @@ from torchfix_codemods.rules._regions import (
 )
 from torchfix_codemods.rules._shared import is_test_code, location_of, node_of, propose
 from torchfix_codemods.rules._training_ahead import trains_itself, trains_next
-from torchfix_codemods.rules._trials import begins_a_step, is_loaded, is_trial, stands_alone
+from torchfix_codemods.rules._trials import (
+    begins_a_step,
+    comes_after_training,
+    is_loaded,
+    is_trial,
+    runs_once,
+    stands_alone,
+)
 from torchfix_codemods.rules.missing_train_mode import freezes, train_edits
 
 IDENTITY = ("TFC301", "missing-eval-mode")
@@ -127,7 +134,16 @@ def _is_evaluation(region: Region, regions: Regions, receiver: str) -> bool:
             means_so = says_so or _runs_in_a_data_loop(region) or _is_put_back(region, receiver)
             return means_so and not _OTHER_WORK.search(name)
         case _:
-            return is_loaded(regions, receiver) and stands_alone(region)
+            loaded = is_loaded(regions, receiver) and stands_alone(region)
+            return loaded or _measures_what_was_trained(region, regions)
+
+
+def _measures_what_was_trained(region: Region, regions: Regions) -> bool:
+    """Whether models are asked once, behind their training, without gradients, and for a number."""
+    if not runs_once(region) or (region.function is not None and ".backward(" not in regions.file.text):
+        return False  # of a file that trains nothing, the look at its words has left out such functions
+    measured = any(_MEASURES.search(regions.file.source(s)) for s in regions.file.block_of(region.node))
+    return measured and all(e.event.grad is False and comes_after_training(e, regions) for e in region.executions)
 
 
 def _is_called_evaluation(region: Region) -> bool:
@@ -183,6 +199,8 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
         proven = False  # samples are often drawn with the statistics of the batch
     if _is_between_epochs(region, regions):
         proven = False  # it may make what the next epoch learns from
+    if region.kind == "statements" and not stands_alone(region):
+        proven = False  # the function may be called again, and train once more
     if region.function is not None and region.kind == "function" and _SAMPLES.search(region.function.name):
         proven = False  # such a function may serve training too, which draws in its own mode
     if begins_a_step(region, regions):
