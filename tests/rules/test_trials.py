@@ -188,3 +188,34 @@ def test_a_function_that_measures_what_it_trained_may_be_called_again(findings):
     assert [f.level for f in findings({"a.py": text}, EVAL_MODE)] == [Level.SUGGESTION]
     again = text.replace("\n\nmain()\n", "\n\nfor fold in range(5):\n    main()\n")
     assert findings({"a.py": again}, EVAL_MODE) == []
+
+
+SPOTTER = """\
+class Spotter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = Net()
+        {switch}
+
+    def forward(self, x):
+        return self.net(x).argmax(1)
+
+
+spotter = Spotter()
+{made}
+for x, _ in loader:
+    print(spotter.forward(x))
+"""
+
+
+@pytest.mark.parametrize(
+    ("switch", "made", "count"),
+    [
+        ("self.net.eval()", "", 0),
+        ("pass", "", 1),
+        ("self.net.eval()", "optimizer = torch.optim.SGD(spotter.parameters(), 0.1)", 1),
+    ],
+)
+def test_an_object_that_puts_its_net_into_evaluation_mode(switch, made, count, findings):
+    text = NET + SPOTTER.format(switch=switch, made=made)
+    assert len(findings({"a.py": text}, EVAL_MODE)) == count

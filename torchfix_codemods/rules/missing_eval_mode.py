@@ -28,6 +28,7 @@ from torchfix_codemods.rules._modes import (
     misspelt_mode_changes,
     overrides_mode,
     receiver_text,
+    stills_a_part,
     switches_a_part,
 )
 from torchfix_codemods.rules._phase_loops import phase_loops
@@ -114,6 +115,8 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
         )
         if _is_chosen(region, execution.trace, event, phases, file) or (between and not dependence.depends):
             continue
+        if not optimised and stills_a_part(phases.program.project, event.model):
+            continue  # it is only used here, and puts what it holds into evaluation mode itself
         if dependence.depends is False and (not _is_called_evaluation(region) or switches_a_part(event.model, phases)):
             continue
         if not is_a_loss and not overrides_mode(phases.program.project, event.model):
