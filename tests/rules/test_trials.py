@@ -156,6 +156,22 @@ def test_drawing_samples_in_training_mode_may_be_meant(name, level, findings):
     assert [f.level for f in findings({"a.py": text}, EVAL_MODE)] == [level]
 
 
+WARM_UP = """\
+def check(net=None):
+    if net is None:
+        net = Net().eval()
+    print(net(torch.randn(6, 4)).argmax(1))
+
+
+check({}check(Net())
+"""
+
+
+@pytest.mark.parametrize(("calls", "count"), [(")\n", 0), (")\n# ", 1)])
+def test_one_call_that_gets_models_in_either_mode(calls, count, findings):
+    assert len(findings({"a.py": NET + WARM_UP.format(calls)}, NO_GRAD)) == count
+
+
 TRAINED = """\
 net = Net()
 optimizer = torch.optim.SGD(net.parameters(), 0.1)

@@ -68,9 +68,11 @@ def _is_reported(region: Region, file: ParsedFile, regions: Regions) -> bool:
 
 
 def _each_has_its_mode(region: Region) -> bool:
-    """Whether two models stand together of which one was put into evaluation mode, not one that is in it at times."""
-    modes = {(e.event.model, e.event.mode) for e in region.executions}
-    return len({model for model, _ in modes}) == len(modes)
+    """Whether two calls of two models stand together, and one model was put into evaluation mode."""
+    events = [e.event for e in region.executions]
+    by_model = {(event.model, event.mode) for event in events}
+    by_place = {(event.place, event.mode) for event in events}
+    return len({m for m, _ in by_model}) == len(by_model) and len({p for p, _ in by_place}) == len(by_place)
 
 
 def _says_so(region: Region) -> bool:
