@@ -10,6 +10,7 @@ from torchfix_codemods.rules import (
     interpolate_needs_batch,
     missing_eval_mode,
     missing_train_mode,
+    missing_zero_grad,
     volatile_variable,
 )
 
@@ -338,3 +339,128 @@ class Shapes(torch.utils.data.Dataset):
 """
     found_now = findings({"a.py": text}, interpolate_needs_batch.RULE)
     assert [f.level for f in found_now] in ([[Level.CRASH_FIX]] if found else [[], [Level.SUGGESTION]])
+
+
+CLEARS_ITSELF = """\
+import torch
+from elsewhere import *
+
+
+class Pointer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enc, self.dec = Encoder(), Decoder()
+
+    def forward(self, x, y):
+        self.zero_grad()
+        return F.nll_loss(self.dec(self.enc(x)), y)
+
+
+model = Pointer()
+first = torch.optim.Adam(model.enc.parameters())
+second = torch.optim.Adam(model.dec.parameters())
+for x, y in batches():
+    loss = model(x, y)
+    loss.backward()
+    first.step()
+    second.step()
+"""
+PARTS = "from torch import nn as net\nclass Encoder(net.Linear):\n    pass\nclass Decoder(net.Linear):\n    pass\n"
+
+
+def test_a_model_of_an_unknown_base_that_clears_in_its_forward(findings):
+    files = {"a.py": CLEARS_ITSELF.replace("import torch\n", "import torch\nfrom parts import Decoder, Encoder\n")}
+    assert findings({**files, "parts.py": PARTS}, missing_zero_grad.RULE) == []
+    without = {"a.py": files["a.py"].replace("        self.zero_grad()\n", ""), "parts.py": PARTS}
+    assert [f.level for f in findings(without, missing_zero_grad.RULE)] == [Level.SUGGESTION]
+
+
+RANKER = """\
+class Ranker:
+    def __init__(self):
+        self.net = Net()
+        self.optimizer = torch.optim.SGD(self.net.parameters(), 0.1)
+
+    def fit(self):
+        for x, y in loaders["train"]:
+            loss = F.cross_entropy(self.net(x), y) + self.other(x)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+
+    def other(self, x):
+        return self.net(-x).mean()
+
+    def predict(self, x):
+        self.net.eval()
+        with torch.no_grad():
+            return self.net(x)
+
+
+ranker = Ranker()
+for epoch in range(3):
+    ranker.fit()
+    print(ranker.predict(loaders["train"][0][0]))
+"""
+
+
+def test_one_train_is_enough_for_a_step_and_its_helpers(findings, applied):
+    rule = missing_train_mode.RULE
+    assert len(findings({"a.py": HEAD + RANKER}, rule)) == 1
+    text = applied({"a.py": HEAD + RANKER}, rule)["a.py"]
+    assert text.count(".train()") == 1 and "def fit(self):\n        self.net.train()\n" in text
+    assert findings({"a.py": text}, rule) == []
+
+
+LATE = """
+class Trainer:
+    def __init__(self, batches):
+        self.net = None
+        self.batches = batches
+
+    def {name}(self, made):
+        self.net = {value}
+
+    def validate(self):
+        self.net.eval()
+        return sum((self.net(x).argmax(1) == y).sum().item() for x, y in self.batches)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "count"), [("build", "Net()", 1), ("set_params", "made.net", 1), ("build", "None", 0)]
+)
+def test_an_attribute_that_is_none_until_another_method_sets_it(name, value, count, findings):
+    text = HEAD + LATE.format(name=name, value=value)
+    assert len(findings({"a.py": text}, eval_without_no_grad.RULE)) == count
+
+
+DEPTH = """
+class Monitor:
+    def __init__(self, net, loss, loader, depth, owner):
+        self.net, self.loss, self.loader, self.depth, self.owner = net, loss, loader, depth, owner
+
+    def losses(self):
+        self.net.eval()
+        for data in self.loader:
+            self.owner.losses.setdefault(0, self.loss(self.answers(data), data[-1]))
+
+    def answers(self, data):
+        x = data[0]
+        if self.depth:
+            d = data[1]
+            if torch.cuda.is_available():
+                x, d = Variable(x, volatile=True).cuda(), Variable(d, volatile=True).cuda()
+            else:
+                x, d = Variable(x, volatile=True), Variable(d, volatile=True)
+            out = self.net(x, d)
+        else:
+            out = self.net(Variable(x, volatile=True))
+        return out
+"""
+
+
+def test_a_branch_around_the_value_and_its_model_is_no_flag(findings):
+    found = findings({"a.py": HEAD + DEPTH}, volatile_variable.RULE)
+    assert [f.level for f in found] == [Level.SUGGESTION] * 5
+    assert all(f.fix is None for f in found)

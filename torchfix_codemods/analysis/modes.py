@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, replace
 
 from torchfix_codemods.analysis import torch_api as api
@@ -13,13 +14,15 @@ from torchfix_codemods.analysis.values import ClassRef, Const, External, Instanc
 from torchfix_codemods.findings import Location, Step
 
 MAX_CLASSES = 60
+_TWO_ANSWERS = re.compile(r"detection|rcnn|retinanet|ssd|fcos|inception|googlenet")
 
 
 @dataclass(frozen=True)
 class ModeDependence:
     """`depends` is None where part of the model could not be read; `step` shows the first such layer.
 
-    `branches` says that the model's own code asks `if self.training`: in another mode it may return something else.
+    `branches` says that the model's own code asks `if self.training`, or that it is known to: in another mode it may
+    return something else.
     """
 
     depends: bool | None
@@ -38,9 +41,18 @@ def mode_dependence(machine: Machine, model: Value) -> ModeDependence:
 
 def _branches(machine: Machine, model: Value, seen: set[ClassRef]) -> bool:
     """Whether the class of a model, or a class that it constructs, asks for the mode outside a dropout's argument."""
+    if isinstance(model, Instance) and isinstance(model.cls, External):
+        return _answers_otherwise(model.cls.name, model.args)
     if not isinstance(model, Instance) or not isinstance(model.cls, ClassRef):
         return False
     return any(isinstance(c, ClassRef) and _asks(machine, c, seen) for c in machine.project.lineage(model.cls))
+
+
+def _answers_otherwise(name: str, args: tuple[Value, ...]) -> bool:
+    """Whether a model of torchvision gives losses or more outputs in training mode: detectors, auxiliary heads."""
+    if name.startswith("torchvision.models.get_model"):
+        return not args or not isinstance(args[0], Const) or _TWO_ANSWERS.search(str(args[0].value)) is not None
+    return name.startswith("torchvision.models.") and _TWO_ANSWERS.search(name) is not None
 
 
 def _asks(machine: Machine, cls: ClassRef, seen: set[ClassRef]) -> bool:

@@ -185,14 +185,15 @@ def dummy_forwards(file: ParsedFile, phases: Phases) -> Iterator[tuple[ast.Call,
         call = node_of(file, site.place, ast.Call) if site.place.path == file.path else None
         if not isinstance(call, ast.Call) or not site.evaluation or site.modes() != {"train"}:
             continue
-        if not call.args or not _is_made_up(phases, file, call.args[0]) or _loop_around(file, call) is not None:
+        if not call.args or not is_made_up(phases, file, call.args[0]) or _loop_around(file, call) is not None:
             continue
         name = receiver_text(file, call, site.executions[0].event.method)
         if name and holds_batch_norm(phases.program.machine, site.model) and _trains_later(phases, site):
             yield call, name
 
 
-def _is_made_up(phases: Phases, file: ParsedFile, node: ast.expr) -> bool:
+def is_made_up(phases: Phases, file: ParsedFile, node: ast.expr) -> bool:
+    """Whether an expression makes random numbers, zeros or the like, and moves them to a device."""
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("cuda", "to"):
         node = node.func.value
     return isinstance(node, ast.Call) and phases.program.project.qualified_name(file, node.func) in _MADE_UP

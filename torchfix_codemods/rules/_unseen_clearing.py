@@ -28,6 +28,7 @@ _GRADIENT = re.compile(r"\.grad\b|\._grad\b")
 _WRITES = re.compile(
     r"\.(?:zero|fill|copy|set|detach|resize|mul|div|lerp)_\(|\.grad(?:\.data)?[ \t]*[*/]=|\*=[ \t]*0[.0]*(?![.\d])"
 )
+_OWN = re.compile(r"^\s*self\.zero_grad\(")
 _READS = re.compile(r"autograd\.grad\b")
 _SUSPECT = re.compile(r"zero|clear|reset|grad|step|optim|train|backward|update|init|prepare|begin|start|before", re.I)
 
@@ -37,11 +38,19 @@ def may_be_unseen(project: Project, file: ParsedFile, update: Update, loop: ast.
     if any(clears_unasked(project, path) for path in program_for(project, file.path).files):
         return True
     seen = {(e.place.path, e.place.line) for e in update.trace.events if isinstance(e, GradientsCleared)}
+    if any(_clears_itself(project, path, seen) for path in update.trace.files):
+        return True
     for code, node in _code(project, file, update.trace, loop):
         source = code.source(node)
         if _HOOKS.search(source) or _has_unseen(code, node, source, seen):
             return True
     return any(_may_clear(project, file, call, receiver) for call in walk(loop) if isinstance(call, ast.Call))
+
+
+def _clears_itself(project: Project, path: str, seen: set[tuple[str, int]]) -> bool:
+    """Whether an object clears its own gradients unseen: a model in its forward, whose base is not known."""
+    lines = (project.read(path) or "").splitlines()
+    return any(_OWN.search(line) for number, line in enumerate(lines, 1) if (path, number) not in seen)
 
 
 def _code(project: Project, file: ParsedFile, trace: Trace, loop: ast.stmt) -> Iterator[tuple[ParsedFile, ast.stmt]]:

@@ -23,15 +23,25 @@ _SWITCH = re.compile(r"no_grad|set_grad_enabled")
 _LEAVES = (ast.Return, ast.Continue, ast.Break, ast.Raise)
 
 
-def in_branches(flag: Flag) -> Iterator[Flag]:
-    """The same argument as an expression: the conditions of the branches in which it stands, innermost first."""
+def in_branches(flag: Flag, consumers: list[Consumer]) -> Iterator[Flag]:
+    """The same argument as an expression: the conditions of the branches in which it stands, innermost first.
+
+    A branch in which its models run as well decides nothing: where they run, its condition holds.
+    """
     current: ast.AST = flag.call
     while not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef | ast.Module):
         parent = flag.file.parents[current]
         if isinstance(parent, ast.If) and current is not parent.test:
             otherwise = any(current is s for s in parent.orelse)
+            if all(_runs_in(flag, parent.orelse if otherwise else parent.body, c) for c in runs_of(consumers)):
+                return
             yield replace(flag, value=ast.UnaryOp(ast.Not(), parent.test) if otherwise else parent.test)
         current = parent
+
+
+def _runs_in(flag: Flag, branch: list[ast.stmt], consumer: Consumer) -> bool:
+    place, last = consumer.event.place, branch[-1]
+    return place.path == flag.file.path and branch[0].lineno <= place.line <= (last.end_lineno or last.lineno)
 
 
 def condition_of(flag: Flag) -> str:

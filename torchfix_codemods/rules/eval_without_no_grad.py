@@ -28,6 +28,7 @@ from torchfix_codemods.rules._regions import (
     walks_data,
 )
 from torchfix_codemods.rules._shared import is_test_code, location_of, propose, refuse_coroutine
+from torchfix_codemods.rules._trials import begins_a_step, is_trial, uses_weights_once
 
 IDENTITY = ("TFC202", "eval-without-no-grad")
 MESSAGE = "this only evaluates {model}, and builds a graph for every call: no torch.no_grad() around it"
@@ -55,14 +56,23 @@ def _is_reported(region: Region, file: ParsedFile, regions: Regions) -> bool:
     if "eval" not in region.modes() and regions.collects(region):
         return False
     if "eval" in region.modes() or all(regions.phases.optimised(e.event.model) for e in region.executions):
-        return region.kind != "statements" or region.modes() == {"eval"} or "eval" not in region.modes()
+        one_mode = region.modes() == {"eval"} or "eval" not in region.modes()
+        return region.kind != "statements" or one_mode or (_each_has_its_mode(region) and not _in_loop(region))
     match region.kind:
         case "statements":
-            return False
+            return uses_weights_once(region, regions)
         case "loop":
-            return walks_data(region)
+            return walks_data(region) and not is_trial(region, regions)
         case _:
             return _says_so(region) or any(is_resolved(e.event.model) for e in region.executions)
+
+
+def _each_has_its_mode(region: Region) -> bool:
+    """Whether two calls of two models stand together, and one model was put into evaluation mode."""
+    events = [e.event for e in region.executions]
+    by_model = {(event.model, event.mode) for event in events}
+    by_place = {(event.place, event.mode) for event in events}
+    return len({m for m, _ in by_model}) == len(by_model) and len({p for p, _ in by_place}) == len(by_place)
 
 
 def _says_so(region: Region) -> bool:
@@ -93,6 +103,7 @@ def _finding(region: Region, file: ParsedFile, project: Project, regions: Region
     proven = (
         regions.phases.program.followed
         and not alone
+        and not begins_a_step(region, regions)
         and not regions.hands_model_out(region)
         and (_says_so(region) or not regions.hands_graph_on(region))
         and all(

@@ -28,6 +28,7 @@ from torchfix_codemods.rules._modes import (
     misspelt_mode_changes,
     overrides_mode,
     receiver_text,
+    stills_a_part,
     switches_a_part,
 )
 from torchfix_codemods.rules._phase_loops import phase_loops
@@ -43,6 +44,14 @@ from torchfix_codemods.rules._regions import (
 )
 from torchfix_codemods.rules._shared import is_test_code, location_of, node_of, propose
 from torchfix_codemods.rules._training_ahead import trains_itself, trains_next
+from torchfix_codemods.rules._trials import (
+    begins_a_step,
+    comes_after_training,
+    is_loaded,
+    is_trial,
+    runs_once,
+    stands_alone,
+)
 from torchfix_codemods.rules.missing_train_mode import freezes, train_edits
 
 IDENTITY = ("TFC301", "missing-eval-mode")
@@ -67,6 +76,7 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
 
 
 _OTHER_WORK = re.compile(r"^_*(?:sample|generate|update|adapt|calibrate|recalibrate|collect)|(?:^|_)bn(?:_|$)", re.I)
+_SAMPLES = re.compile(r"(?:^|_)sampl(?:es?|ing)(?:_|$)", re.I)
 _MEASURES = re.compile(r"crit|loss|acc|err|metric|score|mse|mae", re.I)
 _GENERATOR = re.compile(r"(?:^|[._])(?:(?:net|model)_?[gG](?![a-z])|G|gen|generator)\w*$")
 
@@ -89,7 +99,7 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
         if event.mode != "train" or not receiver or receiver in found or trains_itself(event, phases):
             continue
         between = _is_between_epochs(region, regions)
-        if not between and not _is_evaluation(region, receiver, file):
+        if not between and not _is_evaluation(region, regions, receiver):
             continue
         call = node_of(file, event.place, ast.Call) if event.place.path == file.path else None
         if isinstance(call, ast.Call) and is_for_its_effect(file, call):
@@ -105,6 +115,8 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
         )
         if _is_chosen(region, execution.trace, event, phases, file) or (between and not dependence.depends):
             continue
+        if not optimised and stills_a_part(phases.program.project, event.model):
+            continue  # it is only used here, and puts what it holds into evaluation mode itself
         if dependence.depends is False and (not _is_called_evaluation(region) or switches_a_part(event.model, phases)):
             continue
         if not is_a_loss and not overrides_mode(phases.program.project, event.model):
@@ -113,11 +125,11 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
     return depending or list(found.values())[:1]
 
 
-def _is_evaluation(region: Region, receiver: str, file: ParsedFile) -> bool:
+def _is_evaluation(region: Region, regions: Regions, receiver: str) -> bool:
     """More than "nothing trains here": samples of a generator are drawn in training mode on purpose."""
     match region.kind:
         case "loop":
-            return walks_data(region)
+            return walks_data(region) and not is_trial(region, regions)
         case "function":
             assert region.function is not None
             name = region.function.name
@@ -125,7 +137,16 @@ def _is_evaluation(region: Region, receiver: str, file: ParsedFile) -> bool:
             means_so = says_so or _runs_in_a_data_loop(region) or _is_put_back(region, receiver)
             return means_so and not _OTHER_WORK.search(name)
         case _:
-            return f"{receiver}.load_state_dict(" in file.text and _is_top_level(region)
+            loaded = is_loaded(regions, receiver) and stands_alone(region)
+            return loaded or _measures_what_was_trained(region, regions)
+
+
+def _measures_what_was_trained(region: Region, regions: Regions) -> bool:
+    """Whether models are asked once, behind their training, without gradients, and for a number."""
+    if not runs_once(region) or (region.function is not None and ".backward(" not in regions.file.text):
+        return False  # of a file that trains nothing, the look at its words has left out such functions
+    measured = any(_MEASURES.search(regions.file.source(s)) for s in regions.file.block_of(region.node))
+    return measured and all(e.event.grad is False and comes_after_training(e, regions) for e in region.executions)
 
 
 def _is_called_evaluation(region: Region) -> bool:
@@ -166,10 +187,6 @@ def _behind(region: Region, line: int) -> Iterator[ast.stmt]:
     yield from (s for s in function.body if s.lineno > line) if function is not None and inside else ()
 
 
-def _is_top_level(region: Region) -> bool:
-    return region.function is None and not any(c.kind == "loop" for c in region.executions[0].event.context.chain())
-
-
 def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Project, regions: Regions) -> Finding:
     phases, first = regions.phases, wrong[0]
     trace, event = first.execution.trace, first.execution.event
@@ -185,6 +202,12 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
         proven = False  # samples are often drawn with the statistics of the batch
     if _is_between_epochs(region, regions):
         proven = False  # it may make what the next epoch learns from
+    if region.kind == "statements" and not stands_alone(region):
+        proven = False  # the function may be called again, and train once more
+    if region.function is not None and region.kind == "function" and _SAMPLES.search(region.function.name):
+        proven = False  # such a function may serve training too, which draws in its own mode
+    if begins_a_step(region, regions):
+        proven = False  # the backward pass may stand in another cell, or is still to be written
     switch = _train_inside(region, trace, event, phases, file) if len(wrong) == 1 else None
     resumes = [
         [] if _is_resumed(region, w) else _resume_edits(file, project, phases, w.execution.trace, w.execution.event)

@@ -45,7 +45,10 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     yield from (finding_of_misspelt(IDENTITY, file, program, change) for change in misspelt)
     done = {change.receiver for change in misspelt}
     seen: set[int] = set()
-    for stuck in _stuck(phases):
+    found = list(_stuck(phases))
+    for stuck in found:
+        if _is_covered(stuck, found, phases):
+            continue
         where = _place_of_fix(project, file, stuck)
         if where is None or where.lineno in seen or _receiver(file, stuck) in done:
             continue
@@ -86,6 +89,19 @@ def _stuck(phases: Phases) -> Iterator[Stuck]:
             found = _eval_in_shared_loop(phases, execution.trace, call)
             if found is not None:
                 yield Stuck(call, *found)
+
+
+def _is_covered(stuck: Stuck, found: list[Stuck], phases: Phases) -> bool:
+    """Whether a function around the one that calls the model trains it too: its `train()` is enough for both."""
+    frame = stuck.call.context.frame()
+    around = {c.place for c in stuck.call.context.chain() if c.kind == "function" and c is not frame}
+    return any(
+        other.call.context.frame().place in around
+        and other.call.context.frame() is not other.loop.frame()
+        and other.loop.place == stuck.loop.place
+        and phases.same(other.call.model, stuck.call.model)
+        for other in found
+    )
 
 
 def _is_deliberate(site: CallSite) -> bool:

@@ -111,7 +111,7 @@ class _Case:
 
     def _of_branch(self, flag: Flag, consumers: list[Consumer]) -> _Outcome | None:
         """`if train: x = Variable(x) else: x = Variable(x, volatile=True)`: the condition takes the flag's place."""
-        for conditional in in_branches(flag) if runs_of(consumers) else ():
+        for conditional in in_branches(flag, consumers) if runs_of(consumers) else ():
             try:
                 edits, level = switch_edits(conditional, consumers, self.wraps)
             except NotWrapped:

@@ -196,7 +196,7 @@ class Objects(Functions):
             return instance
         attributes = self._initialised(instance)
         method = self.project.method(instance.cls, name)
-        if name not in attributes and method is None and (instance, name) not in self._searched:
+        if self._may_be_set(instance, name, attributes) and method is None and (instance, name) not in self._searched:
             self._searched.add((instance, name))
             self._search(instance, name)
         if name in attributes:
@@ -213,6 +213,11 @@ class Objects(Functions):
         if self.is_module_instance(instance):
             self._own(instance, found)
         return found
+
+    @staticmethod
+    def _may_be_set(instance: Instance, name: str, attributes: dict[str, Value]) -> bool:
+        """Whether another method may have set what `__init__` left out, or left as None in an object from elsewhere."""
+        return name not in attributes or (instance.site is None and attributes[name] == NONE)
 
     def attributes_of(self, instance: Instance) -> dict[str, Value]:
         """What the methods of a class of the project assign to an object of it."""
