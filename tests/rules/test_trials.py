@@ -198,6 +198,11 @@ def test_a_script_that_measures_what_it_trained(before, after, count, findings):
     assert [f.level for f in findings({"a.py": text}, EVAL_MODE)] == [Level.BEHAVIOR] * count
 
 
+def test_where_nothing_depends_on_the_mode_a_measurement_is_not_worth_a_word(findings):
+    text = NET + TRAINED.format(before="", after=MEASURED.format("accuracy", "accuracy"))
+    assert findings({"a.py": text.replace("nn.BatchNorm1d(3)", "nn.ReLU()")}, EVAL_MODE) == []
+
+
 def test_a_function_that_measures_what_it_trained_may_be_called_again(findings):
     body = TRAINED.format(before="", after=MEASURED.format("accuracy", "accuracy"))
     text = NET + "def main():\n" + textwrap.indent(body, "    ") + "\n\nmain()\n"

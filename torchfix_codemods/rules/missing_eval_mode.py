@@ -117,7 +117,9 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
             continue
         if not optimised and stills_a_part(phases.program.project, event.model):
             continue  # it is only used here, and puts what it holds into evaluation mode itself
-        if dependence.depends is False and (not _is_called_evaluation(region) or switches_a_part(event.model, phases)):
+        if dependence.depends is False and (
+            not _is_called_evaluation(region, regions, receiver) or switches_a_part(event.model, phases)
+        ):
             continue
         if not is_a_loss and not overrides_mode(phases.program.project, event.model):
             found[receiver] = Wrong(receiver, execution, dependence)
@@ -137,8 +139,11 @@ def _is_evaluation(region: Region, regions: Regions, receiver: str) -> bool:
             means_so = says_so or _runs_in_a_data_loop(region) or _is_put_back(region, receiver)
             return means_so and not _OTHER_WORK.search(name)
         case _:
-            loaded = is_loaded(regions, receiver) and stands_alone(region)
-            return loaded or _measures_what_was_trained(region, regions)
+            return _uses_what_was_loaded(region, regions, receiver) or _measures_what_was_trained(region, regions)
+
+
+def _uses_what_was_loaded(region: Region, regions: Regions, receiver: str) -> bool:
+    return is_loaded(regions, receiver) and stands_alone(region)
 
 
 def _measures_what_was_trained(region: Region, regions: Regions) -> bool:
@@ -149,8 +154,10 @@ def _measures_what_was_trained(region: Region, regions: Regions) -> bool:
     return measured and all(e.event.grad is False and comes_after_training(e, regions) for e in region.executions)
 
 
-def _is_called_evaluation(region: Region) -> bool:
+def _is_called_evaluation(region: Region, regions: Regions, receiver: str) -> bool:
     """Whether a function's name says that it evaluates. Where nothing depends on the mode, no less is worth a word."""
+    if region.kind == "statements":
+        return _uses_what_was_loaded(region, regions, receiver) or _is_between_epochs(region, regions)
     return region.function is None or region.kind != "function" or bool(EVALUATION_WORDS.search(region.function.name))
 
 
