@@ -264,6 +264,19 @@ opt_G.step()
 """
 
 
+def test_the_places_to_detach_are_told_in_their_order(findings):
+    """Whatever the addresses of the nodes: findings of one text are the same in every run."""
+    text = (
+        "opt_D.zero_grad()\nd_loss = D(torch.randn(3, 2)).mean()\n"
+        + "".join(f"d_loss = d_loss - D(G(torch.randn({n}, 4))).mean()\n" for n in range(2, 9))
+        + "d_loss.backward(retain_graph=True)\nopt_D.step()\n"
+        "g_loss = -D(G(torch.randn(3, 4))).mean()\nopt_G.zero_grad()\ng_loss.backward()\nopt_G.step()\n"
+    )
+    (finding,) = findings(loop(text, GAN), RULE)
+    told = [step.location.start for step in finding.steps if step.text.startswith("from here on")]
+    assert len(told) == 7 and told == sorted(told)
+
+
 def test_what_is_drawn_at_random_is_not_drawn_again(findings, applied):
     (finding,) = findings(loop(SHARED, GAN), RULE)
     fixed = applied(loop(SHARED, GAN), RULE)["main.py"]

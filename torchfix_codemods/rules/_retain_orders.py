@@ -97,7 +97,8 @@ def detachable(
     made = frozenset(n for n in nodes if operations[n].by & makers)
     if not made:
         return []
-    calls = {operations[n].node for n in nodes if operations[n].by & critics and operations[n].inputs & made}
+    theirs = [n for n in sorted(nodes) if operations[n].by & critics and operations[n].inputs & made]
+    calls = dict.fromkeys(operations[n].node for n in theirs)  # in the order in which they run
     found = [
         argument
         for call in calls
@@ -110,7 +111,7 @@ def detachable(
         fate.moment.file.parents.get(a) is None or fate.moment.file.enclosing_function(a) is not function for a in found
     ):
         raise verbs.CannotRewrite("the call that would get a detached argument stands in another function")
-    needed = [argument for argument in found if len(found) == 1 or _carries(fate, project, argument, made, calls)]
+    needed = [argument for argument in found if len(found) == 1 or _carries(fate, project, argument, made, {*calls})]
     if not needed or not _cuts(fate, project, needed, nodes, makers):
         raise verbs.CannotRewrite("the output of the other net reaches this loss by more than one way")
     return needed
