@@ -13,14 +13,15 @@ from torchfix_codemods.analysis.frameworks import Care, care_around
 from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.modes import ModeDependence, mode_dependence
 from torchfix_codemods.analysis.parsed import ParsedFile
-from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS
-from torchfix_codemods.analysis.phases import Execution, Phases, outermost_call, phases_of, trained_ids
+from torchfix_codemods.analysis.phases import Execution, Phases, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
+from torchfix_codemods.analysis.trace import ModelCall, ModeSet, Trace
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import ours
+from torchfix_codemods.rules._back_to_training import is_resumed, resume_edits
+from torchfix_codemods.rules._evaluation_signs import behind, is_between_epochs, is_called_evaluation, is_evaluation
 from torchfix_codemods.rules._flagged_layers import is_flagged_off
 from torchfix_codemods.rules._modes import (
     finding_of_misspelt,
@@ -37,22 +38,16 @@ from torchfix_codemods.rules._regions import (
     Region,
     Regions,
     asks_repeatedly,
-    counts,
     is_for_its_effect,
     is_resolved,
-    walks_data,
 )
 from torchfix_codemods.rules._shared import is_test_code, location_of, node_of, propose
-from torchfix_codemods.rules._training_ahead import trains_itself, trains_next
+from torchfix_codemods.rules._training_ahead import trains_itself
 from torchfix_codemods.rules._trials import (
     begins_a_step,
-    comes_after_training,
-    is_loaded,
-    is_trial,
-    runs_once,
     stands_alone,
 )
-from torchfix_codemods.rules.missing_train_mode import freezes, train_edits
+from torchfix_codemods.rules.missing_train_mode import freezes
 
 IDENTITY = ("TFC301", "missing-eval-mode")
 
@@ -75,9 +70,7 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     yield from _phase_loops(file, project, phases)
 
 
-_OTHER_WORK = re.compile(r"^_*(?:sample|generate|update|adapt|calibrate|recalibrate|collect)|(?:^|_)bn(?:_|$)", re.I)
 _SAMPLES = re.compile(r"(?:^|_)sampl(?:es?|ing)(?:_|$)", re.I)
-_MEASURES = re.compile(r"crit|loss|acc|err|metric|score|mse|mae", re.I)
 _GENERATOR = re.compile(r"(?:^|[._])(?:(?:net|model)_?[gG](?![a-z])|G|gen|generator)\w*$")
 
 
@@ -98,8 +91,8 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
         receiver = regions.receiver(region, execution)
         if event.mode != "train" or not receiver or receiver in found or trains_itself(event, phases):
             continue
-        between = _is_between_epochs(region, regions)
-        if not between and not _is_evaluation(region, regions, receiver):
+        between = is_between_epochs(region, regions)
+        if not between and not is_evaluation(region, regions, receiver):
             continue
         call = node_of(file, event.place, ast.Call) if event.place.path == file.path else None
         if isinstance(call, ast.Call) and is_for_its_effect(file, call):
@@ -118,80 +111,13 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
         if not optimised and stills_a_part(phases.program.project, event.model):
             continue  # it is only used here, and puts what it holds into evaluation mode itself
         if dependence.depends is False and (
-            not _is_called_evaluation(region, regions, receiver) or switches_a_part(event.model, phases)
+            not is_called_evaluation(region, regions, receiver) or switches_a_part(event.model, phases)
         ):
             continue
         if not is_a_loss and not overrides_mode(phases.program.project, event.model):
             found[receiver] = Wrong(receiver, execution, dependence)
     depending = [w for w in found.values() if w.dependence.depends]
     return depending or list(found.values())[:1]
-
-
-def _is_evaluation(region: Region, regions: Regions, receiver: str) -> bool:
-    """More than "nothing trains here": samples of a generator are drawn in training mode on purpose."""
-    match region.kind:
-        case "loop":
-            return walks_data(region) and not is_trial(region, regions)
-        case "function":
-            assert region.function is not None
-            name = region.function.name
-            says_so = EVALUATION_WORDS.search(name) is not None
-            means_so = says_so or _runs_in_a_data_loop(region) or _is_put_back(region, receiver)
-            return means_so and not _OTHER_WORK.search(name)
-        case _:
-            return _uses_what_was_loaded(region, regions, receiver) or _measures_what_was_trained(region, regions)
-
-
-def _uses_what_was_loaded(region: Region, regions: Regions, receiver: str) -> bool:
-    return is_loaded(regions, receiver) and stands_alone(region)
-
-
-def _measures_what_was_trained(region: Region, regions: Regions) -> bool:
-    """Whether models are asked once, behind their training, without gradients, and for a number."""
-    if not runs_once(region) or (region.function is not None and ".backward(" not in regions.file.text):
-        return False  # of a file that trains nothing, the look at its words has left out such functions
-    measured = any(_MEASURES.search(regions.file.source(s)) for s in regions.file.block_of(region.node))
-    return measured and all(e.event.grad is False and comes_after_training(e, regions) for e in region.executions)
-
-
-def _is_called_evaluation(region: Region, regions: Regions, receiver: str) -> bool:
-    """Whether a function's name says that it evaluates. Where nothing depends on the mode, no less is worth a word."""
-    if region.kind == "statements":
-        return _uses_what_was_loaded(region, regions, receiver) or _is_between_epochs(region, regions)
-    return region.function is None or region.kind != "function" or bool(EVALUATION_WORDS.search(region.function.name))
-
-
-def _is_between_epochs(region: Region, regions: Regions) -> bool:
-    """Whether statements without gradients stand in a loop that trains in loops of its own: they measure an epoch."""
-    if region.kind != "statements" or any(e.event.grad is not False for e in region.executions):
-        return False
-    if not any(_MEASURES.search(regions.file.source(s)) for s in regions.file.block_of(region.node)):
-        return False  # pictures of a generator, pseudo-labels
-    chain = region.executions[0].event.context.chain()
-    inner = next(c for c in chain if c.kind in ("loop", "function", "module"))
-    trained = all(regions.phases.optimised(e.event.model) for e in region.executions)
-    return inner.kind == "loop" and trained and inner.place in regions.training and inner.place not in regions.stepping
-
-
-def _runs_in_a_data_loop(region: Region) -> bool:
-    """Whether every model of a function runs in a loop of it over something else than a range of numbers."""
-    loops = [n for n in ast.walk(region.node) if isinstance(n, ast.For) and not counts(n)]
-    lines = {e.event.place.line for e in region.executions if e.event.context.frame() is region.frame}
-    return bool(lines) and all(any(n.lineno < line <= (n.end_lineno or 0) for n in loops) for line in lines)
-
-
-def _is_put_back(region: Region, receiver: str) -> bool:
-    """Whether a function that computes no gradients ends by putting the model into training mode again."""
-    without = all(e.event.grad is False for e in region.executions)
-    last = max(e.event.place.line for e in region.executions)
-    return without and any(ast.unparse(s) == f"{receiver}.train()" for s in _behind(region, last))
-
-
-def _behind(region: Region, line: int) -> Iterator[ast.stmt]:
-    """The statements of a function's own block behind a line of it: what they set is for what comes afterwards."""
-    function = region.function if region.kind == "function" else None
-    inside = function is not None and function.lineno <= line <= (function.end_lineno or 0)
-    yield from (s for s in function.body if s.lineno > line) if function is not None and inside else ()
 
 
 def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Project, regions: Regions) -> Finding:
@@ -207,7 +133,7 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
         proven = False  # in evaluation mode it may return something else, for which this code is not made
     if any(_GENERATOR.search(w.receiver) or has_a_critic(w.execution.trace, w.execution.event, phases) for w in wrong):
         proven = False  # samples are often drawn with the statistics of the batch
-    if _is_between_epochs(region, regions):
+    if is_between_epochs(region, regions):
         proven = False  # it may make what the next epoch learns from
     if region.kind == "statements" and not stands_alone(region):
         proven = False  # the function may be called again, and train once more
@@ -216,10 +142,7 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
     if begins_a_step(region, regions):
         proven = False  # the backward pass may stand in another cell, or is still to be written
     switch = _train_inside(region, trace, event, phases, file) if len(wrong) == 1 else None
-    resumes = [
-        [] if _is_resumed(region, w) else _resume_edits(file, project, phases, w.execution.trace, w.execution.event)
-        for w in wrong
-    ]
+    resumes = [_resumed(region, w, file, project, phases) for w in wrong]
     if any(resumes) and any(freezes(file, phases, w.execution.event) for w in wrong):
         proven = False  # the `train()` that has to follow would also switch parts that are kept in evaluation mode
     lines = [f"{w.receiver}.eval()" for w in wrong]
@@ -248,6 +171,14 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
         f"Switch {names} to evaluation mode" + (", and back for training" if any(resumes) else ""),
         build,
     )
+
+
+def _resumed(region: Region, wrong: Wrong, file: ParsedFile, project: Project, phases: Phases) -> list[Edit] | None:
+    """The edits that bring the model back to training; None: needed, and no place for them."""
+    execution = wrong.execution
+    if is_resumed(region, wrong.receiver, execution.event.place.line):
+        return []
+    return resume_edits(file, project, phases, execution.trace, execution.event)
 
 
 def _phase_loops(file: ParsedFile, project: Project, phases: Phases) -> Iterator[Finding]:
@@ -310,8 +241,8 @@ def _train_inside(region: Region, trace: Trace, event: ModelCall, phases: Phases
         if other is trace and change.mode == "train" and change.place.path == file.path:
             first, last = region.node.lineno, region.node.end_lineno or region.node.lineno
             node = node_of(file, change.place, ast.Call)
-            behind = [s.lineno for s in _behind(region, event.place.line)] if event.place.path == file.path else []
-            if change.place.line in behind:
+            here = event.place.path == file.path
+            if here and any(change.place.line == s.lineno for s in behind(region, event.place.line)):
                 continue  # back to training, as it should be
             if first <= change.place.line <= last and isinstance(node, ast.Call) and not node.args:
                 return node
@@ -326,71 +257,6 @@ def _is_chosen(region: Region, trace: Trace, event: ModelCall, phases: Phases, f
             return True
         node = file.parents.get(node)
     return False
-
-
-def _resume_edits(
-    file: ParsedFile, project: Project, phases: Phases, trace: Trace, event: ModelCall
-) -> list[Edit] | None:
-    """The `train()` that the inserted `eval()` needs where training goes on. None: needed, and no place for it."""
-    loop = _shared_loop(trace, event, phases)
-    if loop is None:
-        return None if trains_next(trace, event, phases) else []
-    for other, change in phases.mode_changes(event.model):
-        switches = other is trace and change.mode == "train" and change.context.inside(loop)
-        if switches and not _in_evaluation(change, trace, phases):
-            return []
-    return resume_in(file, project, phases, trace, event, loop)
-
-
-def _is_resumed(region: Region, wrong: Wrong) -> bool:
-    """Whether the function itself goes back to training mode before it ends, on its only way out."""
-    behind = _behind(region, wrong.execution.event.place.line)
-    back = next((s for s in behind if ast.unparse(s) == f"{wrong.receiver}.train()"), None)
-    if back is None or region.function is None:
-        return False
-    leaves = (n for n in ast.walk(region.function) if isinstance(n, ast.Return | ast.Raise))
-    return all(n.lineno > back.lineno for n in leaves)
-
-
-def _shared_loop(trace: Trace, event: ModelCall, phases: Phases) -> Context | None:
-    """The innermost loop around the evaluation in which the same model also trains."""
-    trained = trained_ids(trace)
-    for context in event.context.chain():
-        if context.kind != "loop":
-            continue
-        for other in trace.events:
-            if not isinstance(other, ModelCall) or other.id not in trained or not other.context.inside(context):
-                continue
-            if phases.same(other.model, event.model):
-                return context
-    return None
-
-
-def _in_evaluation(change: ModeSet, trace: Trace, phases: Phases) -> bool:
-    """Whether the change stands in a function that only evaluates: training does not see it."""
-    frames = {
-        e.event.context.frame().place
-        for site in phases.sites.values()
-        for e in site.executions
-        if e.evaluation and e.trace is trace and e.event.context.frame().kind == "function"
-    }
-    training = {
-        c.place for site in phases.sites.values() for e in site.executions if e.trained for c in e.event.context.chain()
-    }
-    return any(c.place in frames - training for c in change.context.chain())
-
-
-def resume_in(
-    file: ParsedFile, project: Project, phases: Phases, trace: Trace, event: ModelCall, loop: Context
-) -> list[Edit] | None:
-    """`model.train()` at the top of what trains inside `loop`."""
-    trained = trained_ids(trace)
-    for other in trace.events:
-        if not isinstance(other, ModelCall) or other.id not in trained or not other.context.inside(loop):
-            continue
-        if phases.same(other.model, event.model):
-            return train_edits(project, outermost_call(trace, other), loop)
-    return None
 
 
 RULE = ours(IDENTITY[0])

@@ -1,0 +1,79 @@
+"""The `train()` that an inserted `eval()` needs where training goes on."""
+
+from __future__ import annotations
+
+import ast
+
+from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.phases import Phases, outermost_call, trained_ids
+from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
+from torchfix_codemods.findings import Edit
+from torchfix_codemods.rules._evaluation_signs import behind
+from torchfix_codemods.rules._regions import Region
+from torchfix_codemods.rules._training_ahead import trains_next
+from torchfix_codemods.rules.missing_train_mode import train_edits
+
+
+def resume_edits(
+    file: ParsedFile, project: Project, phases: Phases, trace: Trace, event: ModelCall
+) -> list[Edit] | None:
+    """The `train()` that the inserted `eval()` needs where training goes on. None: needed, and no place for it."""
+    loop = _shared_loop(trace, event, phases)
+    if loop is None:
+        return None if trains_next(trace, event, phases) else []
+    for other, change in phases.mode_changes(event.model):
+        switches = other is trace and change.mode == "train" and change.context.inside(loop)
+        if switches and not _in_evaluation(change, trace, phases):
+            return []
+    return _resume_in(file, project, phases, trace, event, loop)
+
+
+def is_resumed(region: Region, receiver: str, line: int) -> bool:
+    """Whether the function itself goes back to training mode behind a line, on its only way out."""
+    back = next((s for s in behind(region, line) if ast.unparse(s) == f"{receiver}.train()"), None)
+    if back is None or region.function is None:
+        return False
+    leaves = (n for n in ast.walk(region.function) if isinstance(n, ast.Return | ast.Raise))
+    return all(n.lineno > back.lineno for n in leaves)
+
+
+def _shared_loop(trace: Trace, event: ModelCall, phases: Phases) -> Context | None:
+    """The innermost loop around the evaluation in which the same model also trains."""
+    trained = trained_ids(trace)
+    for context in event.context.chain():
+        if context.kind != "loop":
+            continue
+        for other in trace.events:
+            if not isinstance(other, ModelCall) or other.id not in trained or not other.context.inside(context):
+                continue
+            if phases.same(other.model, event.model):
+                return context
+    return None
+
+
+def _in_evaluation(change: ModeSet, trace: Trace, phases: Phases) -> bool:
+    """Whether the change stands in a function that only evaluates: training does not see it."""
+    frames = {
+        e.event.context.frame().place
+        for site in phases.sites.values()
+        for e in site.executions
+        if e.evaluation and e.trace is trace and e.event.context.frame().kind == "function"
+    }
+    training = {
+        c.place for site in phases.sites.values() for e in site.executions if e.trained for c in e.event.context.chain()
+    }
+    return any(c.place in frames - training for c in change.context.chain())
+
+
+def _resume_in(
+    file: ParsedFile, project: Project, phases: Phases, trace: Trace, event: ModelCall, loop: Context
+) -> list[Edit] | None:
+    """`model.train()` at the top of what trains inside `loop`."""
+    trained = trained_ids(trace)
+    for other in trace.events:
+        if not isinstance(other, ModelCall) or other.id not in trained or not other.context.inside(loop):
+            continue
+        if phases.same(other.model, event.model):
+            return train_edits(project, outermost_call(trace, other), loop)
+    return None
