@@ -112,6 +112,28 @@ def test_what_no_rule_looks_for_stays_outside(text: str):
     assert topics(text.encode()) == Topic.NOTHING
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "y = nn.Embedding(4, 2)(ids / 2)",
+        "emb = nn.Embedding(4, 2)\ny = emb(ids / 2)",
+        "self.embedding(flat / self.size)",
+        "beams = flat / size\nx.gather(1, beams)",
+        "beams = torch.div(flat, size)\nx.scatter_(1, beams.view(-1, 1), 1.0)",
+        "beams /= size\nF.one_hot(beams)",
+    ],
+)
+def test_an_index_that_was_divided_opens_the_gate(text: str):
+    assert Topic.INDEX in topics(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text", ["beams = flat // size\nx.gather(1, beams)", "scale = 1 / 8\nself.embedding(ids) * scale"]
+)
+def test_other_quotients_do_not(text: str):
+    assert Topic.INDEX not in topics(text.encode())
+
+
 #: What opens the gate, as one pattern each: how the gate looks for these is faster, and must not differ.
 PLAIN = {
     Topic.LOG: rb"og_softmax|ogSoftmax|\A(?=[\s\S]*oftmax)[\s\S]*(?:\.log\b|\blog\(|import[^\n]*\blog\b)",

@@ -76,12 +76,20 @@ _INDEXES = _patterns(
     *(rb"mbedding\b", rb"gather\(", rb"scatter(?:_add)?_?\(", rb"one_hot\("),
     *(rb"EntropyLoss\(", rb"NLLLoss\(", rb"ross_entropy\(", rb"nll_loss\("),
 )
-#: Without one of these the types of all indices are the usual ones, and no numbers of theirs are written down.
+#: Without one of these or a quotient the types of all indices are the usual ones, and no numbers of theirs are written
+#: down. An index of zeros or of random numbers would be found too: whoever has run such a program knows.
 _INDEX_TYPES = _patterns(
     rb"ensor(?:\(\[|\b(?:(?<=IntTensor)|(?<=ShortTensor)|(?<=CharTensor)|(?<=ByteTensor)|(?<=BoolTensor)))",
     rb"int(?:32|16|8)\b",
     rb"\.(?:(?:int|short|char|byte)\(|(?<=torch\.)(?:int|short|bool)\b)",
 )
+_DIVISION = rb"[\w\])][ \t]*/[ \t]*[\w(]|\bdiv\(|true_divide\("
+_DIVIDES = re.compile(_DIVISION)
+_QUOTIENTS = re.compile(rb"^[ \t]*(\w+)[ \t]*(?:/=|=(?!=)[^\n#]*(?:" + _DIVISION + rb"))", re.M)
+_INDEXED = re.compile(  # with what is given, as far as a call is short
+    rb"(?:gather|scatter(?:_add)?_?|one_hot|\bemb\w*|[eE]mbeddings?(?:\([^()]*\))?)\(((?:[^()]|\([^()]*\)){0,400})\)"
+)
+_WORDS = re.compile(rb"\w+")
 _CALL_TEXT = 400  # a dropout call longer than this is looked at whatever it says
 
 
@@ -117,7 +125,18 @@ def _is_volatile(raw: bytes) -> bool:
 
 
 def _takes_by_index(raw: bytes) -> bool:
-    return b"index_select" in raw or (_says_any(raw, _INDEXES) and _says_any(raw, _INDEX_TYPES))
+    if b"index_select" in raw:
+        return True
+    return _says_any(raw, _INDEXES) and (_says_any(raw, _INDEX_TYPES) or _takes_by_a_quotient(raw))
+
+
+def _takes_by_a_quotient(raw: bytes) -> bool:
+    """Whether an index is divided where it is used, or is a name that gets a quotient: `gather(1, ids / beams)`."""
+    if b"/" not in raw and b"div" not in raw:
+        return False
+    quotients = set(_QUOTIENTS.findall(raw))
+    given = [match[1] for match in _INDEXED.finditer(raw)]
+    return any(_DIVIDES.search(text) or not quotients.isdisjoint(_WORDS.findall(text)) for text in given)
 
 
 def _resizes(raw: bytes) -> bool:
