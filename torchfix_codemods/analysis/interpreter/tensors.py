@@ -218,7 +218,8 @@ def operate(
     tensor = replace(tensor, volatile=tensor.volatile | all_volatile(args, kwargs))
     if name in _REDUCTIONS:
         return Tensor(rank=_reduced(tensor.rank, args, kwargs), calls=calls, volatile=tensor.volatile)
-    dtype = shapes.FLOAT if name in ("div", "true_divide") and "rounding_mode" not in kwargs else None
+    rounds = "rounding_mode" in kwargs or any(k.arg is None for k in node.keywords)  # or may do so
+    dtype = shapes.FLOAT if name in ("div", "true_divide") and not rounds else None
     if name not in _KEEP_RANK or any(isinstance(force(a), Tensor) for a in args):  # the other one may be larger
         same = name in _POOLS or (name in _KEEP_RANK and all(_not_larger(a, tensor) for a in args))
         kept = tensor.rank if same else None
