@@ -51,6 +51,9 @@ SEEN = {
 READ = {
     "a dictionary's values": "found = {i: net(torch.ones(1, 4)) for i in range(2)}\n"
     "print([p.sum() for p in found.values()])",
+    "the values of the best": "print(net(torch.ones(1, 4)).max(1).values, net(torch.ones(1, 4)).topk(2).indices)",
+    "the values of the best by a name": "best = torch.max(net(torch.ones(1, 4)), dim=1)\nprint(best.values.item())",
+    "the sorted values": "print(torch.sort(net(torch.ones(1, 4)), dim=1).values[:, 0])",
     "a dataclass": "import dataclasses\n@dataclasses.dataclass\nclass R:\n    p: object\n"
     "r = R(net(torch.ones(1, 4)))\nprint(r.p.sum())",
     "by its special method": "print(net.__call__(torch.ones(1, 4)).sum())",

@@ -109,11 +109,16 @@ def _normalises(outer: Activation, inner: Activation) -> bool:
 # --- attributes and methods ----------------------------------------------------------------------------------------
 
 
+_BEST_OF = ("values", "indices")
+
+
 def tensor_attribute(m: Machine, value: Value, name: str, node: ast.Attribute, frame: Frame) -> Value:
     """`x.name` for a tensor, a list, a dictionary."""
     if not isinstance(value, Tensor):
         if isinstance(value, Mapping) and (found := value.get(name)) is not None:
             return found  # `outputs.logits`
+        if isinstance(value, Sequence) and name in _BEST_OF and _is_best(value):
+            return value.items[_BEST_OF.index(name)]
         return Bound(value, name)
     match name:
         case "data":
@@ -132,6 +137,12 @@ def tensor_attribute(m: Machine, value: Value, name: str, node: ast.Attribute, f
             return Unknown(f"tensor.{name}")
         case _:
             return Bound(value, name)
+
+
+def _is_best(value: Sequence) -> bool:
+    """Whether a pair is what `max(1)`, `topk(5)` or `sort()` give."""
+    first = force(value.items[0]) if len(value.items) == len(_BEST_OF) else None
+    return isinstance(first, Tensor) and first.order == "best"
 
 
 def _shape(value: Tensor) -> Value:
