@@ -219,3 +219,17 @@ def test_a_callback_gets_the_module(body, level, findings):
     files["show.py"] = f"import lightning as L{head}        {body}\n"
     (finding,) = findings(files, softmax.RULE)
     assert finding.level == level
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        "def show(trainer, pl_module):\n    print(pl_module.net(x).max())",
+        "print(trainer.lightning_module.net(x).max())",
+        "print(trainer.model.net(x).max())",
+    ],
+)
+def test_the_trainer_has_the_module_too(look, findings):
+    files = given("\n\ntrainer = L.Trainer()\ntrainer.fit(Classifier(Net()), [])\n" + look, keep="pass", read="pass")
+    (finding,) = findings(files, softmax.RULE)
+    assert finding.level == Level.SUGGESTION

@@ -20,13 +20,13 @@ def run_by_callbacks(project: Project) -> bool:
     """Whether a callback of the project may run the module that it gets, or a part of it. It stays so."""
     known: dict[str, bool] = project.memory.setdefault("run by callbacks", {})
     if "" not in known:
-        known[""] = any(_runs_its_module(project.read(path) or "") for path in paths_with(project, "Callback"))
+        known[""] = any(_runs_its_module(project.read(path) or "") for path in paths_with(project, "ightning"))
     return known[""]
 
 
 def _runs_its_module(text: str) -> bool:
     """Whether a text calls what is called so in its hooks, or hands it on to who may."""
-    for name in sorted(set(_HOOK.findall(text))):
+    for name in sorted({*_HOOK.findall(text), "pl_module", r"\w+\.lightning_module", r"trainer\.model"}):
         parts = rf"(?<![\w.]){name}(?:\.(?!(?:{_HARMLESS})\b)\w+)*"
         code = re.sub(r"\bdef \w+\([^()]*\)|\bsuper\([^()]*\)\.\w+\([^()]*\)", "", text)
         if re.search(rf"{parts}\(|[(,=]\s*{parts}\s*(?:[,)]|$)", code, re.M):
