@@ -277,6 +277,7 @@ for step in range(2):
         ("ids.true_divide(5)", True),
         ("ids // found.size(1)", False),
         ("torch.div(ids, found.size(1), rounding_mode='floor')", False),
+        ("torch.div(ids, found.size(1), **eval('dict(rounding_mode=\"floor\")'))", False),
         ("(ids / found.size(1)).long()", False),
         ("(ids / 5).floor().to(torch.int64)", False),
     ],

@@ -179,3 +179,57 @@ def test_a_model_from_a_checkpoint_is_exported(export, findings):
     load = "\n\nmodel = Classifier.load_from_checkpoint('last.ckpt', net=Net())\n"
     (finding,) = findings(given(FIT + load + export + "\n", read="pass", keep="pass"), softmax.RULE)
     assert finding.level == Level.SUGGESTION
+
+
+PREDICTS = "\n\nnet, trainer = Classifier(Net()), L.Trainer()\ntrainer.fit(net, [])\nsure = trainer.predict(net, [])\n"
+FORWARD = "    def forward(self, x):\n        return self.net(x)\n"
+SURE = "    def validation_step(self, batch, index):\n        self.log('sure', self.net(batch[0]).max())\n"
+
+
+def test_what_predicts_without_a_step_for_that_runs_the_forward(findings):
+    (finding,) = findings(given(PREDICTS, hooks=FORWARD), softmax.RULE)
+    assert finding.level == Level.SUGGESTION
+    (finding,) = findings(given(FIT, hooks=FORWARD), softmax.RULE)
+    assert finding.level == Level.BEHAVIOR
+
+
+def test_hooks_of_a_base_look_at_the_numbers(findings):
+    sub = "\n\nclass Sub(Classifier):\n    pass\n\n\nL.Trainer().fit(Sub(Net()), [])\n"
+    (finding,) = findings(given(sub, hooks=SURE), softmax.RULE)
+    assert finding.level == Level.SUGGESTION
+    base = f"\n\nclass Base(L.LightningModule):\n{SURE}"
+    first = given(FIT, hooks="    pass\n")["main.py"].replace("Classifier(L.LightningModule)", "Classifier(Base)")
+    (finding,) = findings({"main.py": first.replace("\nclass Classifier", f"{base}\n\nclass Classifier")}, softmax.RULE)
+    assert finding.level == Level.SUGGESTION
+
+
+@pytest.mark.parametrize(
+    ("body", "level"),
+    [
+        ("print(module.net(batch[0]).max())", Level.SUGGESTION),
+        ("show(module, batch)", Level.SUGGESTION),
+        ("net = module.net\n        print(net(batch[0]).max())", Level.SUGGESTION),
+        ("module.log('epoch', module.current_epoch)", Level.BEHAVIOR),
+        ("super().on_test_batch_end(trainer, module, outputs, batch, index)", Level.BEHAVIOR),
+    ],
+)
+def test_a_callback_gets_the_module(body, level, findings):
+    head = "\n\nclass Show(L.Callback):\n    def on_test_batch_end(self, trainer, module, outputs, batch, index):\n"
+    files = given(FIT, keep="pass", read="pass")
+    files["show.py"] = f"import lightning as L{head}        {body}\n"
+    (finding,) = findings(files, softmax.RULE)
+    assert finding.level == level
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        "def show(trainer, pl_module):\n    print(pl_module.net(x).max())",
+        "print(trainer.lightning_module.net(x).max())",
+        "print(trainer.model.net(x).max())",
+    ],
+)
+def test_the_trainer_has_the_module_too(look, findings):
+    files = given("\n\ntrainer = L.Trainer()\ntrainer.fit(Classifier(Net()), [])\n" + look, keep="pass", read="pass")
+    (finding,) = findings(files, softmax.RULE)
+    assert finding.level == Level.SUGGESTION

@@ -51,6 +51,12 @@ SEEN = {
 READ = {
     "a dictionary's values": "found = {i: net(torch.ones(1, 4)) for i in range(2)}\n"
     "print([p.sum() for p in found.values()])",
+    "the values of the best": "print(net(torch.ones(1, 4)).max(1).values, net(torch.ones(1, 4)).topk(2).indices)",
+    "the values of the best by a name": "best = torch.max(net(torch.ones(1, 4)), dim=1)\nprint(best.values.item())",
+    "the sorted values": "print(torch.sort(net(torch.ones(1, 4)), dim=1).values[:, 0])",
+    "the modules of a ModuleDict": "nets = nn.ModuleDict({'a': net})\nfor name, one in nets.items():\n"
+    "    print(name, one(torch.ones(1, 4)).sum(), [n(torch.ones(1, 4)).max() for n in nets.values()])",
+    "the children of a container": "for one in nn.Sequential(net).children():\n    print(one(torch.ones(1, 4)).sum())",
     "a dataclass": "import dataclasses\n@dataclasses.dataclass\nclass R:\n    p: object\n"
     "r = R(net(torch.ones(1, 4)))\nprint(r.p.sum())",
     "by its special method": "print(net.__call__(torch.ones(1, 4)).sum())",

@@ -240,3 +240,43 @@ for x, _ in loader:
 def test_an_object_that_puts_its_net_into_evaluation_mode(switch, made, count, findings):
     text = NET + SPOTTER.format(switch=switch, made=made)
     assert len(findings({"a.py": text}, EVAL_MODE)) == count
+
+
+ACCURACY = MEASURED.format("accuracy", "accuracy")
+TWICE = "with torch.no_grad():\n    one = net(held_out)\n    error = (one - net(held_out)).abs().mean()\n"
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        ACCURACY + "\nfrom elsewhere import go_on\ngo_on(net)",
+        ACCURACY + "\nimport copy\nstudent = copy.deepcopy(net)",
+        ACCURACY + "\nprint(net.eval())",
+        ACCURACY + "\nspread = torch.stack([net(x) for x, _ in loader]).std(0)",
+        ACCURACY.replace("net(held_out)", "net(held_out.repeat(50, 1))"),
+        TWICE,
+    ],
+)
+def test_a_measurement_in_training_mode_that_may_be_meant(after, findings):
+    text = NET + TRAINED.format(before="", after=after)
+    assert [f.level for f in findings({"a.py": text}, EVAL_MODE)] == [Level.SUGGESTION]
+
+
+def test_another_file_may_train_what_a_script_measured(findings):
+    files = {"a.py": NET + TRAINED.format(before="", after=ACCURACY), "b.py": "from a import net\n"}
+    assert [f.level for f in findings(files, EVAL_MODE)] == [Level.SUGGESTION]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "level"),
+    [
+        ("", "", Level.BEHAVIOR),
+        ("print(hits)", "from elsewhere import finetune\nfinetune(net)", Level.SUGGESTION),
+        ("print(hits)", "from elsewhere import show\nshow(net)", Level.BEHAVIOR),
+        ("net(x).argmax(1)", "(net(x) - net(x)).argmax(1)", Level.SUGGESTION),
+    ],
+)
+def test_a_loop_behind_which_a_model_may_be_trained(old, new, level, findings):
+    loop = "hits = 0\nwith torch.no_grad():\n    for x, y in loader:\n        hits += (net(x).argmax(1) == y).sum()\n"
+    text = NET + TRAINED.format(before="", after=(loop + "print(hits)").replace(old, new) if old else loop)
+    assert [f.level for f in findings({"a.py": text}, EVAL_MODE)] == [level]

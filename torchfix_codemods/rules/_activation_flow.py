@@ -13,6 +13,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Escape, LossCall
 from torchfix_codemods.analysis.values import ClassRef, Instance, Site, options
 from torchfix_codemods.findings import Location, Step
+from torchfix_codemods.rules._callbacks import run_by_callbacks
 from torchfix_codemods.rules._kept_outputs import read_elsewhere
 from torchfix_codemods.rules._shared import location_of
 from torchfix_codemods.rules._wrapped_outputs import wrapped_outputs
@@ -29,7 +30,7 @@ _BY_NAME = re.compile(r"\bimport_module\(|\b__import__\(|\bglobals\(\)[ \t]*\[")
 
 def texts_of(program: Program) -> Iterator[str]:
     """The texts of all files that a program's traces went through."""
-    for path in {path for trace in program.traces for path in trace.files} | set(program.files):
+    for path in sorted({path for trace in program.traces for path in trace.files} | set(program.files)):
         yield program.project.read(path) or ""
 
 
@@ -90,6 +91,8 @@ def seen_from_outside(program: Program) -> str | None:
             return "the forward of a model is replaced by another function"
         if "load_from_checkpoint(" in text and _EXPORTED.search(text):
             return "a model that was loaded from a checkpoint is exported, with all that it gives"
+        if "ightning" in text and run_by_callbacks(program.project):
+            return "a callback may run the model that it gets"
     return wrapped_outputs(program)
 
 

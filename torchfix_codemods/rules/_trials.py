@@ -10,10 +10,17 @@ from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS
 from torchfix_codemods.analysis.phases import Execution
 from torchfix_codemods.analysis.trees import walk
+from torchfix_codemods.analysis.unread_names import may_train
+from torchfix_codemods.analysis.values import External
 from torchfix_codemods.rules._norm_calls import is_made_up
 from torchfix_codemods.rules._regions import Region, Regions, is_for_its_effect
 from torchfix_codemods.rules._shared import node_of
 
+_SPREAD = re.compile(
+    r"\.(?:std|var|repeat|expand|tile)\(|repeat_interleave|uncertain|varian|monte|epistemic|\bmc|_mc|drop_?out", re.I
+)
+#: Code that is not of the project and trains no model that it gets: copies are another matter.
+_LOOKS = re.compile(r"builtins\.|(?:torch|numpy|torchinfo|torchsummary|torchviz|thop|fvcore|pprint|tqdm)\.")
 _LOSS = re.compile(r"^\s*\w*(?:loss|err|cost)\w*\s*=", re.M | re.I)
 
 
@@ -74,6 +81,52 @@ def comes_after_training(execution: Execution, regions: Regions) -> bool:
         if other.trained and other.trace is execution.trace and phases.same(other.event.model, event.model)
     ]
     return bool(trained) and max(trained) < event.id
+
+
+def may_be_meant(region: Region, regions: Regions) -> bool:
+    """Whether a single measurement in training mode may be wanted, or its models may be trained out of sight.
+
+    Dropout asked for its spread, statistics adapted before `eval()`, a copy that is trained further, another file that
+    trains on, code that was not read and gets the model.
+    """
+    file, execution = regions.file, region.executions[-1]
+    rest = "\n".join(file.source(s) for s in file.tree.body if (s.end_lineno or s.lineno) >= region.node.lineno)
+    if _SPREAD.search(rest) or asks_twice(region, regions) or regions.phases.program.project.importers(file.path):
+        return True
+    events = execution.trace.events
+    behind = events[events.index(execution.event) :]
+    changes = regions.phases.mode_changes(execution.event.model)
+    if any(change.mode == "eval" and change in behind for trace, change in changes if trace is execution.trace):
+        return True
+    return any(not _LOOKS.match(name) for _, name in _given_away(region, regions))
+
+
+def asks_twice(region: Region, regions: Regions) -> bool:
+    """Whether the same call stands in a block twice: only dropout makes its answers differ."""
+    nodes = {node_of(regions.file, e.event.place, ast.Call) for e in region.executions} - {None}
+    calls = [n for n in nodes if isinstance(n, ast.Call)]
+    asked = [(ast.unparse(n), id(regions.file.block_of(regions.file.enclosing_statement(n))[0])) for n in calls]
+    return len(set(asked)) < len(asked)
+
+
+def is_trained_out_of_sight(region: Region, regions: Regions) -> bool:
+    """Whether a script gives a model behind a loop to code that was not read, and whose name says that it trains."""
+    given = _given_away(region, regions) if region.kind == "loop" and region.function is None else ()
+    return any(call.lineno > region.end_line and (may_train(name) or "tune" in name) for call, name in given)
+
+
+def _given_away(region: Region, regions: Regions) -> Iterator[tuple[ast.Call, str]]:
+    """The calls that give a model of a region to what is not of the project, with its name."""
+    file = regions.file
+    receivers = {regions.receiver(region, e) for e in region.executions}
+    for call in walk(file.tree):
+        if not isinstance(call, ast.Call):
+            continue
+        given = [a for a in (*call.args, *(k.value for k in call.keywords)) if isinstance(a, ast.Name | ast.Attribute)]
+        if any(ast.unparse(a) in receivers for a in given):
+            called = regions.phases.program.project.resolve(file, call.func)
+            if isinstance(called, External):
+                yield call, called.name
 
 
 def stands_alone(region: Region) -> bool:

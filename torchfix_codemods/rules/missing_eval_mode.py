@@ -44,7 +44,10 @@ from torchfix_codemods.rules._regions import (
 from torchfix_codemods.rules._shared import is_test_code, location_of, node_of, propose
 from torchfix_codemods.rules._training_ahead import trains_itself
 from torchfix_codemods.rules._trials import (
+    asks_twice,
     begins_a_step,
+    is_trained_out_of_sight,
+    may_be_meant,
     stands_alone,
 )
 from torchfix_codemods.rules.missing_train_mode import freezes
@@ -135,10 +138,12 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
         proven = False  # samples are often drawn with the statistics of the batch
     if is_between_epochs(region, regions):
         proven = False  # it may make what the next epoch learns from
-    if region.kind == "statements" and not stands_alone(region):
-        proven = False  # the function may be called again, and train once more
+    if region.kind == "statements" and (not stands_alone(region) or may_be_meant(region, regions)):
+        proven = False  # the function may be called again, and train once more; or nobody knows who trains on
     if region.function is not None and region.kind == "function" and _SAMPLES.search(region.function.name):
         proven = False  # such a function may serve training too, which draws in its own mode
+    if is_trained_out_of_sight(region, regions) or (region.kind == "loop" and asks_twice(region, regions)):
+        proven = False
     if begins_a_step(region, regions):
         proven = False  # the backward pass may stand in another cell, or is still to be written
     switch = _train_inside(region, trace, event, phases, file) if len(wrong) == 1 else None

@@ -94,7 +94,7 @@ def call_method(
         if name not in ("validate", "test", "predict"):
             m.emit(Entrusted(place_of(frame.file.path, node), frame.context, model), frame)
         if trainer.framework == "Lightning" and isinstance(model, Instance) and _is_given_models(m, model):
-            m.run_hooks(model, node, frame)
+            m.run_hooks(model, node, frame, predicts=".predict(" in frame.file.text)
     if trainer.reads or name == "predict" or all_calls(args, kwargs):
         return None
     return Unknown(f"{name}()", key=f"{frame.file.path}:{node.lineno}:{node.col_offset}()")

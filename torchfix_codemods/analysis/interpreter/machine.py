@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence as Seq
+from dataclasses import replace
 
 from torchfix_codemods.analysis.frameworks import is_hook, trained_result
 from torchfix_codemods.analysis.interpreter import expressions, modules, statements, tensors, torch_calls
@@ -82,14 +83,15 @@ class Machine(Objects):
         self._hand_back(result, ref, frame)
         return self.trace
 
-    def run_hooks(self, model: Instance, node: ast.Call, frame: Frame) -> None:
+    def run_hooks(self, model: Instance, node: ast.Call, frame: Frame, *, predicts: bool = False) -> None:
         """Run what a framework calls of this object, with arguments that nobody knows.
 
-        Only what is done with outputs is written down, and all else is left as it was: when they run, nobody knows.
+        Where it predicts, that is its forward too, unless it has a step of its own for that. Only what is done with
+        outputs is written down, and all else is left as it was: when they run, nobody knows.
         """
         state, count, trace = frame.state, len(self.trace.events), self.trace
         before = set(trace.reached), dict(self._remembered), dict(self._alike)
-        for ref in self.hooks_of(model):
+        for ref in (*self.hooks_of(model), *(self._predicting(model) if predicts else ())):
             frame.state = state.copy()
             result = self.call_function(ref, (), {}, model, node, frame, unknown_rest=True)
             self._hand_back(result, ref, frame)
@@ -98,10 +100,23 @@ class Machine(Objects):
         trace.reached, self._remembered, self._alike = before
 
     def hooks_of(self, model: Instance) -> list[FunctionRef]:
-        """The methods of a class of the project that a framework calls."""
-        found = self.project.class_node(model.cls) if isinstance(model.cls, ClassRef) else None
-        methods = [ref for ref, _ in functions_in(found[0]) if ref.owner == model.cls] if found is not None else []
-        return [ref for ref in methods if is_hook(self.project, ref)]
+        """The methods that a framework calls, of a class of the project or of its bases."""
+        if not isinstance(model.cls, ClassRef):
+            return []
+        owner, found = model.cls, dict[str, FunctionRef]()
+        for cls in self.project.lineage(owner):
+            known = self.project.class_node(cls) if isinstance(cls, ClassRef) else None
+            for ref, _ in functions_in(known[0]) if known is not None else ():
+                if ref.owner == cls:
+                    found.setdefault(ref.name, ref)
+        return [ref for ref in found.values() if is_hook(self.project, replace(ref, owner=owner))]
+
+    def _predicting(self, model: Instance) -> list[FunctionRef]:
+        """The forward, if that is what predicts."""
+        if not isinstance(model.cls, ClassRef) or self.project.method(model.cls, "predict_step") is not None:
+            return []
+        forward = self.project.method(model.cls, "forward")
+        return [forward] if forward is not None else []
 
     def _hand_back(self, result: Value, ref: FunctionRef, frame: Frame) -> None:
         """What becomes of the result of a function that is called from where nobody can see."""

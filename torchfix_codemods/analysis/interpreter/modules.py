@@ -382,6 +382,10 @@ def call_module_method(
     if name == "append" and args:
         m.add_module(instance, None, args[0])
         return instance
+    walked = name in ("values", "items") or (name in ("children", "named_children") and _is_iterated(node, frame))
+    if walked and isinstance(instance.cls, External) and (held := m.children_of(instance)):
+        one = join(held)
+        return ListOf(one if name in ("values", "children") else Sequence((Unknown("key"), one)))
     moved = name in ("pop", "insert", "extend") and isinstance(instance.cls, External)
     if moved or (name in ("children", "named_children") and not _is_iterated(node, frame)):
         note_position(m, instance, node, frame)

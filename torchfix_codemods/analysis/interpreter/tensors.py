@@ -109,11 +109,16 @@ def _normalises(outer: Activation, inner: Activation) -> bool:
 # --- attributes and methods ----------------------------------------------------------------------------------------
 
 
+_BEST_OF = ("values", "indices")
+
+
 def tensor_attribute(m: Machine, value: Value, name: str, node: ast.Attribute, frame: Frame) -> Value:
     """`x.name` for a tensor, a list, a dictionary."""
     if not isinstance(value, Tensor):
         if isinstance(value, Mapping) and (found := value.get(name)) is not None:
             return found  # `outputs.logits`
+        if isinstance(value, Sequence) and name in _BEST_OF and _is_best(value):
+            return value.items[_BEST_OF.index(name)]
         return Bound(value, name)
     match name:
         case "data":
@@ -132,6 +137,12 @@ def tensor_attribute(m: Machine, value: Value, name: str, node: ast.Attribute, f
             return Unknown(f"tensor.{name}")
         case _:
             return Bound(value, name)
+
+
+def _is_best(value: Sequence) -> bool:
+    """Whether a pair is what `max(1)`, `topk(5)` or `sort()` give."""
+    first = force(value.items[0]) if len(value.items) == len(_BEST_OF) else None
+    return isinstance(first, Tensor) and first.order == "best"
 
 
 def _shape(value: Tensor) -> Value:
@@ -218,7 +229,8 @@ def operate(
     tensor = replace(tensor, volatile=tensor.volatile | all_volatile(args, kwargs))
     if name in _REDUCTIONS:
         return Tensor(rank=_reduced(tensor.rank, args, kwargs), calls=calls, volatile=tensor.volatile)
-    dtype = shapes.FLOAT if name in ("div", "true_divide") and "rounding_mode" not in kwargs else None
+    rounds = "rounding_mode" in kwargs or any(k.arg is None for k in node.keywords)  # or may do so
+    dtype = shapes.FLOAT if name in ("div", "true_divide") and not rounds else None
     if name not in _KEEP_RANK or any(isinstance(force(a), Tensor) for a in args):  # the other one may be larger
         same = name in _POOLS or (name in _KEEP_RANK and all(_not_larger(a, tensor) for a in args))
         kept = tensor.rank if same else None
