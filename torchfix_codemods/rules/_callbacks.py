@@ -8,6 +8,8 @@ from torchfix_codemods.analysis.mentions import paths_with
 from torchfix_codemods.analysis.project import Project
 
 _HOOK = re.compile(r"\bdef on_\w+\(\s*self,\s*(?:trainer|_)\b[^,()]*,\s*(\w+)")
+#: Where the name of a module stands without being asked: in the head of a hook, and where a base gets it.
+_PASSED_ON = re.compile(r"\bdef \w+\([^()]*\)|\bsuper\([^()]*\)\.\w+\([^()]*\)")
 #: What a callback asks a module for without looking at what it gives.
 _HARMLESS = (
     r"log|log_dict|logger|print|trainer|eval|train|training|freeze|unfreeze|to|cpu|cuda|device|dtype|zero_grad|hparams"
@@ -26,9 +28,9 @@ def run_by_callbacks(project: Project) -> bool:
 
 def _runs_its_module(text: str) -> bool:
     """Whether a text calls what is called so in its hooks, or hands it on to who may."""
+    code = _PASSED_ON.sub("", text)
     for name in sorted({*_HOOK.findall(text), "pl_module", r"\w+\.lightning_module", r"trainer\.model"}):
         parts = rf"(?<![\w.]){name}(?:\.(?!(?:{_HARMLESS})\b)\w+)*"
-        code = re.sub(r"\bdef \w+\([^()]*\)|\bsuper\([^()]*\)\.\w+\([^()]*\)", "", text)
         if re.search(rf"{parts}\(|[(,=]\s*{parts}\s*(?:[,)]|$)", code, re.M):
             return True
     return False
