@@ -11,6 +11,7 @@ from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rules._evaluation_signs import behind
 from torchfix_codemods.rules._regions import Region
+from torchfix_codemods.rules._rerun_cells import rerun_edits
 from torchfix_codemods.rules._training_ahead import trains_next
 from torchfix_codemods.rules.missing_train_mode import train_edits
 
@@ -21,7 +22,7 @@ def resume_edits(
     """The `train()` that the inserted `eval()` needs where training goes on. None: needed, and no place for it."""
     loop = _shared_loop(trace, event, phases)
     if loop is None:
-        return None if trains_next(trace, event, phases) else []
+        return None if trains_next(trace, event, phases) else rerun_edits(file, project, phases, trace, event)
     for other, change in phases.mode_changes(event.model):
         switches = other is trace and change.mode == "train" and change.context.inside(loop)
         if switches and not _in_evaluation(change, trace, phases):
