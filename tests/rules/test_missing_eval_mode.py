@@ -395,10 +395,11 @@ SETUP = HEAD + "net = Net()\nloader = DataLoader(TensorDataset(torch.randn(8, 4)
 
 def test_a_look_at_the_model_before_it_trains(findings, applied):
     (finding,) = findings({"main.py": SETUP + CHECK + TRAINING}, RULE)
-    assert "training mode" in finding.message and finding.fix is None
-    assert ".eval()" not in applied({"main.py": SETUP + CHECK + TRAINING}, RULE)["main.py"]
-    fixed = applied({"main.py": SETUP + CHECK + TRAINING.replace("for x", "net.train()\nfor x")}, RULE)
-    assert "net.eval()\nfor x, y in loader:\n    print(" in fixed["main.py"]
+    assert "training mode" in finding.message and finding.level is Level.SUGGESTION
+    for training in (TRAINING, TRAINING.replace("for x", "net.train()\nfor x")):
+        fixed = applied({"main.py": SETUP + CHECK + training}, RULE, Level.SUGGESTION)["main.py"]
+        assert "net.eval()\nfor x, y in loader:\n    print(" in fixed
+        assert fixed.count("net.train()\nfor x, y in loader:\n    optimizer") == 1
 
 
 RUNNER = (

@@ -99,6 +99,27 @@ def test_a_cell_that_cares_for_its_mode_stays_as_it_is(cells, number, applied):
     assert all(again(after, number))
 
 
+IN_TURN = TRAIN.replace(
+    "loader:\n",
+    "loader:\n        " + "if len(seen) % 2:\n            for v, _ in loader:\n"
+    "                print(net(v).argmax(1))\n",
+)
+
+
+def test_a_loop_that_trains_and_evaluates_in_turn_gets_one_train(applied):
+    before = text(DATA + MODEL, IN_TURN, MEASURE)
+    after = applied({"a.ipynb": before}, EVAL_MODE)["a.ipynb"]
+    assert (after.count("net.train()"), after.count("net.eval()")) == (1, 2)
+    assert all(again(after, 2))
+
+
+def test_an_evaluation_beside_training_gets_no_train(applied):
+    """Lists of results that go from cell to cell are no training."""
+    cells = (DATA + MODEL, TRAIN.replace("seen.append", "kept = [net(x)]\n        seen.append"), MEASURE, MEASURE)
+    after = applied({"a.ipynb": text(*cells)}, EVAL_MODE)["a.ipynb"]
+    assert (after.count("net.train()"), after.count("net.eval()")) == (1, 2)
+
+
 def test_a_script_is_run_from_its_beginning(applied):
     before = DATA + MODEL + TRAIN + MEASURE
     assert applied({"a.py": before}, EVAL_MODE)["a.py"] == before.replace("with torch", "net.eval()\nwith torch")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases, outermost_call, trained_ids
@@ -12,8 +13,8 @@ from torchfix_codemods.findings import Edit
 from torchfix_codemods.rules._evaluation_signs import behind
 from torchfix_codemods.rules._regions import Region
 from torchfix_codemods.rules._rerun_cells import rerun_edits
+from torchfix_codemods.rules._train_places import train_edits
 from torchfix_codemods.rules._training_ahead import trains_next
-from torchfix_codemods.rules.missing_train_mode import train_edits
 
 
 def resume_edits(
@@ -22,12 +23,25 @@ def resume_edits(
     """The `train()` that the inserted `eval()` needs where training goes on. None: needed, and no place for it."""
     loop = _shared_loop(trace, event, phases)
     if loop is None:
-        return None if trains_next(trace, event, phases) else rerun_edits(file, project, phases, trace, event)
+        if trains_next(trace, event, phases):
+            *_, whole = event.context.chain()
+            return _resume_in(project, phases, trace, event, whole)
+        return rerun_edits(file, project, phases, trace, event)
     for other, change in phases.mode_changes(event.model):
         switches = other is trace and change.mode == "train" and change.context.inside(loop)
         if switches and not _in_evaluation(change, trace, phases):
             return []
-    return _resume_in(file, project, phases, trace, event, loop)
+    return _resume_in(project, phases, trace, event, loop)
+
+
+def comes_first(region: Region, phases: Phases) -> bool:
+    """Whether it is only a look at the model before its training."""
+    return all(
+        _shared_loop(e.trace, e.event, phases) is None
+        and trains_next(e.trace, e.event, phases)
+        and not any(other.id < e.event.id for other in _trainings(e.trace, e.event, phases))
+        for e in region.executions
+    )
 
 
 def is_resumed(region: Region, receiver: str, line: int) -> bool:
@@ -41,16 +55,9 @@ def is_resumed(region: Region, receiver: str, line: int) -> bool:
 
 def _shared_loop(trace: Trace, event: ModelCall, phases: Phases) -> Context | None:
     """The innermost loop around the evaluation in which the same model also trains."""
-    trained = trained_ids(trace)
-    for context in event.context.chain():
-        if context.kind != "loop":
-            continue
-        for other in trace.events:
-            if not isinstance(other, ModelCall) or other.id not in trained or not other.context.inside(context):
-                continue
-            if phases.same(other.model, event.model):
-                return context
-    return None
+    trainings = list(_trainings(trace, event, phases))
+    loops = (context for context in event.context.chain() if context.kind == "loop")
+    return next((loop for loop in loops if any(other.context.inside(loop) for other in trainings)), None)
 
 
 def _in_evaluation(change: ModeSet, trace: Trace, phases: Phases) -> bool:
@@ -67,14 +74,19 @@ def _in_evaluation(change: ModeSet, trace: Trace, phases: Phases) -> bool:
     return any(c.place in frames - training for c in change.context.chain())
 
 
-def _resume_in(
-    file: ParsedFile, project: Project, phases: Phases, trace: Trace, event: ModelCall, loop: Context
-) -> list[Edit] | None:
-    """`model.train()` at the top of what trains inside `loop`."""
+def _resume_in(project: Project, phases: Phases, trace: Trace, event: ModelCall, around: Context) -> list[Edit] | None:
+    """`model.train()` for all that trains inside a loop; where `around` is none, for what trains behind the event."""
+    calls = [
+        outermost_call(trace, other)
+        for other in _trainings(trace, event, phases)
+        if other.context.inside(around) and (around.kind == "loop" or other.id > event.id)
+    ]
+    return train_edits(project, calls, around, event)
+
+
+def _trainings(trace: Trace, event: ModelCall, phases: Phases) -> Iterator[ModelCall]:
+    """The calls of the same model that a backward pass goes through."""
     trained = trained_ids(trace)
     for other in trace.events:
-        if not isinstance(other, ModelCall) or other.id not in trained or not other.context.inside(loop):
-            continue
-        if phases.same(other.model, event.model):
-            return train_edits(project, outermost_call(trace, other), loop)
-    return None
+        if isinstance(other, ModelCall) and other.id in trained and phases.same(other.model, event.model):
+            yield other

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from torchfix_codemods.analysis.notebook_text import cell_at
 from torchfix_codemods.analysis.parsed import ParsedFile
-from torchfix_codemods.analysis.phases import Phases, outermost_call, trained_ids
+from torchfix_codemods.analysis.phases import Phases, outermost_call, trained_ids, trains_inside
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Place, Trace
+from torchfix_codemods.analysis.trace import Backward, Context, ModelCall, ModeSet, OptimizerStep, Place, Trace
 from torchfix_codemods.analysis.values import Instance, options
 from torchfix_codemods.findings import Edit
-from torchfix_codemods.rules.missing_train_mode import train_edits
+from torchfix_codemods.rules._train_places import train_edits
 
 
 def rerun_edits(
@@ -21,34 +21,33 @@ def rerun_edits(
     if not file.path.endswith(".ipynb"):
         return []
     found: dict[Edit, None] = {}
-    for training in _trainings(trace, event, phases):
+    trained = trained_ids(trace)
+    calls = [e for e in trace.events if isinstance(e, ModelCall) and phases.same(e.model, event.model)]
+    used = [call for call in calls if call.id not in trained]
+    for training in (call for call in calls if call.id in trained):
         if _is_cared_for(file, phases, trace, training):
             continue
-        edits = train_edits(project, outermost_call(trace, training), _outermost_loop(training.context))
+        loop, evaluation = _loop_of(training.context, used)
+        if loop.kind == "loop" and not trains_inside(trace, loop):
+            continue  # nothing says that it trains but a value that may have come from it
+        edits = train_edits(project, [outermost_call(trace, training)], loop, evaluation)
         if edits is None:
             return None
         found |= dict.fromkeys(edits)
     return list(found)
 
 
-def _trainings(trace: Trace, event: ModelCall, phases: Phases) -> Iterator[ModelCall]:
-    trained = trained_ids(trace)
-    for other in trace.events:
-        if isinstance(other, ModelCall) and other.id in trained and phases.same(other.model, event.model):
-            yield other
-
-
 def _is_cared_for(file: ParsedFile, phases: Phases, trace: Trace, training: ModelCall) -> bool:
-    """Whether the cell that trains makes the model anew, or puts it into training mode first."""
+    """Whether the cell makes the model anew, puts it into training mode first, or does not train at all."""
     cell = _cell_of(file, training.place, training.context)
     if cell is None or cell in _cells_that_make(file, training):
         return True
+    there = [e for e in trace.events if _cell_of(file, e.place, e.context) == cell]
+    if not any(isinstance(e, Backward | OptimizerStep) for e in there):
+        return True
     return any(
-        isinstance(change, ModeSet)
-        and change.mode == "train"
-        and phases.same(change.model, training.model)
-        and _cell_of(file, change.place, change.context) == cell
-        for change in trace.events[: trace.events.index(training)]
+        isinstance(e, ModeSet) and e.mode == "train" and phases.same(e.model, training.model)
+        for e in there[: there.index(training)]
     )
 
 
@@ -65,8 +64,14 @@ def _cells_that_make(file: ParsedFile, training: ModelCall) -> set[int]:
     return {cell_at(file, site.start) for site in sites if site is not None and site.path == file.path}
 
 
-def _outermost_loop(context: Context) -> Context:
-    """The loop around everything that trains there; the top level of the file where there is none."""
-    *_, outermost = (c for c in context.chain() if c.kind in ("loop", "module"))
-    loops = [c for c in context.chain() if c.kind == "loop" and c.frame() is outermost]
-    return loops[-1] if loops else outermost
+def _loop_of(context: Context, used: Sequence[ModelCall]) -> tuple[Context, ModelCall | None]:
+    """The loop that trains and evaluates in turn, with an evaluation in it; else the one around all training.
+
+    The top level of the file where there is no loop.
+    """
+    around = list(context.chain())
+    for loop in (c for c in around if c.kind == "loop"):
+        if (evaluation := next((call for call in used if call.context.inside(loop)), None)) is not None:
+            return loop, evaluation
+    loops = [c for c in around if c.kind == "loop" and c.frame() is around[-1]]
+    return loops[-1] if loops else around[-1], None

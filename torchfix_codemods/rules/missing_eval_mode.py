@@ -20,7 +20,7 @@ from torchfix_codemods.analysis.trace import ModelCall, ModeSet, Trace
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import ours
-from torchfix_codemods.rules._back_to_training import is_resumed, resume_edits
+from torchfix_codemods.rules._back_to_training import comes_first, is_resumed, resume_edits
 from torchfix_codemods.rules._evaluation_signs import behind, is_between_epochs, is_called_evaluation, is_evaluation
 from torchfix_codemods.rules._flagged_layers import is_flagged_off
 from torchfix_codemods.rules._modes import (
@@ -144,8 +144,8 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
         proven = False  # such a function may serve training too, which draws in its own mode
     if is_trained_out_of_sight(region, regions) or (region.kind == "loop" and asks_twice(region, regions)):
         proven = False
-    if begins_a_step(region, regions):
-        proven = False  # the backward pass may stand in another cell, or is still to be written
+    if begins_a_step(region, regions) or comes_first(region, phases):
+        proven = False  # the backward pass may stand in another cell; nothing is measured before the training
     switch = _train_inside(region, trace, event, phases, file) if len(wrong) == 1 else None
     resumes = [_resumed(region, w, file, project, phases) for w in wrong]
     if any(resumes) and any(freezes(file, phases, w.execution.event) for w in wrong):

@@ -28,6 +28,7 @@ from torchfix_codemods.rules._modes import (
 )
 from torchfix_codemods.rules._regions import is_resolved
 from torchfix_codemods.rules._shared import function_node, location_of, node_of, propose
+from torchfix_codemods.rules._train_places import train_edits
 
 IDENTITY = ("TFC302", "missing-train-mode")
 _FREEZES = re.compile(
@@ -141,27 +142,6 @@ def _place_of_fix(project: Project, file: ParsedFile, stuck: Stuck) -> ast.stmt 
     return node if isinstance(node, ast.stmt) else None
 
 
-def train_edits(project: Project, call: ModelCall, loop: Context) -> list[Edit] | None:
-    """`model.train()` at the top of the function that trains inside `loop`, else at the top of the loop's body."""
-    file = project.parse(call.place.path)
-    if file is None:
-        return None
-    node = node_of(file, call.place, ast.Call)
-    receiver = receiver_text(file, node, call.method) if isinstance(node, ast.Call) else ""
-    if not receiver:
-        return None
-    frame = call.context.frame()
-    if frame is loop.frame():
-        target = node_of(file, loop.place)
-        return (
-            verbs.insert_first(file, target, [f"{receiver}.train()"])
-            if isinstance(target, ast.For | ast.While)
-            else None
-        )
-    function = function_node(file, frame)
-    return verbs.insert_first(file, function, [f"{receiver}.train()"]) if function is not None else None
-
-
 def _finding(file: ParsedFile, project: Project, phases: Phases, stuck: Stuck, where: ast.stmt) -> Finding:
     call = stuck.call
     dependence = mode_dependence(phases.program.machine, call.model)
@@ -178,7 +158,7 @@ def _finding(file: ParsedFile, project: Project, phases: Phases, stuck: Stuck, w
     def build() -> list[Edit]:
         if stuck.between_batches:
             return _after_evaluation(file, stuck, where, receiver)
-        edits = train_edits(project, call, stuck.loop)
+        edits = train_edits(project, [call], stuck.loop, stuck.change)
         if edits is None:
             raise verbs.CannotRewrite("there is no single place for the call of train()")
         return edits

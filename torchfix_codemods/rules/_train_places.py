@@ -1,0 +1,122 @@
+"""Where `model.train()` belongs, so that training is in training mode again behind an evaluation."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet
+from torchfix_codemods.findings import Edit
+from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules._modes import receiver_text
+from torchfix_codemods.rules._shared import function_node, node_of
+
+_Bodied = ast.For | ast.While | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def train_edits(
+    project: Project, calls: Sequence[ModelCall], loop: Context, evaluation: ModelCall | ModeSet | None = None
+) -> list[Edit] | None:
+    """A `model.train()` for each call that trains inside `loop`; None where there is no place for one.
+
+    It comes behind an `evaluation` of the same function: before the statement that trains, where that follows; else at
+    the top of the function that trains, or of the loop's body.
+    """
+    spots: list[_Spot] = []
+    for call in calls:
+        spot = _spot(project, call, loop, evaluation)
+        if spot is None:
+            return None
+        if not any(known.serves(spot) for known in spots):
+            spots.append(spot)
+    return list(dict.fromkeys(edit for spot in spots for edit in spot.edits()))
+
+
+@dataclass(frozen=True, eq=False)
+class _Spot:
+    """A line before a statement, or (`first`) before all others in the body of a loop or function."""
+
+    file: ParsedFile
+    statement: ast.stmt
+    line: str
+    first: bool
+
+    def edits(self) -> list[Edit]:
+        if self.first and isinstance(self.statement, _Bodied):
+            return verbs.insert_first(self.file, self.statement, [self.line])
+        return verbs.insert_before(self.file, self.statement, [self.line])
+
+    def serves(self, other: _Spot) -> bool:
+        """Whether the line that stands here does for the other too: a block trains on once it has begun to."""
+        if self.file is not other.file or self.line != other.line or self.first != other.first:
+            return False
+        if self.first:
+            return self.statement is other.statement
+        same_block = self.file.block_of(self.statement) is self.file.block_of(other.statement)
+        return same_block and self.statement.lineno <= other.statement.lineno
+
+
+def _spot(project: Project, call: ModelCall, loop: Context, evaluation: ModelCall | ModeSet | None) -> _Spot | None:
+    file = project.parse(call.place.path)
+    node = node_of(file, call.place, ast.Call) if file is not None else None
+    receiver = receiver_text(file, node, call.method) if file is not None and isinstance(node, ast.Call) else ""
+    if file is None or node is None or not receiver:
+        return None
+    line, frame = f"{receiver}.train()", call.context.frame()
+    if evaluation is not None and evaluation.context.inside(frame):
+        where = _node_in(file, evaluation, frame)
+        if where is None:
+            return None
+        trains, evaluates = _in_one_block(file, node, where)
+        if trains.lineno > evaluates.lineno:
+            return _Spot(file, trains, line, first=False)
+        if trains is evaluates and not _are_branches(file, trains, node, where):
+            return None
+    target = node_of(file, loop.place) if frame is loop.frame() else function_node(file, frame)
+    return _Spot(file, target, line, first=True) if isinstance(target, _Bodied) else None
+
+
+def _node_in(file: ParsedFile, event: ModelCall | ModeSet, frame: Context) -> ast.AST | None:
+    """The event as the text of a function around it has it: the call that leads to it."""
+    place = event.place
+    for context in event.context.chain():
+        if context is frame:
+            return node_of(file, place) if place.path == file.path else None
+        if context.kind == "function":
+            if context.call is None:
+                return None
+            place = context.call
+    return None
+
+
+def _in_one_block(file: ParsedFile, one: ast.AST, other: ast.AST) -> tuple[ast.stmt, ast.stmt]:
+    """The statements of the innermost block around both nodes that hold the one and the other."""
+    blocks = {id(file.block_of(statement)): statement for statement in _statements(file, other)}
+    return next(
+        (statement, blocks[block])
+        for statement in _statements(file, one)
+        if (block := id(file.block_of(statement))) in blocks
+    )
+
+
+def _statements(file: ParsedFile, node: ast.AST) -> Iterator[ast.stmt]:
+    """The statements around a node, innermost first."""
+    current: ast.AST | None = node
+    while current is not None:
+        if isinstance(current, ast.stmt):
+            yield current
+        current = file.parent(current)
+
+
+def _are_branches(file: ParsedFile, around: ast.stmt, one: ast.AST, other: ast.AST) -> bool:
+    """Whether two nodes of one statement stand in two of its branches, of which one is run."""
+    return isinstance(around, ast.If | ast.Match) and around not in (
+        file.enclosing_statement(one),
+        file.enclosing_statement(other),
+    )
+
+
+__all__ = ["train_edits"]
