@@ -17,6 +17,7 @@ from torchfix_codemods.analysis.phases import Execution, Phases, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import ModelCall, ModeSet, Trace
+from torchfix_codemods.analysis.weightless import is_weightless
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import ours
@@ -103,6 +104,8 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
         if isinstance(call, ast.Call) and not between and asks_repeatedly(file, call):
             continue
         if isinstance(call, ast.Call) and is_flagged_off(phases.program.project, event.model, call):
+            continue
+        if is_weightless(phases.program.project, event.model):
             continue
         dependence = mode_dependence(phases.program.machine, event.model)
         optimised = phases.optimised(event.model)
