@@ -207,3 +207,68 @@ class Trainer:
 Trainer(net).{name}(batches)
 """
     assert len(findings({"main.py": HEAD + text}, eval_without_no_grad.RULE)) == found
+
+
+BASE = """
+class Base:
+    def __init__(self, net):
+        self.net = net
+        self.optimizer = torch.optim.SGD(net.parameters(), 0.1)
+
+    def accuracy(self):
+        with torch.no_grad():
+            for x, y in batches:
+                print(self.net(x).argmax(1))
+
+
+class Plain(Base):
+    def fit(self):
+        for epoch in range(2):
+            for x, y in batches:
+                self.optimizer.zero_grad()
+                F.cross_entropy(self.net(x), y).backward()
+                self.optimizer.step()
+            self.accuracy()
+
+
+class Smooth(Base):
+    def fit(self):
+        for epoch in range(3):
+            for x, y in batches:
+                self.optimizer.zero_grad()
+                F.cross_entropy(self.net(x), y, label_smoothing=0.1).backward()
+                self.optimizer.step()
+            self.accuracy()
+
+
+Plain(Net()).fit()
+Smooth(Net()).fit()
+"""
+
+
+def test_every_loop_that_asks_for_the_evaluation_goes_back_to_training(findings, applied):
+    rule = missing_eval_mode.RULE
+    after = applied({"main.py": HEAD + BASE}, rule)["main.py"]
+    assert "def accuracy(self):\n        self.net.eval()\n" in after
+    for rounds in (2, 3):
+        assert f"for epoch in range({rounds}):\n            self.net.train()\n" in after
+    assert findings({"main.py": after}, rule) == findings({"main.py": after}, missing_train_mode.RULE) == []
+
+
+def test_the_parts_that_train_go_back_where_the_whole_is_evaluated(applied):
+    text = """
+body, head = Net(), nn.Linear(3, 3)
+whole = nn.Sequential(body, head)
+optimizer = torch.optim.SGD(whole.parameters(), 0.1)
+for epoch in range(2):
+    for x, y in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(head(body(x)), y).backward()
+        optimizer.step()
+    with torch.no_grad():
+        for x, y in batches:
+            print(whole(x).argmax(1))
+"""
+    after = applied({"main.py": HEAD + text}, missing_eval_mode.RULE)["main.py"]
+    assert "for epoch in range(2):\n    body.train()\n    head.train()\n    for x, y" in after
+    assert "        whole.eval()\n        for x, y" in after or "    whole.eval()\n    with torch.no_grad():" in after

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases, outermost_call, trained_ids
 from torchfix_codemods.analysis.project import Project
@@ -69,11 +70,20 @@ def _in_evaluation(change: ModeSet, trace: Trace, phases: Phases) -> bool:
 def _resume_in(
     file: ParsedFile, project: Project, phases: Phases, trace: Trace, event: ModelCall, loop: Context
 ) -> list[Edit] | None:
-    """`model.train()` at the top of what trains inside `loop`."""
-    trained = trained_ids(trace)
+    """`model.train()` at the top of what trains inside `loop`; of the parts that train, where it does not itself."""
+    trained, parts = trained_ids(trace), list[ModelCall]()
     for other in trace.events:
         if not isinstance(other, ModelCall) or other.id not in trained or not other.context.inside(loop):
             continue
         if phases.same(other.model, event.model):
-            return train_edits(project, outermost_call(trace, other), loop)
-    return None
+            call = outermost_call(trace, other)
+            if not _is_part(phases, call, event):
+                return train_edits(project, [call], loop)
+            parts.append(call)
+    return train_edits(project, parts, loop) if parts else None
+
+
+def _is_part(phases: Phases, call: ModelCall, whole: ModelCall) -> bool:
+    """Whether the model of a call is a part of another, and not that model itself."""
+    ours, theirs = identities(call.model), identities(whole.model)
+    return not any(o == t or phases.holds(o, t) for o in ours for t in theirs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torchfix_codemods.analysis.closer import topics_of
@@ -148,25 +148,24 @@ def _place_of_fix(project: Project, file: ParsedFile, stuck: Stuck) -> ast.stmt 
     return node if isinstance(node, ast.stmt) else None
 
 
-def train_edits(project: Project, call: ModelCall, loop: Context) -> list[Edit] | None:
-    """`model.train()` at the top of the function that trains inside `loop`, else at the top of the loop's body."""
-    file = project.parse(call.place.path)
-    if file is None:
+def train_edits(project: Project, calls: Sequence[ModelCall], loop: Context) -> list[Edit] | None:
+    """`model.train()` for the models of some calls of one function: at its top if it trains inside `loop`, else at the
+    top of the loop's body."""
+    frame = calls[0].context.frame()
+    file = project.parse(calls[0].place.path)
+    if file is None or any(call.context.frame().place != frame.place for call in calls):
         return None
-    node = node_of(file, call.place, ast.Call)
-    receiver = receiver_text(file, node, call.method) if isinstance(node, ast.Call) else ""
-    if not receiver:
+    lines: dict[str, None] = {}
+    for call in calls:
+        node = node_of(file, call.place, ast.Call)
+        receiver = receiver_text(file, node, call.method) if isinstance(node, ast.Call) else ""
+        if not receiver:
+            return None
+        lines[f"{receiver}.train()"] = None
+    target = node_of(file, loop.place) if frame is loop.frame() else function_node(file, frame)
+    if not isinstance(target, ast.For | ast.While | ast.FunctionDef | ast.AsyncFunctionDef):
         return None
-    frame = call.context.frame()
-    if frame is loop.frame():
-        target = node_of(file, loop.place)
-        return (
-            verbs.insert_first(file, target, [f"{receiver}.train()"])
-            if isinstance(target, ast.For | ast.While)
-            else None
-        )
-    function = function_node(file, frame)
-    return verbs.insert_first(file, function, [f"{receiver}.train()"]) if function is not None else None
+    return verbs.insert_first(file, target, list(lines))
 
 
 def _finding(file: ParsedFile, project: Project, phases: Phases, stuck: Stuck, where: ast.stmt) -> Finding:
@@ -185,7 +184,7 @@ def _finding(file: ParsedFile, project: Project, phases: Phases, stuck: Stuck, w
     def build() -> list[Edit]:
         if stuck.between_batches:
             return resume_behind(file, stuck.evals, stuck.loop, receiver)
-        edits = train_edits(project, call, stuck.loop)
+        edits = train_edits(project, [call], stuck.loop)
         if edits is None:
             raise verbs.CannotRewrite("there is no single place for the call of train()")
         return edits
