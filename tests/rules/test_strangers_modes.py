@@ -272,3 +272,82 @@ for epoch in range(2):
     after = applied({"main.py": HEAD + text}, missing_eval_mode.RULE)["main.py"]
     assert "for epoch in range(2):\n    body.train()\n    head.train()\n    for x, y" in after
     assert "        whole.eval()\n        for x, y" in after or "    whole.eval()\n    with torch.no_grad():" in after
+
+
+TEACHER = """
+def make(width):
+    return nn.Sequential(nn.Linear(4, width), nn.Dropout(), nn.Linear(width, 3))
+
+
+def evaluate(net):
+    net.eval()
+    with torch.no_grad():
+        for x, y in batches:
+            print(net(x).argmax(1))
+
+
+def train(net, optimizer):
+    for x, y in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), y).backward()
+        optimizer.step()
+
+
+def main():
+    model = make(8)
+    other = {other}
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for epoch in range(3):
+        train(model, optimizer)
+        {evaluation}
+
+
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("other", "evaluation", "found"),
+    [
+        ("make(8)", "evaluate(other)", 0),
+        ("make(8)", "other.eval()", 0),
+        ("make(8)", "evaluate(model)", 1),
+        ("model", "evaluate(other)", 1),
+        ("nn.DataParallel(model)", "evaluate(other)", 1),
+        ("make(8).cuda() if model is None else model", "evaluate(other)", 1),
+    ],
+)
+def test_two_models_of_one_function_are_two_objects(other, evaluation, found, findings):
+    text = TEACHER.format(other=other, evaluation=evaluation)
+    assert len(findings({"main.py": HEAD + text}, missing_train_mode.RULE)) == found
+
+
+@pytest.mark.parametrize(("end", "found"), [("print(start(x))", 0), ("self.net = start", 1)])
+def test_a_model_that_is_made_and_dropped_is_another(end, found, findings):
+    text = f"""
+def make():
+    return Net()
+
+
+class Trainer:
+    def __init__(self):
+        self.net = make()
+        self.optimizer = torch.optim.SGD(self.net.parameters(), 0.1)
+
+    def matched(self, x):
+        start = make()
+        start.eval()
+        {end}
+
+    def fit(self):
+        for epoch in range(3):
+            for x, y in batches:
+                self.optimizer.zero_grad()
+                F.cross_entropy(self.net(x), y).backward()
+                self.optimizer.step()
+            self.matched(batches[0][0])
+
+
+Trainer().fit()
+"""
+    assert len(findings({"main.py": HEAD + text}, missing_train_mode.RULE)) == found

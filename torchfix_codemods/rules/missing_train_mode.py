@@ -15,7 +15,7 @@ from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import CallSite, Phases, outermost_call, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
+from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Place, Trace
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import ours
@@ -27,6 +27,7 @@ from torchfix_codemods.rules._modes import (
     receiver_text,
     stills_a_part,
 )
+from torchfix_codemods.rules._other_object import is_another
 from torchfix_codemods.rules._regions import is_resolved
 from torchfix_codemods.rules._shared import function_node, location_of, node_of, propose
 
@@ -93,7 +94,7 @@ def _stuck(phases: Phases) -> Iterator[Stuck]:
             if care_around(phases.program.project, call.context) & Care.MODES:
                 continue
             found = _eval_in_shared_loop(phases, execution.trace, call)
-            if found is not None:
+            if found is not None and not _is_of_another(phases.program.project, call, *found):
                 yield Stuck(call, *found)
 
 
@@ -129,6 +130,25 @@ def _eval_in_shared_loop(phases: Phases, trace: Trace, call: ModelCall) -> tuple
             return None
         return evals, loop
     return None
+
+
+def _is_of_another(project: Project, call: ModelCall, evals: Sequence[ModeSet], loop: Context) -> bool:
+    """Whether every `eval()` in the loop is one of another object that looks the same."""
+    trained = (_receiver_at(project, call.place), call.context)
+    switched = [(_receiver_at(project, change.place), change.context) for change in evals]
+    return all(name for name, _ in (trained, *switched)) and all(
+        is_another(project, other, trained, loop) for other in switched
+    )
+
+
+def _receiver_at(project: Project, place: Place) -> str:
+    """What stands before `.eval()`, or the model that is called."""
+    file = project.parse(place.path)
+    node = node_of(file, place, ast.Call) if file is not None else None
+    if file is None or not isinstance(node, ast.Call):
+        return ""
+    switches = isinstance(node.func, ast.Attribute) and node.func.attr in ("eval", "train", "forward")
+    return file.source(node.func.value if switches and isinstance(node.func, ast.Attribute) else node.func)
 
 
 def _receiver(file: ParsedFile, stuck: Stuck) -> str:
