@@ -101,7 +101,7 @@ def _of_call(machine: Machine, file: ParsedFile, call: ast.Call, seen: _Seen) ->
                 return _moves(given)
             if name.startswith("torchvision.models."):
                 return _of_torchvision(name)
-            return None if name.startswith(api.EXTERNAL_MODELS) else False
+            return None if api.is_external_model(name) else False
         case ClassRef() if machine.project.is_module(target):
             return _of_code(machine, target, seen)
         case FunctionRef():

@@ -123,7 +123,7 @@ def _of_external(machine: Machine, model: Instance, name: str, seen: set[ClassRe
         given = dict(model.kwargs).get(api.MODE_BY_ARGUMENT[name])
         off = given is None or (isinstance(given, Const) and not given.value)
         return ModeDependence(not off, step)
-    if name.startswith(api.EXTERNAL_MODELS):
+    if api.is_external_model(name):
         return ModeDependence(True, step)  # every classifier of these libraries has batch norm or dropout
     children = machine.children_of(model)
     answers = [
@@ -199,7 +199,7 @@ def _constructed(file: ParsedFile, call: ast.Call, name: str) -> ModeDependence:
     step = Step(file.location(call), f"{name.rpartition('.')[2]} depends on the mode")
     if "BatchNorm" in name and (stated := _own_statistics(call)) is not None:
         return ModeDependence(stated)
-    if name in api.MODE_DEPENDENT or name in api.MODE_BY_DEFAULT or name.startswith(api.EXTERNAL_MODELS):
+    if name in api.MODE_DEPENDENT or name in api.MODE_BY_DEFAULT or api.is_external_model(name):
         return ModeDependence(True, step)
     if name in api.MODE_BY_ARGUMENT:
         values = [k.value for k in call.keywords if k.arg == api.MODE_BY_ARGUMENT[name]]

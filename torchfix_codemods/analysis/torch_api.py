@@ -372,6 +372,11 @@ EXTERNAL_MODELS = (
     "efficientnet_pytorch.",
     "segmentation_models_pytorch.",
 )
+# What else is in these packages: weights and their transforms, data, losses, optimizers, small functions for layers.
+_NO_MODELS = re.compile(
+    r"\w_Weights\b|\.(?:transforms|utils|data|datasets|optim|scheduler|loss|losses|metrics)\b"
+    r"|\.(?:get_preprocessing_\w+|get_weight|get_model_weights|list_models)$|\.layers\.[a-z]\w*$"
+)
 CONTAINERS = frozenset(_NN + name for name in ["Sequential", "ModuleList", "ModuleDict"])
 WRAPPERS = frozenset(  # calling the wrapper calls the wrapped module
     [
@@ -479,6 +484,11 @@ _MODULE_BASES = {
     "tianshou": re.compile(r"BasePolicy"),
     "allennlp": re.compile(r"Model"),
 }
+
+
+def is_external_model(name: str) -> bool:
+    """Whether a dotted name from outside is one of a library of models that gives a model or a layer."""
+    return name.startswith(EXTERNAL_MODELS) and _NO_MODELS.search(name) is None
 
 
 def is_module_base(name: str) -> bool:

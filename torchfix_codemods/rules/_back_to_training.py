@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases, outermost_call, trained_ids
 from torchfix_codemods.analysis.project import Project
@@ -75,13 +76,17 @@ def _in_evaluation(change: ModeSet, trace: Trace, phases: Phases) -> bool:
 
 
 def _resume_in(project: Project, phases: Phases, trace: Trace, event: ModelCall, around: Context) -> list[Edit] | None:
-    """`model.train()` for all that trains inside a loop; where `around` is none, for what trains behind the event."""
+    """`model.train()` for all that trains inside a loop; where `around` is none, for what trains behind the event.
+
+    Of the parts that train, where the model does not train itself.
+    """
     calls = [
         outermost_call(trace, other)
         for other in _trainings(trace, event, phases)
         if other.context.inside(around) and (around.kind == "loop" or other.id > event.id)
     ]
-    return train_edits(project, calls, around, event)
+    own = [call for call in calls if not _is_part(phases, call, event)]
+    return train_edits(project, own or calls, around, [event])
 
 
 def _trainings(trace: Trace, event: ModelCall, phases: Phases) -> Iterator[ModelCall]:
@@ -90,3 +95,9 @@ def _trainings(trace: Trace, event: ModelCall, phases: Phases) -> Iterator[Model
     for other in trace.events:
         if isinstance(other, ModelCall) and other.id in trained and phases.same(other.model, event.model):
             yield other
+
+
+def _is_part(phases: Phases, call: ModelCall, whole: ModelCall) -> bool:
+    """Whether the model of a call is a part of another, and not that model itself."""
+    ours, theirs = identities(call.model), identities(whole.model)
+    return not any(o == t or phases.holds(o, t) for o in ours for t in theirs)

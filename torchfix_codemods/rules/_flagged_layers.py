@@ -46,7 +46,7 @@ def _layers(project: Project, file: ParsedFile, node: ast.ClassDef) -> set[str]:
             return set()
         target = project.resolve(file, child.func) if isinstance(child, ast.Call) else None
         if isinstance(target, External) and not _depends(child, api.canonical(target.name)):
-            if target.name.startswith(api.EXTERNAL_MODELS):
+            if api.is_external_model(target.name):
                 return set()
         elif isinstance(target, External):
             match file.parents[child]:

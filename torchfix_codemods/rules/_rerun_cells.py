@@ -27,10 +27,10 @@ def rerun_edits(
     for training in (call for call in calls if call.id in trained):
         if _is_cared_for(file, phases, trace, training):
             continue
-        loop, evaluation = _loop_of(training.context, used)
+        loop, evaluations = _loop_of(training.context, used)
         if loop.kind == "loop" and not trains_inside(trace, loop):
             continue  # nothing says that it trains but a value that may have come from it
-        edits = train_edits(project, [outermost_call(trace, training)], loop, evaluation)
+        edits = train_edits(project, [outermost_call(trace, training)], loop, evaluations)
         if edits is None:
             return None
         found |= dict.fromkeys(edits)
@@ -64,14 +64,14 @@ def _cells_that_make(file: ParsedFile, training: ModelCall) -> set[int]:
     return {cell_at(file, site.start) for site in sites if site is not None and site.path == file.path}
 
 
-def _loop_of(context: Context, used: Sequence[ModelCall]) -> tuple[Context, ModelCall | None]:
-    """The loop that trains and evaluates in turn, with an evaluation in it; else the one around all training.
+def _loop_of(context: Context, used: Sequence[ModelCall]) -> tuple[Context, list[ModelCall]]:
+    """The loop that trains and evaluates in turn, with its evaluations; else the one around all training.
 
     The top level of the file where there is no loop.
     """
     around = list(context.chain())
     for loop in (c for c in around if c.kind == "loop"):
-        if (evaluation := next((call for call in used if call.context.inside(loop)), None)) is not None:
-            return loop, evaluation
+        if inside := [call for call in used if call.context.inside(loop)]:
+            return loop, inside
     loops = [c for c in around if c.kind == "loop" and c.frame() is around[-1]]
-    return loops[-1] if loops else around[-1], None
+    return loops[-1] if loops else around[-1], []

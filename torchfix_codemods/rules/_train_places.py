@@ -18,21 +18,24 @@ _Bodied = ast.For | ast.While | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def train_edits(
-    project: Project, calls: Sequence[ModelCall], loop: Context, evaluation: ModelCall | ModeSet | None = None
+    project: Project, calls: Sequence[ModelCall], loop: Context, evaluations: Sequence[ModelCall | ModeSet] = ()
 ) -> list[Edit] | None:
     """A `model.train()` for each call that trains inside `loop`; None where there is no place for one.
 
-    It comes behind an `evaluation` of the same function: before the statement that trains, where that follows; else at
-    the top of the function that trains, or of the loop's body.
+    It comes behind the `evaluations` of the same function: before the statement that trains, where that follows; else
+    at the top of the function that trains, or of the loop's body.
     """
     spots: list[_Spot] = []
     for call in calls:
-        spot = _spot(project, call, loop, evaluation)
+        spot = _spot(project, call, loop, evaluations)
         if spot is None:
             return None
         if not any(known.serves(spot) for known in spots):
             spots.append(spot)
-    return list(dict.fromkeys(edit for spot in spots for edit in spot.edits()))
+    lines: dict[tuple[ast.stmt, bool], list[_Spot]] = {}
+    for spot in spots:
+        lines.setdefault((spot.statement, spot.first), []).append(spot)
+    return [edit for there in lines.values() for edit in there[0].edits([spot.line for spot in there])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +47,11 @@ class _Spot:
     line: str
     first: bool
 
-    def edits(self) -> list[Edit]:
+    def edits(self, lines: Sequence[str]) -> list[Edit]:
+        """The edits that put these lines here."""
         if self.first and isinstance(self.statement, _Bodied):
-            return verbs.insert_first(self.file, self.statement, [self.line])
-        return verbs.insert_before(self.file, self.statement, [self.line])
+            return verbs.insert_first(self.file, self.statement, lines)
+        return verbs.insert_before(self.file, self.statement, lines)
 
     def serves(self, other: _Spot) -> bool:
         """Whether the line that stands here does for the other too: a block trains on once it has begun to."""
@@ -59,24 +63,37 @@ class _Spot:
         return same_block and self.statement.lineno <= other.statement.lineno
 
 
-def _spot(project: Project, call: ModelCall, loop: Context, evaluation: ModelCall | ModeSet | None) -> _Spot | None:
+def _spot(project: Project, call: ModelCall, loop: Context, evaluations: Sequence[ModelCall | ModeSet]) -> _Spot | None:
     file = project.parse(call.place.path)
     node = node_of(file, call.place, ast.Call) if file is not None else None
     receiver = receiver_text(file, node, call.method) if file is not None and isinstance(node, ast.Call) else ""
     if file is None or node is None or not receiver:
         return None
     line, frame = f"{receiver}.train()", call.context.frame()
-    if evaluation is not None and evaluation.context.inside(frame):
+    behind = _behind(file, node, frame, [e for e in evaluations if e.context.inside(frame)])
+    if behind is None:
+        return None
+    if behind:  # of statements around one call the innermost begins last
+        return _Spot(file, max(behind, key=lambda statement: statement.lineno), line, first=False)
+    target = node_of(file, loop.place) if frame is loop.frame() else function_node(file, frame)
+    return _Spot(file, target, line, first=True) if isinstance(target, _Bodied) else None
+
+
+def _behind(
+    file: ParsedFile, call: ast.AST, frame: Context, evaluations: Sequence[ModelCall | ModeSet]
+) -> list[ast.stmt] | None:
+    """The statements around a training call that follow an evaluation; None where the order is not plain."""
+    found = []
+    for evaluation in evaluations:
         where = _node_in(file, evaluation, frame)
         if where is None:
             return None
-        trains, evaluates = _in_one_block(file, node, where)
-        if trains.lineno > evaluates.lineno:
-            return _Spot(file, trains, line, first=False)
-        if trains is evaluates and not _are_branches(file, trains, node, where):
+        trains, evaluates = _in_one_block(file, call, where)
+        if trains is evaluates and not _are_branches(file, trains, call, where):
             return None
-    target = node_of(file, loop.place) if frame is loop.frame() else function_node(file, frame)
-    return _Spot(file, target, line, first=True) if isinstance(target, _Bodied) else None
+        if trains.lineno > evaluates.lineno:
+            found.append(trains)
+    return found
 
 
 def _node_in(file: ParsedFile, event: ModelCall | ModeSet, frame: Context) -> ast.AST | None:

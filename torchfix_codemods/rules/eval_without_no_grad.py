@@ -14,6 +14,7 @@ from torchfix_codemods.analysis.phases import Execution, Phases, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Place
+from torchfix_codemods.analysis.weightless import is_weightless
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import ours
@@ -32,6 +33,7 @@ from torchfix_codemods.rules._trials import begins_a_step, is_trial, uses_weight
 
 IDENTITY = ("TFC202", "eval-without-no-grad")
 MESSAGE = "this only evaluates {model}, and builds a graph for every call: no torch.no_grad() around it"
+_TRAINS = re.compile(r"_*(?:train|fit)(?:_(?:one_)?(?:epoch|batch|step|model|net|loop))?$")
 
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
@@ -55,6 +57,8 @@ def _is_reported(region: Region, file: ParsedFile, regions: Regions) -> bool:
         return False
     if "eval" not in region.modes() and regions.collects(region):
         return False
+    if region.kind == "function" and region.function is not None and _belongs_to_training(file, region.function.name):
+        return False
     if "eval" in region.modes() or all(regions.phases.optimised(e.event.model) for e in region.executions):
         one_mode = region.modes() == {"eval"} or "eval" not in region.modes()
         return region.kind != "statements" or one_mode or (_each_has_its_mode(region) and not _in_loop(region))
@@ -65,6 +69,12 @@ def _is_reported(region: Region, file: ParsedFile, regions: Regions) -> bool:
             return walks_data(region) and not is_trial(region, regions)
         case _:
             return _says_so(region) or any(is_resolved(e.event.model) for e in region.executions)
+
+
+def _belongs_to_training(file: ParsedFile, name: str) -> bool:
+    """Whether a function is the closure of an optimizer's step, or says by its name that it trains: somebody does."""
+    is_closure = re.search(rf"\.step\(\s*(?:closure\s*=\s*)?{re.escape(name)}\s*[,)]", file.text) is not None
+    return is_closure or (_TRAINS.match(name) is not None and not EVALUATION_WORDS.search(name))
 
 
 def _each_has_its_mode(region: Region) -> bool:
@@ -84,7 +94,7 @@ def _builds_no_graph(file: ParsedFile, regions: Regions, region: Region, executi
     """A frozen model, or a loss written as a module, without parameters that somebody trains."""
     receiver = regions.receiver(region, execution)
     is_loss = LOSS_WORDS.search(receiver) is not None and not regions.phases.optimised(execution.event.model)
-    return is_loss or _is_frozen(file, receiver)
+    return is_loss or _is_frozen(file, receiver) or is_weightless(regions.phases.program.project, execution.event.model)
 
 
 def _is_frozen(file: ParsedFile, receiver: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +17,7 @@ from torchfix_codemods.analysis.phases import Execution, Phases, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import ModelCall, ModeSet, Trace
+from torchfix_codemods.analysis.weightless import is_weightless
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import ours
@@ -104,6 +105,8 @@ def _in_training_mode(region: Region, regions: Regions, file: ParsedFile, phases
             continue
         if isinstance(call, ast.Call) and is_flagged_off(phases.program.project, event.model, call):
             continue
+        if is_weightless(phases.program.project, event.model):
+            continue
         dependence = mode_dependence(phases.program.machine, event.model)
         optimised = phases.optimised(event.model)
         is_a_loss = (optimised is False and not phases.optimises_such(event.model)) or (
@@ -180,10 +183,25 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
 
 def _resumed(region: Region, wrong: Wrong, file: ParsedFile, project: Project, phases: Phases) -> list[Edit] | None:
     """The edits that bring the model back to training; None: needed, and no place for them."""
-    execution = wrong.execution
-    if is_resumed(region, wrong.receiver, execution.event.place.line):
+    if is_resumed(region, wrong.receiver, wrong.execution.event.place.line):
         return []
-    return resume_edits(file, project, phases, execution.trace, execution.event)
+    edits: dict[Edit, None] = {}  # every loop that trains and asks for this evaluation, each edit once
+    for execution in _each_loop(e for e in region.executions if e.event.place == wrong.execution.event.place):
+        found = resume_edits(file, project, phases, execution.trace, execution.event)
+        if found is None:
+            return None
+        edits |= dict.fromkeys(found)
+    return list(edits)
+
+
+def _each_loop(executions: Iterable[Execution]) -> Iterator[Execution]:
+    """One execution for every way of loops and functions that leads to it."""
+    seen = set()
+    for execution in executions:
+        way = (id(execution.trace), tuple(c.place for c in execution.event.context.chain()))
+        if way not in seen:
+            seen.add(way)
+            yield execution
 
 
 def _phase_loops(file: ParsedFile, project: Project, phases: Phases) -> Iterator[Finding]:

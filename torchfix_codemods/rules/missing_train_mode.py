@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torchfix_codemods.analysis.closer import topics_of
@@ -15,10 +15,11 @@ from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import CallSite, Phases, outermost_call, phases_of
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
+from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Place, Trace
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import ours
+from torchfix_codemods.rules._between_batches import evaluating_call, resume_behind
 from torchfix_codemods.rules._modes import (
     finding_of_misspelt,
     misspelt_mode_changes,
@@ -26,6 +27,7 @@ from torchfix_codemods.rules._modes import (
     receiver_text,
     stills_a_part,
 )
+from torchfix_codemods.rules._other_object import is_another
 from torchfix_codemods.rules._regions import is_resolved
 from torchfix_codemods.rules._shared import function_node, location_of, node_of, propose
 from torchfix_codemods.rules._train_places import train_edits
@@ -61,11 +63,16 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class Stuck:
-    """A training call in evaluation mode, the `eval()` that caused it, and the loop that brings it round."""
+    """A training call in evaluation mode, every `eval()` that causes it, and the loop that brings it round."""
 
     call: ModelCall
-    change: ModeSet
+    evals: tuple[ModeSet, ...]
     loop: Context
+
+    @property
+    def change(self) -> ModeSet:
+        """The last `eval()` before the next round."""
+        return self.evals[-1]
 
     @property
     def between_batches(self) -> bool:
@@ -88,7 +95,7 @@ def _stuck(phases: Phases) -> Iterator[Stuck]:
             if care_around(phases.program.project, call.context) & Care.MODES:
                 continue
             found = _eval_in_shared_loop(phases, execution.trace, call)
-            if found is not None:
+            if found is not None and not _is_of_another(phases.program.project, call, *found):
                 yield Stuck(call, *found)
 
 
@@ -110,20 +117,39 @@ def _is_deliberate(site: CallSite) -> bool:
     return all(e.event.mode == "eval" for e in site.executions if e.trained)
 
 
-def _eval_in_shared_loop(phases: Phases, trace: Trace, call: ModelCall) -> tuple[ModeSet, Context] | None:
+def _eval_in_shared_loop(phases: Phases, trace: Trace, call: ModelCall) -> tuple[tuple[ModeSet, ...], Context] | None:
     """The innermost loop around the training call that also holds an `eval()` of the model, and no `train()`."""
     changes = [c for t, c in phases.mode_changes(call.model) if t is trace]
     for loop in call.context.chain():
         if loop.kind != "loop" or loop.detail:
             continue
         inside = [c for c in changes if c.context.inside(loop)]
-        evals = [c for c in inside if c.mode == "eval"]
+        evals = tuple(c for c in inside if c.mode == "eval")
         if not evals:
             continue
         if any(c.mode in ("train", "unknown") for c in inside):
             return None
-        return evals[-1], loop
+        return evals, loop
     return None
+
+
+def _is_of_another(project: Project, call: ModelCall, evals: Sequence[ModeSet], loop: Context) -> bool:
+    """Whether every `eval()` in the loop is one of another object that looks the same."""
+    trained = (_receiver_at(project, call.place), call.context)
+    switched = [(_receiver_at(project, change.place), change.context) for change in evals]
+    return all(name for name, _ in (trained, *switched)) and all(
+        is_another(project, other, trained, loop) for other in switched
+    )
+
+
+def _receiver_at(project: Project, place: Place) -> str:
+    """What stands before `.eval()`, or the model that is called."""
+    file = project.parse(place.path)
+    node = node_of(file, place, ast.Call) if file is not None else None
+    if file is None or not isinstance(node, ast.Call):
+        return ""
+    switches = isinstance(node.func, ast.Attribute) and node.func.attr in ("eval", "train", "forward")
+    return file.source(node.func.value if switches and isinstance(node.func, ast.Attribute) else node.func)
 
 
 def _receiver(file: ParsedFile, stuck: Stuck) -> str:
@@ -137,7 +163,8 @@ def _place_of_fix(project: Project, file: ParsedFile, stuck: Stuck) -> ast.stmt 
     if frame.place.path != file.path:
         return None
     if stuck.between_batches:
-        return _evaluating_statement(file, stuck)
+        call = evaluating_call(file, stuck.change, stuck.loop)
+        return file.enclosing_statement(call) if call is not None else None
     node = node_of(file, stuck.loop.place) if frame is stuck.loop.frame() else function_node(file, frame)
     return node if isinstance(node, ast.stmt) else None
 
@@ -157,8 +184,8 @@ def _finding(file: ParsedFile, project: Project, phases: Phases, stuck: Stuck, w
 
     def build() -> list[Edit]:
         if stuck.between_batches:
-            return _after_evaluation(file, stuck, where, receiver)
-        edits = train_edits(project, [call], stuck.loop, stuck.change)
+            return resume_behind(file, stuck.evals, stuck.loop, receiver)
+        edits = train_edits(project, [call], stuck.loop, stuck.evals)
         if edits is None:
             raise verbs.CannotRewrite("there is no single place for the call of train()")
         return edits
@@ -188,29 +215,6 @@ def freezes(file: ParsedFile, phases: Phases, call: ModelCall) -> bool:
         if change.mode == "eval" and change not in own and phases.same(change.model, call.model):
             return True
     return False
-
-
-def _evaluating_statement(file: ParsedFile, stuck: Stuck) -> ast.stmt | None:
-    """The statement of the batch loop's own frame in which the `eval()` happens."""
-    if stuck.change.context.frame() is stuck.loop.frame():
-        node = node_of(file, stuck.change.place)
-        return file.enclosing_statement(node) if node is not None else None
-    for context in stuck.change.context.chain():
-        if context.kind != "function" or context.call is None or context.parent is None:
-            continue
-        if context.parent.frame() is stuck.loop.frame():
-            node = node_of(file, context.call)
-            return file.enclosing_statement(node) if node is not None else None
-    return None
-
-
-def _after_evaluation(file: ParsedFile, stuck: Stuck, where: ast.stmt, receiver: str) -> list[Edit]:
-    """`model.train()` behind the evaluation between two batches."""
-    inline = stuck.change.context.frame() is stuck.loop.frame()
-    last = file.block_of(where)[-1] if inline else where
-    if inline and file.block_of(where) is getattr(node_of(file, stuck.loop.place), "body", None):
-        raise verbs.CannotRewrite("the evaluation between two batches has no block of its own")
-    return verbs.insert_after(file, last, [f"{receiver}.train()"])
 
 
 RULE = ours(IDENTITY[0])

@@ -74,7 +74,9 @@ _KEEPS_RANK = frozenset(
 
 def is_module_class(name: str) -> bool:
     """Whether an external name is a class of torch modules (or a function that makes a known model)."""
-    return name.startswith(("torch.nn.", *api.EXTERNAL_MODELS)) and not name.startswith("torch.nn.functional.")
+    if name.startswith("torch.nn."):
+        return not name.startswith("torch.nn.functional.")
+    return api.is_external_model(name)
 
 
 def is_optimizer(name: str) -> bool:
@@ -141,7 +143,7 @@ def call_external_instance(
         return _transform(instance, name, first)
     if not is_module_class(name):
         return Unknown("call of an external object", calls=calls)
-    if name in _PARAMETRIC or name.startswith(api.EXTERNAL_MODELS):
+    if name in _PARAMETRIC or api.is_external_model(name):
         flowing = m.model_call(instance, "forward", args, kwargs, node, frame)
         calls = calls if flowing is None else flowing
         if isinstance(first, Tensor) and first.volatile:  # from here on the model call says so
@@ -169,7 +171,7 @@ def layer(m: Machine, name: str, first: Value | None, node: ast.AST, frame: Fram
         return Sequence((Tensor(calls=calls, volatile=volatile), Unknown("hidden state", calls=calls)))
     if bare in ("LSTMCell", "MultiheadAttention"):
         return Sequence((Tensor(calls=calls), Tensor(calls=calls)))
-    if first is not None and not name.startswith(api.EXTERNAL_MODELS):
+    if first is not None and not api.is_external_model(name):
         losses.look_at_argument(m, first, node, 0, "input", frame, "value", f"given to {bare}")
     rank: int | None = None
     least = 2

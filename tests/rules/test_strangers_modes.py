@@ -1,0 +1,353 @@
+"""More of what other people's programs showed about modes and gradients, written anew and as small as it gets."""
+
+from __future__ import annotations
+
+import pytest
+
+from torchfix_codemods.findings import Level
+from torchfix_codemods.rules import eval_without_no_grad, missing_eval_mode, missing_train_mode
+
+HEAD = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.drop = nn.Linear(4, 3), nn.Dropout()
+
+    def forward(self, x):
+        return self.drop(self.fc(x))
+
+
+net = Net()
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+batches = [(torch.randn(2, 4), torch.tensor([0, 1]))] * 6
+"""
+
+BETWEEN = """
+
+def accuracy(net, data):
+    net.eval()
+    with torch.no_grad():
+        return sum((net(x).argmax(1) == y).sum().item() for x, y in data)
+
+
+for epoch in range(2):
+    net.train()
+    for step, (x, y) in enumerate(batches):
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), y).backward()
+        optimizer.step()
+"""
+SEVERAL = """
+        if step % 2 == 0:
+            first = accuracy(net, batches[:1])
+            print(first)
+            second = accuracy(net, batches[1:])
+            print(second)
+"""
+
+
+def test_training_goes_on_behind_the_last_of_several_evaluations(findings, applied):
+    rule = missing_train_mode.RULE
+    files = {"main.py": HEAD + BETWEEN + SEVERAL}
+    after = applied(files, rule)["main.py"]
+    assert after == files["main.py"].replace("batches[1:])\n", "batches[1:])\n            net.train()\n")
+    assert findings({"main.py": after}, rule) == []
+
+
+def test_training_goes_on_behind_the_evaluations_of_every_block(applied):
+    two = """
+        if step % 2 == 0:
+            print("few", accuracy(net, batches[:2]))
+        elif step % 5 == 0:
+            total = accuracy(net, batches)
+            if total > 5:
+                total = accuracy(net, batches[:2])
+"""
+    after = applied({"main.py": HEAD + BETWEEN + two}, missing_train_mode.RULE)["main.py"]
+    assert after.count("net.train()\n") == 3
+    assert "batches[:2]))\n            net.train()\n" in after
+    assert after.endswith("                total = accuracy(net, batches[:2])\n            net.train()\n")
+
+
+def test_training_goes_on_before_the_loop_does(applied):
+    inline = """
+        if step % 2 == 0:
+            net.eval()
+            with torch.no_grad():
+                print(net(x))
+            continue
+        print(step)
+"""
+    after = applied({"main.py": HEAD + BETWEEN + inline}, missing_train_mode.RULE)["main.py"]
+    assert "print(net(x))\n            net.train()\n            continue\n" in after
+
+
+@pytest.mark.parametrize(
+    ("imports", "maker"),
+    [
+        ("from torchvision.models import ResNet50_Weights", "ResNet50_Weights.DEFAULT.transforms()"),
+        ("from pretrainedmodels import utils", "utils.LoadTransformImage(net)"),
+        ("import timm", "timm.data.create_transform(224)"),
+        ("import segmentation_models_pytorch as smp", "smp.losses.DiceLoss('binary')"),
+    ],
+)
+@pytest.mark.parametrize("rule", [missing_eval_mode.RULE, eval_without_no_grad.RULE])
+def test_what_prepares_images_is_no_model(imports, maker, rule, findings):
+    text = f"""
+{imports}
+
+
+def evaluate(images):
+    net.eval()
+    prepare = {maker}
+    for image in images:
+        ready = prepare(image)
+        with torch.no_grad():
+            print(net(ready).argmax(1))
+
+
+evaluate([])
+"""
+    assert findings({"main.py": HEAD + text}, rule) == []
+
+
+@pytest.mark.parametrize(
+    ("imports", "maker"),
+    [
+        ("import torchvision", "torchvision.models.resnet18()"),
+        ("import timm", "timm.create_model('resnet18')"),
+        ("import pretrainedmodels", "pretrainedmodels.resnet18()"),
+    ],
+)
+def test_what_such_a_library_makes_otherwise_is_a_model(imports, maker, findings):
+    text = f"""
+{imports}
+
+model = {maker}
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+for x, y in batches:
+    optimizer.zero_grad()
+    F.cross_entropy(model(x), y).backward()
+    optimizer.step()
+
+
+def evaluate(model):
+    with torch.no_grad():
+        for x, y in batches:
+            print(model(x).argmax(1))
+
+
+evaluate(model)
+"""
+    found = findings({"main.py": HEAD + text}, missing_eval_mode.RULE)
+    assert [f.level for f in found] == [Level.BEHAVIOR]
+
+
+METRIC = """
+
+class Distance(nn.Module):
+    def __init__(self, scale=1.0):
+        super().__init__()
+        self.scale = scale{more}
+
+    def forward(self, a, b):
+        return self.scale * (a - b).pow(2).sum()
+
+
+def evaluate(data):
+    measure = Distance(2.0)
+    total = 0
+    for a, b in data:
+        total += measure(a, b).item()
+    return total
+
+
+print(evaluate(batches))
+"""
+
+
+@pytest.mark.parametrize(("more", "found"), [("", 0), ("\n        self.weight = nn.Linear(3, 3)", 1)])
+def test_a_module_without_parameters_builds_no_graph(more, found, findings):
+    files = {"main.py": HEAD + METRIC.format(more=more)}
+    assert len(findings(files, eval_without_no_grad.RULE)) == found
+
+
+def test_the_closure_of_a_step_belongs_to_training(findings):
+    text = """
+for x, y in batches:
+    def again():
+        return F.cross_entropy(net(x), y)
+
+    optimizer.zero_grad()
+    F.cross_entropy(net(x), y).backward()
+    optimizer.step(again)
+"""
+    assert findings({"main.py": HEAD + text}, eval_without_no_grad.RULE) == []
+
+
+@pytest.mark.parametrize(("name", "found"), [("train", 0), ("_train_epoch", 0), ("train_accuracy", 1)])
+def test_a_function_that_says_that_it_trains_is_no_evaluation(name, found, findings):
+    text = f"""
+class Trainer:
+    def __init__(self, net):
+        self.net = net
+
+    def {name}(self, data):
+        self.net.eval()
+        for x, y in data:
+            self.step_of_the_base_class(x, y)
+            print(self.net(x).argmax(1))
+
+
+Trainer(net).{name}(batches)
+"""
+    assert len(findings({"main.py": HEAD + text}, eval_without_no_grad.RULE)) == found
+
+
+BASE = """
+class Base:
+    def __init__(self, net):
+        self.net = net
+        self.optimizer = torch.optim.SGD(net.parameters(), 0.1)
+
+    def accuracy(self):
+        with torch.no_grad():
+            for x, y in batches:
+                print(self.net(x).argmax(1))
+
+
+class Plain(Base):
+    def fit(self):
+        for epoch in range(2):
+            for x, y in batches:
+                self.optimizer.zero_grad()
+                F.cross_entropy(self.net(x), y).backward()
+                self.optimizer.step()
+            self.accuracy()
+
+
+class Smooth(Base):
+    def fit(self):
+        for epoch in range(3):
+            for x, y in batches:
+                self.optimizer.zero_grad()
+                F.cross_entropy(self.net(x), y, label_smoothing=0.1).backward()
+                self.optimizer.step()
+            self.accuracy()
+
+
+Plain(Net()).fit()
+Smooth(Net()).fit()
+"""
+
+
+def test_every_loop_that_asks_for_the_evaluation_goes_back_to_training(findings, applied):
+    rule = missing_eval_mode.RULE
+    after = applied({"main.py": HEAD + BASE}, rule)["main.py"]
+    assert "def accuracy(self):\n        self.net.eval()\n" in after
+    for rounds in (2, 3):
+        assert f"for epoch in range({rounds}):\n            self.net.train()\n" in after
+    assert findings({"main.py": after}, rule) == findings({"main.py": after}, missing_train_mode.RULE) == []
+
+
+def test_the_parts_that_train_go_back_where_the_whole_is_evaluated(applied):
+    text = """
+body, head = Net(), nn.Linear(3, 3)
+whole = nn.Sequential(body, head)
+optimizer = torch.optim.SGD(whole.parameters(), 0.1)
+for epoch in range(2):
+    for x, y in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(head(body(x)), y).backward()
+        optimizer.step()
+    with torch.no_grad():
+        for x, y in batches:
+            print(whole(x).argmax(1))
+"""
+    after = applied({"main.py": HEAD + text}, missing_eval_mode.RULE)["main.py"]
+    assert "for epoch in range(2):\n    body.train()\n    head.train()\n    for x, y" in after
+    assert "        whole.eval()\n        for x, y" in after or "    whole.eval()\n    with torch.no_grad():" in after
+
+
+TEACHER = """
+def make(width):
+    return nn.Sequential(nn.Linear(4, width), nn.Dropout(), nn.Linear(width, 3))
+
+
+def evaluate(net):
+    net.eval()
+    with torch.no_grad():
+        for x, y in batches:
+            print(net(x).argmax(1))
+
+
+def train(net, optimizer):
+    for x, y in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), y).backward()
+        optimizer.step()
+
+
+def main():
+    model = make(8)
+    other = {other}
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for epoch in range(3):
+        train(model, optimizer)
+        {evaluation}
+
+
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("other", "evaluation", "found"),
+    [
+        ("make(8)", "evaluate(other)", 0),
+        ("make(8)", "other.eval()", 0),
+        ("make(8)", "evaluate(model)", 1),
+        ("model", "evaluate(other)", 1),
+        ("nn.DataParallel(model)", "evaluate(other)", 1),
+        ("make(8).cuda() if model is None else model", "evaluate(other)", 1),
+    ],
+)
+def test_two_models_of_one_function_are_two_objects(other, evaluation, found, findings):
+    text = TEACHER.format(other=other, evaluation=evaluation)
+    assert len(findings({"main.py": HEAD + text}, missing_train_mode.RULE)) == found
+
+
+@pytest.mark.parametrize(("end", "found"), [("print(start(x))", 0), ("self.net = start", 1)])
+def test_a_model_that_is_made_and_dropped_is_another(end, found, findings):
+    text = f"""
+def make():
+    return Net()
+
+
+class Trainer:
+    def __init__(self):
+        self.net = make()
+        self.optimizer = torch.optim.SGD(self.net.parameters(), 0.1)
+
+    def matched(self, x):
+        start = make()
+        start.eval()
+        {end}
+
+    def fit(self):
+        for epoch in range(3):
+            for x, y in batches:
+                self.optimizer.zero_grad()
+                F.cross_entropy(self.net(x), y).backward()
+                self.optimizer.step()
+            self.matched(batches[0][0])
+
+
+Trainer().fit()
+"""
+    assert len(findings({"main.py": HEAD + text}, missing_train_mode.RULE)) == found
