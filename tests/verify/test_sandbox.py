@@ -341,15 +341,53 @@ def test_the_folder_goes_even_if_it_is_locked(project: Path):
     "import os; r = os.open('/dev/' + os.environ['DEVICE'], os.O_RDWR)",
     "import ctypes; r = ctypes.CDLL(None).umount2(b'/proc', 2)",
 ])  # fmt: skip
+@pytest.mark.parametrize("cuda", [False, True])
 @pytest.mark.parametrize("layer", NAMES[:2])
-def test_root_cannot_leave(layer: str, text: str, project: Path):
+def test_root_cannot_leave(layer: str, cuda: bool, text: str, project: Path):
     """Whoever makes a namespace is its root: what that root could undo must be given up."""
     devices = [name for name in ("fuse", "kvm", "sda") if Path("/dev", name).exists()]
     if "DEVICE" in text and not devices:
         pytest.skip("no device to be seen")
-    with Sandbox(project, layer=layer) as sandbox:
+    with Sandbox(project, layer=layer, cuda=cuda) as sandbox:
         said = f"try:\n    {text}\nexcept OSError:\n    r = -1\nprint(r)\n"
         assert Run(sandbox, said, DEVICE="".join(devices[:1])).end() == (0, "-1\n")
+
+
+#: What the driver of an NVIDIA GPU does when CUDA starts, and all of /proc that somebody else would notice.
+NAME_A_THREAD = """
+import os, threading
+def name():
+    with open(f"/proc/self/task/{threading.get_native_id()}/comm", "w") as file:
+        file.write("cuda-worker")
+    said.append(open(f"/proc/self/task/{threading.get_native_id()}/comm").read().strip())
+said = []
+thread = threading.Thread(target=name)
+thread.start()
+thread.join()
+writable = []
+for entry in os.scandir("/proc"):
+    if entry.name.isdigit() or entry.is_symlink():
+        continue
+    files = [entry.path] if entry.is_file() else []
+    for place, _, names in os.walk(entry.path):
+        files += [os.path.join(place, name) for name in names]
+    for path in files:
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            continue
+        writable.append(path)
+print(said, writable)
+"""
+
+
+@pytest.mark.parametrize("layer", NAMES[:2])
+def test_a_driver_can_name_its_threads_and_change_nothing_else(layer: str, project: Path):
+    """CUDA does not start without: "OS call failed or operation not supported on this OS"."""
+    with Sandbox(project, layer=layer, cuda=True) as sandbox:
+        assert Run(sandbox, NAME_A_THREAD).end() == (0, "['cuda-worker'] []\n")
+    with Sandbox(project, layer=layer) as sandbox:
+        assert Run(sandbox, NAME_A_THREAD).end()[1].endswith("\n[] []\n")
 
 
 @pytest.mark.parametrize("layer", NAMES[:2])

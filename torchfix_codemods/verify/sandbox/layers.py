@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torchfix_codemods
 from torchfix_codemods.source.errors import UsageError
+from torchfix_codemods.verify.sandbox.namespaces import shared_of_proc
 
 _ALL = ("files", "network", "processes")
 _TEMPORARY = os.path.realpath("/tmp")
@@ -53,12 +54,16 @@ LAYERS = (
 
 @dataclass(frozen=True)
 class Room:
-    """What a program finds: the folder that it may write, what else it needs of /tmp, what is hidden, devices."""
+    """What a program finds: the folder that it may write, what else it needs of /tmp, what is hidden, devices.
+
+    `cuda` says that a CUDA driver shall find what it needs besides its devices.
+    """
 
     writable: str
     keep: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    cuda: bool = False
 
 
 def reach(asked: str) -> Layer:
@@ -105,6 +110,7 @@ def launcher(
         "limits": dict(limits),
         "holds": layer.holds,
         "supervise": supervise,
+        "cuda": room.cuda,
         "writable": room.writable,
         "files": {"temporary": _TEMPORARY, "keep": room.keep, "hide": room.hide, "devices": room.devices},
     }
@@ -126,7 +132,7 @@ def needed_of_temporary(paths: Iterable[str]) -> tuple[str, ...]:
 def _bubblewrap_options(room: Room) -> list[str]:
     """All read-only; over that a private /tmp, what is needed of it, what is hidden, and the folder, in this order."""
     options = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/", "/"]
-    options += ["--dev", "/dev", "--proc", "/proc", "--remount-ro", "/proc"]  # root could set the kernel's parameters
+    options += ["--dev", "/dev", *_proc_options(cuda=room.cuda)]
     options += ["--size", _PRIVATE_BYTES, "--tmpfs", _TEMPORARY] if _knows_size() else ["--tmpfs", _TEMPORARY]
     for path in room.keep:
         options += ["--ro-bind", path, path]
@@ -136,6 +142,13 @@ def _bubblewrap_options(room: Room) -> list[str]:
     for path in room.devices:
         options += ["--dev-bind", path, path]
     return [*options, "--bind", room.writable, room.writable]
+
+
+def _proc_options(*, cuda: bool) -> list[str]:
+    """As `namespaces.show_own_processes` has it; of its own accord bubblewrap covers less."""
+    if not cuda:
+        return ["--proc", "/proc", "--remount-ro", "/proc"]
+    return ["--proc", "/proc", *(part for path in shared_of_proc() for part in ("--ro-bind-try", path, path))]
 
 
 def _bubblewrap() -> str | None:

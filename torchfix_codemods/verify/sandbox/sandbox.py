@@ -63,6 +63,7 @@ class Sandbox:
         self.contained = {"files", "network"} <= set(self._reached.holds)
         own_count = "processes" in self._reached.holds
         self._limits = limits_of(memory=memory, seconds=seconds, cuda=cuda, own_count=own_count)
+        self._cuda = cuda
         self._devices = tuple(path for pattern in _GPU_DEVICES if cuda for path in glob(pattern) if not _is_caps(path))
         self._entries: tuple[Entry, ...] | None = None
         self._programs: list[subprocess.Popen[Any]] = []
@@ -176,6 +177,7 @@ class Sandbox:
             keep=tuple(path for path in needed if path != str(self.folder)),
             hide=tuple(path for path in _hidden() if not Path(path).is_relative_to(self.folder)),
             devices=self._devices,
+            cuda=self._cuda,
         )
 
 
