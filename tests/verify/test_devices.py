@@ -14,8 +14,10 @@ def trial(*args, **kwargs):
     if BROKEN:
         raise RuntimeError("CUDA error: no kernel image is available for execution on the device" + chr(10) + "more")
     kwargs.pop("device", None)
+    started_here.append(1)
     return real(*args, **kwargs)
 real, torch.ones, BROKEN, peaks, started = torch.ones, trial, False, {0: 5000, 1: 70}, True
+started_here, notes = [], []
 torch.version.cuda = "12.6"
 torch.cuda.is_available = lambda: True
 torch.cuda.is_initialized = lambda: started
@@ -23,7 +25,7 @@ torch.cuda.device_count = lambda: 2
 torch.cuda.max_memory_allocated = lambda index: peaks[index]
 def tried(wanted):
     try:
-        return devices.choose(wanted)
+        return devices.choose(wanted, lambda kind, what: notes.append([kind, what]))
     except ValueError as error:
         return str(error)
 """
@@ -32,9 +34,29 @@ ALL = 'said = [tried("auto"), tried("cuda"), tried("cpu-redirect"), tried("tpu")
 
 PROGRAMS = {
     "usable": FAKE + ALL,
-    "broken": FAKE + "BROKEN = True\n" + ALL,
-    "invisible": FAKE + "torch.cuda.is_available = lambda: False\n" + ALL,
-    "no CUDA in this torch": FAKE.split("real, torch.ones")[0] + "\ndef tried" + FAKE.split("def tried")[1] + ALL,
+    "here": FAKE + ALL + "\nsaid = started_here",
+    "broken": FAKE + "BROKEN = True\n" + ALL + "\nsaid.append(notes)",
+    "invisible": FAKE + "torch.cuda.is_available = lambda: False\n" + ALL + "\nsaid.append(notes)",
+    "crashing": FAKE + "import os\ntorch.ones = lambda *args, **kwargs: os.abort()\nsaid = tried('cuda')",
+    "hanging": FAKE
+    + """
+import time
+devices._PATIENCE, torch.ones = 0.1, lambda *args, **kwargs: time.sleep(60)
+said = tried("cuda")
+""",
+    "hidden": FAKE
+    + """
+import os
+names = "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
+os.environ["CUDA_VISIBLE_DEVICES"] = "1"
+seen = []
+torch._C._cuda_getDeviceCount = lambda: seen.append([os.environ[name] for name in names])
+said = [tried("auto"), list(seen), tried("cpu-redirect"), seen, [os.environ.get(name) for name in names]]
+""",
+    "no CUDA in this torch": FAKE.split("real, torch.ones")[0]
+    + "\ntorch.version.cuda = None\ndef tried"
+    + FAKE.split("def tried")[1]
+    + ALL,
     "memory": FAKE
     + """
 said = [devices.memory()]
@@ -83,14 +105,31 @@ def test_a_usable_gpu_is_taken_unless_the_redirect_is_wanted():
 
 
 def test_a_gpu_that_fails_its_trial_is_not_taken():
-    auto, cuda, redirect, _ = said("broken")  # type: ignore[misc]
+    auto, cuda, redirect, _, notes = said("broken")  # type: ignore[misc]
     assert auto == redirect == "cpu-redirect"
     reason = "CUDA error: no kernel image is available for execution on the device"
     assert cuda == f"device cuda is not usable: {reason}"
+    assert notes == [["gpu", reason]]
+
+
+def test_the_trial_is_not_made_in_the_process_that_runs_the_program():
+    """Where CUDA has begun to start, nothing hides the GPU any more, and a backward asks for it."""
+    assert said("here") == []
+
+
+def test_a_trial_that_crashes_or_hangs_is_a_reason():
+    assert said("crashing") == "device cuda is not usable: its trial ended without a word"
+    assert said("hanging") == "device cuda is not usable: it does not answer"
+
+
+def test_no_gpu_is_seen_by_a_redirected_program():
+    """Torch counts them once: that the program says later which it wants to see changes nothing."""
+    assert said("hidden") == ["cuda", [], "cpu-redirect", [["", ""]], ["1", None]]
 
 
 def test_no_gpu_is_said_in_one_line():
-    auto, cuda, _, _ = said("invisible")  # type: ignore[misc]
+    auto, cuda, _, _, notes = said("invisible")  # type: ignore[misc]
+    assert notes == []
     assert auto == "cpu-redirect"
     assert cuda.startswith("device cuda is not usable: torch ") and cuda.endswith(" sees no GPU")
     assert said("no CUDA in this torch")[1].endswith(" is built without CUDA")  # type: ignore[index]

@@ -255,6 +255,7 @@ _TOLD = {
     "batch": "{}",
     "loader": "{}",
     "loop": "{}: the program needs them",
+    "gpu": "the GPU was not used: {}",
     "redirect": "CUDA redirected to the CPU: {}",
     "blocked": "the sandbox refused {}",
     "seed": "overridden: {}",

@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 
-from . import dynamo
+from . import devices, dynamo
 from .job import Job
 from .stream import Stream
 
@@ -24,6 +24,7 @@ _TAIL = 20_000  # bytes of a run's output that are kept
 def serve(descriptor):
     """Answer jobs until standard input ends."""
     dynamo.install()
+    devices.trouble()  # once for all runs
     _adopt_orphans()
     Stream(descriptor).event("ready", pid=os.getpid())
     for line in iter(sys.stdin.buffer.readline, b""):
