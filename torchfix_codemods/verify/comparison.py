@@ -156,18 +156,21 @@ class Comparison:
     def other_outputs(self) -> str:
         """The first output with other values (up to rounding), as text; "" where none is seen.
 
-        What differs between two runs of the unchanged program is left out.
+        What differs between two runs of the unchanged program is left out, and as much as its losses differ on a GPU.
         """
-        twins = self.again.forwards
+        twins, part = self.again.forwards, max(_CLOSE, _SPREAD * self.gpu_noise)
         for (before, after), twin in zip(self._pairs(), twins, strict=False):
-            if _is_close(before, twin) and not _is_close(before, after):
+            if _is_close(before, twin, part) and not _is_close(before, after, part):
                 where = f" ({before.stack[0][0]}:{before.stack[0][1]})" if before.stack else ""
                 return f"{before.kind}{where} gives other values"
         return ""
 
     def other_prints(self) -> tuple[str, str] | None:
-        """The first line that is printed differently, before and after."""
-        if not self.countable:
+        """The first line that is printed differently, before and after.
+
+        A GPU's small noise may turn any answer of a model, and with it what is counted and printed.
+        """
+        if not self.countable or self.gpu_noise:
             return None
         twice = self.twice.output if self.twice is not None else None
         return difference(self.before.output, self.again.output, self.after.output, twice)
@@ -185,16 +188,16 @@ def _distance(one: RunReport, other: RunReport) -> float:
     return max((abs(a - b) / max(abs(a), abs(b), 1e-12) for a, b in pairs if a != b), default=0.0)
 
 
-def _is_close(one: Forward, other: Forward) -> bool:
-    """Whether two outputs are the same up to rounding; so are outputs of which one wasn't looked at."""
+def _is_close(one: Forward, other: Forward, part: float) -> bool:
+    """Whether two outputs are the same up to a part; so are outputs of which one wasn't looked at."""
     if one.crc == other.crc or one.digest is None or other.digest is None:
         return True
-    return are_close(one.digest, other.digest)
+    return are_close(one.digest, other.digest, part)
 
 
-def are_close(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether two digests (a length, a projection) are those of the same values up to rounding."""
-    allowed = _CLOSE * max(one[0], other[0]) + _CLOSE / 10
+def are_close(one: Sequence[float], other: Sequence[float], part: float = _CLOSE) -> bool:
+    """Whether two digests (a length, a projection) are those of the same values up to a part, here rounding."""
+    allowed = part * max(one[0], other[0]) + _CLOSE / 10
     return all(
         a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= allowed for a, b in zip(one, other, strict=True)
     )

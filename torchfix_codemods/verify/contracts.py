@@ -61,6 +61,8 @@ _OVERWRITTEN = "TypeError: object is not callable"
 
 #: What binary cross entropy says of scores that are no probabilities.
 _REFUSED = "RuntimeError: all elements of input should be between 0 and 1"
+#: What is refused on a GPU ends so (up to torch 2.7 by the second name), and says no more.
+_ASSERTED = ("AcceleratorError: device-side assert triggered", "RuntimeError: device-side assert triggered")
 #: The errors of passes over graphs that are gone or changed; they are raised by a pass far from what caused them.
 _GRAPH_ERRORS = (
     "RuntimeError: modified by an inplace operation",
@@ -72,7 +74,9 @@ CONTRACTS: dict[str, Contract] = {
     "TFC101": Contract(logits, neutral=False, seeds=True, holds=True),
     "TFC102": Contract(not_twice, neutral=False),
     "TFC103": Contract(logits_for_two, neutral=False, holds=True),
-    "TFC104": Contract(likelihoods, neutral=False, holds=True, crashes=(_REFUSED,), cured=sigmoid_in_the_loss),
+    "TFC104": Contract(
+        likelihoods, neutral=False, holds=True, crashes=(_REFUSED, *_ASSERTED), cured=sigmoid_in_the_loss
+    ),
     "TFC105": Contract(released, neutral=True),
     "TFC201": Contract(volatile, neutral=True, keeps=True, crashes=("ValueError", "TypeError", "RuntimeError")),
     "TFC202": Contract(no_graph, neutral=True, keeps=True, crashes=("RuntimeError", "OutOfMemoryError")),
@@ -88,7 +92,12 @@ CONTRACTS: dict[str, Contract] = {
     "TFC401": Contract(
         batched, neutral=False, crashes=("ValueError", "NotImplementedError", "RuntimeError"), cured=resized
     ),
-    "TFC402": Contract(indexed, neutral=False, crashes=("RuntimeError", "TypeError", "IndexError"), cured=chosen),
+    "TFC402": Contract(
+        indexed,
+        neutral=False,
+        crashes=("RuntimeError", "TypeError", "IndexError", "NotImplementedError", *_ASSERTED),
+        cured=chosen,
+    ),
     "TFC501": Contract(parses_today, neutral=True, keeps=True),
 }
 
