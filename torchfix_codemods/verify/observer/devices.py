@@ -5,6 +5,7 @@ import functools
 import os
 import select
 import signal
+import time
 import warnings
 
 import torch
@@ -14,6 +15,9 @@ REDIRECT = "cpu-redirect"
 WANTED = ("auto", CUDA, REDIRECT)
 _VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 _PATIENCE = 60.0  # seconds for a GPU to start
+_FAREWELL = 5.0  # seconds for a killed child to go
+_NOT_BUILT = f"torch {torch.__version__} is built without CUDA"
+_NONE_SEEN = f"torch {torch.__version__} sees no GPU"
 
 
 class NoDevice(ValueError):
@@ -32,11 +36,11 @@ def choose(wanted, note=lambda kind, what: None):
     if wanted != REDIRECT:
         reason = trouble()
         if reason is None:
-            _repeat_sums()
+            _start()
             return CUDA
         if wanted == CUDA:
             raise NoDevice("device cuda is not usable: " + reason)
-        if _sees_gpu():
+        if reason not in (_NOT_BUILT, _NONE_SEEN):
             note("gpu", reason)
     _hide_gpus()
     return REDIRECT
@@ -60,7 +64,8 @@ def memory():
     ask = getattr(torch.cuda, "max_memory_allocated", None)
     if ask is None or not _initialised():
         return None
-    return {f"cuda:{index}": int(ask(index)) for index in range(torch.cuda.device_count())}
+    peaks = {f"cuda:{index}": int(ask(index)) for index in range(torch.cuda.device_count())}
+    return peaks if any(peaks.values()) else None
 
 
 def _initialised():
@@ -69,31 +74,35 @@ def _initialised():
     return bool(ask is not None and ask())
 
 
-def _sees_gpu():
-    """Whether torch sees a GPU. CUDA isn't started for that, if PYTORCH_NVML_BASED_CUDA_CHECK is set."""
-    return _is_for_gpus() and torch.cuda.is_available()
+def trouble(env=None):
+    """Why no GPU is usable, or None. A GPU that is seen may be too old for this torch, full, or shut by the sandbox.
 
-
-def _is_for_gpus():
-    return getattr(torch.version, "cuda", None) is not None or getattr(torch.version, "hip", None) is not None
+    `env` are variables that a run gets besides our own. A server asks before its runs: each answer is kept.
+    """
+    if getattr(torch.version, "cuda", None) is None and getattr(torch.version, "hip", None) is None:
+        return _NOT_BUILT
+    return _tried(tuple((env or {}).get(name, os.environ.get(name)) for name in _VISIBLE))
 
 
 @functools.lru_cache(maxsize=None)
-def trouble():
-    """Why no GPU is usable, or None. A GPU that is seen may be too old for this torch, full, or shut by the sandbox.
+def _tried(visible):
+    """The same, for these values of the variables that say which GPUs are to be seen.
 
-    A child finds it out: a process in which CUDA has begun to start can neither fork nor hide the GPU any more. Called
-    by a server once for all its runs.
+    A child finds it out: a process in which CUDA has begun to start can neither fork nor hide the GPU any more, and
+    with an old torch, or without NVIDIA's library for it, even asking whether there is a GPU starts it.
     """
-    if not _is_for_gpus():
-        return f"torch {torch.__version__} is built without CUDA"
-    if not _sees_gpu():
-        return f"torch {torch.__version__} sees no GPU"
-    return _told_by_a_child(_trial)
+
+    def ask():
+        _set_visible(visible)
+        return _trial()
+
+    return _told_by_a_child(ask)
 
 
 def _trial():
     """Why a small sum can't be had of the GPU; "" where it can."""
+    if not torch.cuda.is_available():
+        return _NONE_SEEN
     try:
         works = (torch.ones(2, device="cuda") + 1).sum().item() == 4.0
     except (RuntimeError, AssertionError) as error:
@@ -114,12 +123,24 @@ def _told_by_a_child(ask):
     answer = os.read(reading, 65536) if ready else b"+it does not answer"
     os.close(reading)
     os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    _reap(child)
     return answer[1:].decode("utf-8", "replace") or None if answer else "its trial ended without a word"
 
 
-def _repeat_sums():
-    """Let the GPU add in the same order each time, where it can: runs are compared bit for bit."""
+def _reap(child):
+    """Wait for a killed child, but not for ever: the kernel may hold one that waits for a driver."""
+    limit = time.monotonic() + _FAREWELL
+    while not os.waitpid(child, os.WNOHANG)[0] and time.monotonic() < limit:
+        time.sleep(0.005)
+
+
+def _start():
+    """Start CUDA with the GPUs that were tried: programs name those of their author's machine later.
+
+    It shall add in the same order each time, where it can: runs are compared bit for bit.
+    """
+    torch.cuda.init()
+    torch.cuda.device_count()  # from now on it is this count
     torch.backends.cudnn.deterministic = True
 
 
@@ -131,13 +152,17 @@ def _hide_gpus():
     count = getattr(torch._C, "_cuda_getDeviceCount", None)
     if count is None:
         return
-    before = {name: os.environ.get(name) for name in _VISIBLE}
-    os.environ.update(dict.fromkeys(_VISIBLE, ""))
+    before = tuple(os.environ.get(name) for name in _VISIBLE)
+    _set_visible([""] * len(_VISIBLE))
     with warnings.catch_warnings(), contextlib.suppress(RuntimeError):
         warnings.simplefilter("ignore")
         count()
-    for name, value in before.items():
+    _set_visible(before)
+
+
+def _set_visible(values):
+    for name, value in zip(_VISIBLE, values):
         if value is None:
-            del os.environ[name]
+            os.environ.pop(name, None)
         else:
             os.environ[name] = value
