@@ -83,6 +83,11 @@ def reach(asked: str) -> Layer:
     raise UsageError(f"sandbox {asked!r} does not work here: {reasons[0]}")
 
 
+def opens_proc(layer: Layer) -> bool:
+    """Whether a program in this layer can be let write what is its own in /proc, with all else of it shut."""
+    return "processes" in layer.holds and _probe(layer, cuda=True) is None
+
+
 def command(layer: Layer, room: Room, argv: Sequence[str], *, cwd: str, limits: Mapping[str, int]) -> list[str]:
     """The command line that runs `argv` in `cwd`, in this layer and with these limits."""
     if layer.name != "bubblewrap":
@@ -145,10 +150,14 @@ def _bubblewrap_options(room: Room) -> list[str]:
 
 
 def _proc_options(*, cuda: bool) -> list[str]:
-    """As `namespaces.show_own_processes` has it; of its own accord bubblewrap covers less."""
+    """As `namespaces.show_own_processes` has it; of its own accord bubblewrap covers less.
+
+    What bubblewrap binds is the host's, and its list of locks has the host's processes in it.
+    """
     if not cuda:
         return ["--proc", "/proc", "--remount-ro", "/proc"]
-    return ["--proc", "/proc", *(part for path in shared_of_proc() for part in ("--ro-bind-try", path, path))]
+    sources = ((os.devnull if path == "/proc/locks" else path, path) for path in shared_of_proc())
+    return ["--proc", "/proc", *(part for pair in sources for part in ("--ro-bind-try", *pair))]
 
 
 def _bubblewrap() -> str | None:
@@ -167,7 +176,7 @@ def _knows_size() -> bool:
 
 
 @cache
-def _probe(layer: Layer) -> str | None:
+def _probe(layer: Layer, *, cuda: bool = False) -> str | None:
     """None if a small program ran in this layer, else why not: no list of versions and settings tells it as surely."""
     if layer.name == "bubblewrap" and _bubblewrap() is None:
         return "the program bwrap is not installed"
@@ -175,7 +184,7 @@ def _probe(layer: Layer) -> str | None:
         return "it needs Linux"
     with tempfile.TemporaryDirectory(prefix="torchfix-") as folder:
         place = os.path.realpath(folder)
-        room = Room(place, keep=needed_of_temporary(()))
+        room = Room(place, keep=needed_of_temporary(()), cuda=cuda)
         line = command(layer, room, [sys.executable, "-I", "-S", "-c", ""], cwd=place, limits={})
         try:
             ran = subprocess.run(line, capture_output=True, text=True, timeout=_PROBE_SECONDS, stdin=subprocess.DEVNULL)

@@ -19,7 +19,7 @@ from typing import IO, Any
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.verify.observer.guard import SECRETS, detach
 from torchfix_codemods.verify.sandbox.copy import Entry, lay_out, put, survey
-from torchfix_codemods.verify.sandbox.layers import Room, command, needed_of_temporary, reach
+from torchfix_codemods.verify.sandbox.layers import Room, command, needed_of_temporary, opens_proc, reach
 from torchfix_codemods.verify.sandbox.limits import limits_of
 from torchfix_codemods.verify.sandbox.processes import end_descendants
 
@@ -63,7 +63,7 @@ class Sandbox:
         self.contained = {"files", "network"} <= set(self._reached.holds)
         own_count = "processes" in self._reached.holds
         self._limits = limits_of(memory=memory, seconds=seconds, cuda=cuda, own_count=own_count)
-        self._cuda = cuda
+        self._cuda = cuda and opens_proc(self._reached)
         self._devices = tuple(path for pattern in _GPU_DEVICES if cuda for path in glob(pattern) if not _is_caps(path))
         self._entries: tuple[Entry, ...] | None = None
         self._programs: list[subprocess.Popen[Any]] = []
