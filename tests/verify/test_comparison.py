@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +33,49 @@ def test_a_gpu_may_differ_as_much_as_it_does_by_itself():
     assert not Comparison(before, again, run("cuda", 2.0, crc=7)).same_training
 
 
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("losses", [(2.0, 0.99998, NAN), (2.0, NAN, 0.5), (NAN, 0.99998, 0.5), (2.0, 0.99998, 1e999)])
+def test_a_loss_that_is_no_number_is_no_noise(losses: tuple[float, ...]):
+    before, again = run("cuda", 2.0, 1.0, 0.5), run("cuda", 2.0, 1.00001, 0.5, crc=9)
+    assert not Comparison(before, again, run("cuda", *losses, crc=7)).same_training
+    assert Comparison(before, run("cuda", *losses, crc=7), before).gpu_noise == 0
+    lost, again = run("cuda", 2.0, 1.0, NAN), run("cuda", 2.0, 1.00001, NAN, crc=9)
+    assert Comparison(lost, again, run("cuda", 2.0, 0.99998, NAN, crc=7)).same_training
+
+
+@pytest.mark.parametrize(("part", "kept"), [
+    ({"norm": 1.002}, True),
+    ({"norm": 1.5}, False),  # gradients that were not cleared
+    ({"cleared": False}, False),
+    ({"gradients": 3}, False),
+    ({"backwards": 2}, False),
+])  # fmt: skip
+def test_steps_are_made_in_the_same_way_on_a_gpu_too(part: dict[str, float], kept: bool):
+    """In the few steps of a run the losses hardly show it, where the learning rate is small."""
+    before, again, after = (run("cuda", 2.0, loss, crc=crc) for loss, crc in ((1.0, 0), (1.0002, 9), (0.9999, 7)))
+    after.steps[-1] = replace(after.steps[-1], **part)
+    assert Comparison(before, again, after).same_training is kept
+
+
+def test_forwards_are_trained_in_the_same_mode_on_a_gpu_too():
+    before, again, after = (
+        run("cuda", 2.0, loss, crc=crc, outputs=[5.0]) for loss, crc in ((1.0, 0), (1.0002, 9), (0.9999, 7))
+    )
+    for one in (before, again, after):
+        one.forwards[0] = replace(one.forwards[0], used=True, mode="train")
+    assert Comparison(before, again, after).same_training
+    after.forwards[0] = replace(after.forwards[0], mode="eval")
+    assert not Comparison(before, again, after).same_training
+
+
+def test_what_is_the_same_up_to_noise_is_not_called_the_same_bits():
+    before, again = run("cuda", 2.0, 1.0), run("cuda", 2.0, 1.00001, crc=9)
+    assert Comparison(before, again, before).exactly == "bit for bit"
+    assert Comparison(before, again, run("cuda", 2.0, 0.99998, crc=7)).exactly == "up to the noise of the GPU"
+
+
 def test_a_gpu_that_differs_much_is_noisy():
     wild = Comparison(run("cuda", 2.0, 1.0), run("cuda", 2.0, 1.2, crc=9), run("cuda", 2.0, 1.1, crc=7))
     assert wild.noisy and not wild.same_training
@@ -58,6 +102,20 @@ def test_outputs_and_prints_after_a_noisy_training_are_no_others():
     assert (noisy.other_outputs(), noisy.other_prints()) == ("", None)
     far = run("cuda", 2.0, 0.9999, crc=7, outputs=[5.2])
     assert Comparison(before, again, far).other_outputs() == "Net gives other values"
+
+
+@pytest.mark.parametrize(("said", "told"), [
+    ("accuracy 432/1000", True),
+    ("accuracy 13/1000", False),  # no noise, but another quantity
+    ("accuracy nan/1000", False),
+    ("a new best, accuracy 432/1000", True),
+])  # fmt: skip
+def test_numbers_that_are_printed_after_a_noisy_training_are_held_to_their_size(said: str, told: bool):
+    before, again, after = (
+        run("cuda", 2.0, loss, crc=crc, said=text)
+        for loss, crc, text in ((1.0, 0, "accuracy 431/1000"), (1.0002, 9, "accuracy 431/1000"), (0.9999, 7, said))
+    )
+    assert Comparison(before, again, after).other_prints() == (None if told else ("accuracy 431/1000", said))
 
 
 def test_outputs_and_prints_of_what_repeats_itself_are_held_to_rounding():
