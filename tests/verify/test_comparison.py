@@ -9,7 +9,7 @@ import pytest
 
 from torchfix_codemods.verify.comparison import Comparison
 from torchfix_codemods.verify.contracts import contract_of
-from torchfix_codemods.verify.runs import Backward, Failure, Forward, RunReport, Step
+from torchfix_codemods.verify.runs import Backward, Call, Failure, Forward, RunReport, Step
 from torchfix_codemods.verify.verdict import _crashes
 
 
@@ -129,16 +129,34 @@ def test_outputs_and_prints_of_what_repeats_itself_are_held_to_rounding():
 INT_TARGET = "nll_loss_forward_reduce_cuda_kernel_2d_index\" not implemented for 'Int'"
 
 
-@pytest.mark.parametrize(("code", "kind", "message", "own"), [
-    ("TFC402", "NotImplementedError", INT_TARGET, True),
-    ("TFC402", "AcceleratorError", "CUDA error: device-side assert triggered", True),
-    ("TFC104", "AcceleratorError", "CUDA error: device-side assert triggered", True),
-    ("TFC104", "RuntimeError", "CUDA error: device-side assert triggered", True),
-    ("TFC402", "AcceleratorError", "CUDA error: an illegal memory access was encountered", False),
-    ("TFC302", "NotImplementedError", INT_TARGET, False),
+ASSERTED = "CUDA error: device-side assert triggered"
+
+
+@pytest.mark.parametrize(("code", "kind", "message", "line", "own"), [
+    ("TFC402", "NotImplementedError", INT_TARGET, 3, True),
+    ("TFC402", "AcceleratorError", ASSERTED, 3, True),
+    ("TFC402", "AcceleratorError", ASSERTED, 8, False),  # a class that is not there, say
+    ("TFC402", "RuntimeError", ASSERTED, 3, True),
+    ("TFC402", "RuntimeError", ASSERTED, 8, False),
+    ("TFC104", "AcceleratorError", ASSERTED, 8, True),
+    ("TFC104", "RuntimeError", ASSERTED, 8, True),
+    ("TFC402", "AcceleratorError", "CUDA error: an illegal memory access was encountered", 3, False),
+    ("TFC302", "NotImplementedError", INT_TARGET, 3, False),
 ])  # fmt: skip
-def test_what_a_gpu_says_of_a_mistake_is_an_error_of_the_rule(code: str, kind: str, message: str, own: bool):
+def test_what_a_gpu_says_of_a_mistake_is_an_error_of_the_rule(code: str, kind: str, message: str, line: int, own: bool):
     before, after = run("cuda"), run("cuda")
-    before.status, before.failure = "crashed", Failure(kind, message, ("main.py", 3))
+    before.status, before.failure = "crashed", Failure(kind, message, ("main.py", line))
     judged = _crashes(contract_of(code), Comparison(before, before, after, {"main.py": [(3, 3)]}))
     assert judged is not None and (judged.reason != "an error is gone that is not the one of this rule") == own
+
+
+@pytest.mark.parametrize(("outside", "name"), [(True, "FIXED_CRASH"), (False, "INCONCLUSIVE")])
+def test_an_assert_of_a_gpu_is_that_of_a_loss_only_where_it_got_scores(outside: bool, name: str):
+    """A wrong class ends in the same words."""
+    before, after = run("cuda"), run("cuda")
+    facts = {"activation": None, "backs": 0, "meant": 0.7, "outside": outside, "loss": None}
+    before.calls.append(Call("bce", ("main.py", 8), facts))
+    after.calls.append(Call("bce_logits", ("main.py", 8), {**facts, "outside": False, "loss": 0.7}))
+    before.status, before.failure = "crashed", Failure("AcceleratorError", ASSERTED, ("main.py", 8))
+    judged = _crashes(contract_of("TFC104"), Comparison(before, before, after, {"main.py": [(3, 3)]}))
+    assert judged is not None and judged.name.name == name
