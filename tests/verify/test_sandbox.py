@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -341,15 +342,90 @@ def test_the_folder_goes_even_if_it_is_locked(project: Path):
     "import os; r = os.open('/dev/' + os.environ['DEVICE'], os.O_RDWR)",
     "import ctypes; r = ctypes.CDLL(None).umount2(b'/proc', 2)",
 ])  # fmt: skip
+@pytest.mark.parametrize("cuda", [False, True])
 @pytest.mark.parametrize("layer", NAMES[:2])
-def test_root_cannot_leave(layer: str, text: str, project: Path):
+def test_root_cannot_leave(layer: str, cuda: bool, text: str, project: Path):
     """Whoever makes a namespace is its root: what that root could undo must be given up."""
     devices = [name for name in ("fuse", "kvm", "sda") if Path("/dev", name).exists()]
     if "DEVICE" in text and not devices:
         pytest.skip("no device to be seen")
-    with Sandbox(project, layer=layer) as sandbox:
+    with Sandbox(project, layer=layer, cuda=cuda) as sandbox:
         said = f"try:\n    {text}\nexcept OSError:\n    r = -1\nprint(r)\n"
         assert Run(sandbox, said, DEVICE="".join(devices[:1])).end() == (0, "-1\n")
+
+
+#: What the driver of an NVIDIA GPU does when CUDA starts, and all of /proc that somebody else would notice.
+NAME_A_THREAD = """
+import os, threading
+def name():
+    with open(f"/proc/self/task/{threading.get_native_id()}/comm", "w") as file:
+        file.write("cuda-worker")
+    said.append(open(f"/proc/self/task/{threading.get_native_id()}/comm").read().strip())
+said = []
+thread = threading.Thread(target=name)
+thread.start()
+thread.join()
+writable = []
+for entry in os.scandir("/proc"):
+    if entry.name.isdigit() or entry.is_symlink():
+        continue
+    files = [entry.path] if entry.is_file() else []
+    for place, _, names in os.walk(entry.path):
+        files += [os.path.join(place, name) for name in names]
+    for path in files:
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            continue
+        writable.append(path)
+print(said, writable)
+"""
+
+
+@pytest.mark.parametrize("layer", NAMES[:2])
+def test_a_driver_can_name_its_threads_and_change_nothing_else(layer: str, project: Path):
+    """CUDA does not start without: "OS call failed or operation not supported on this OS"."""
+    with Sandbox(project, layer=layer, cuda=True) as sandbox:
+        assert Run(sandbox, NAME_A_THREAD).end() == (0, "['cuda-worker'] []\n")
+    with Sandbox(project, layer=layer) as sandbox:
+        assert Run(sandbox, NAME_A_THREAD).end()[1].endswith("\n[] []\n")
+
+
+@pytest.mark.parametrize("cuda", [False, True])
+@pytest.mark.parametrize("layer", NAMES[:2])
+def test_the_locks_of_others_are_not_seen(layer: str, cuda: bool, project: Path):
+    """Each is told with the number of its process."""
+    text = "try:\n    print(open('/proc/locks').read().split())\nexcept PermissionError:\n    print([])"
+    with (project.parent / "locked").open("w") as file, Sandbox(project, layer=layer, cuda=cuda) as sandbox:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        assert str(os.getpid()) in Path("/proc/locks").read_text().split()
+        assert Run(sandbox, text).end() == (0, "[]\n")
+
+
+@pytest.mark.parametrize("layer", NAMES[:2])
+def test_modes_of_proc_are_changed_for_nobody_else(layer: str, project: Path):
+    """Root owns all of it, and the files that are no process's own are the same in all of its mounts."""
+    changes = """
+import os
+for path in ("/proc", "/proc/net", "/proc/net/dev", "/proc/meminfo", "/proc/sys"):
+    try:
+        os.chmod(path, 0o700)
+    except OSError:
+        pass
+"""
+    paths = [Path("/proc", name) for name in (".", "net", "net/dev", "meminfo", "sys")]
+    before = [path.stat().st_mode for path in paths]
+    with Sandbox(project, layer=layer, cuda=True) as sandbox:
+        assert Run(sandbox, changes).end() == (0, "")
+    assert [path.stat().st_mode for path in paths] == before
+
+
+@pytest.mark.parametrize("layer", NAMES[:2])
+def test_a_proc_that_cannot_be_opened_stays_shut(layer: str, project: Path, monkeypatch: pytest.MonkeyPatch):
+    """A security module may refuse mounts below /proc: then there is no GPU, and runs there are."""
+    monkeypatch.setattr(layers, "_probe", lambda layer, cuda=False: "refused" if cuda else None)
+    with Sandbox(project, layer=layer, cuda=True) as sandbox:
+        assert Run(sandbox, NAME_A_THREAD).end()[1].endswith("\n[] []\n")
 
 
 @pytest.mark.parametrize("layer", NAMES[:2])

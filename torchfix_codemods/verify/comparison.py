@@ -45,19 +45,36 @@ class Comparison:
     def same_training(self) -> bool:
         """Whether the parameters are bit for bit the same after every step, and there are as many steps.
 
-        On a GPU that does not repeat itself: whether the losses differ no more than those of the unchanged program do.
+        On a GPU that does not repeat itself: whether the losses differ no more than those of the unchanged program do,
+        and the steps are made in the same way.
         """
-        if _is_same(self.before, self.after):
+        if self.same_bits:
             return True
-        alike = len(self.before.losses) == len(self.after.losses) and len(self.before.steps) == len(self.after.steps)
-        return alike and 0 < _distance(self.before, self.after) <= _SPREAD * self.gpu_noise
+        alike = len(self.before.losses) == len(self.after.losses) and _leads_alike(self.before, self.after)
+        apart = _distance(self.before.losses, self.after.losses)
+        return alike and 0 < apart <= _SPREAD * self.gpu_noise and self._same_gradients()
+
+    @property
+    def same_bits(self) -> bool:
+        """Whether the parameters are bit for bit the same after every step, on whatever device."""
+        return _is_same(self.before, self.after)
+
+    @property
+    def exactly(self) -> str:
+        """How a training is the same that is the same, in words."""
+        return "bit for bit" if self.same_bits else "up to the noise of the GPU"
+
+    def _same_gradients(self) -> bool:
+        """Whether the gradients of each step are about as long: the first losses of a training tell little of them."""
+        before, again, after = ([step.norm for step in run.steps] for run in (self.before, self.again, self.after))
+        return _distance(before, after) <= _SPREAD * max(_distance(before, again), _GPU_NOISE)
 
     @property
     def gpu_noise(self) -> float:
         """How far the losses of the two unchanged runs are apart, where that is a GPU's small noise; else 0."""
         if self.before.device != "cuda" or len(self.before.losses) != len(self.again.losses):
             return 0.0
-        distance = _distance(self.before, self.again)
+        distance = _distance(self.before.losses, self.again.losses)
         return distance if distance <= _GPU_NOISE else 0.0
 
     @property
@@ -91,7 +108,7 @@ class Comparison:
         steps = min(len(self.before.checksums), len(self.after.checksums))
         if not steps:
             return "no optimizer step was seen"
-        if _is_same(self.before, self.after):
+        if self.same_bits:
             return f"bit-equal over {steps} steps"
         if self.same_training:
             return f"the same over {steps} steps, up to the noise of the GPU ({self.gpu_noise:.1e} of the loss)"
@@ -156,21 +173,26 @@ class Comparison:
     def other_outputs(self) -> str:
         """The first output with other values (up to rounding), as text; "" where none is seen.
 
-        What differs between two runs of the unchanged program is left out.
+        What differs between two runs of the unchanged program is left out, and as much as its losses differ on a GPU.
         """
-        twins = self.again.forwards
+        twins, part = self.again.forwards, max(_CLOSE, _SPREAD * self.gpu_noise)
         for (before, after), twin in zip(self._pairs(), twins, strict=False):
-            if _is_close(before, twin) and not _is_close(before, after):
+            if _is_close(before, twin, part) and not _is_close(before, after, part):
                 where = f" ({before.stack[0][0]}:{before.stack[0][1]})" if before.stack else ""
                 return f"{before.kind}{where} gives other values"
         return ""
 
     def other_prints(self) -> tuple[str, str] | None:
-        """The first line that is printed differently, before and after."""
+        """The first line that is printed differently, before and after.
+
+        A GPU's small noise may turn any answer of a model, and with it what is counted and printed: then numbers are
+        held to their size.
+        """
         if not self.countable:
             return None
         twice = self.twice.output if self.twice is not None else None
-        return difference(self.before.output, self.again.output, self.after.output, twice)
+        rough = self.gpu_noise > 0
+        return difference(self.before.output, self.again.output, self.after.output, twice, rough=rough)
 
 
 def _is_same(one: RunReport, other: RunReport) -> bool:
@@ -179,22 +201,37 @@ def _is_same(one: RunReport, other: RunReport) -> bool:
     return whole and _trains_alike(one, other)
 
 
-def _distance(one: RunReport, other: RunReport) -> float:
-    """The largest difference of two losses at the same place, as part of them."""
-    pairs = zip(one.losses, other.losses, strict=False)
-    return max((abs(a - b) / max(abs(a), abs(b), 1e-12) for a, b in pairs if a != b), default=0.0)
+def _distance(one: Sequence[float | None], other: Sequence[float | None]) -> float:
+    """The largest difference of two numbers at the same place, as part of them."""
+    pairs = zip(one, other, strict=False)
+    return max((_apart(a, b) for a, b in pairs if a is not None and b is not None), default=0.0)
 
 
-def _is_close(one: Forward, other: Forward) -> bool:
-    """Whether two outputs are the same up to rounding; so are outputs of which one wasn't looked at."""
+def _apart(one: float, other: float) -> float:
+    if one == other or (math.isnan(one) and math.isnan(other)):
+        return 0.0
+    if not (math.isfinite(one) and math.isfinite(other)):
+        return math.inf
+    return abs(one - other) / max(abs(one), abs(other), 1e-12)
+
+
+def _leads_alike(one: RunReport, other: RunReport) -> bool:
+    """Whether the steps are made alike as far as it can be counted, and by forwards in the same modes."""
+    steps = ([(step.cleared, step.backwards, step.gradients) for step in run.steps] for run in (one, other))
+    both = ((a, b) for a, b in zip(one.forwards, other.forwards, strict=False) if a.used and b.used)
+    return next(steps) == next(steps) and all(a.trains == b.trains for a, b in both)
+
+
+def _is_close(one: Forward, other: Forward, part: float) -> bool:
+    """Whether two outputs are the same up to a part; so are outputs of which one wasn't looked at."""
     if one.crc == other.crc or one.digest is None or other.digest is None:
         return True
-    return are_close(one.digest, other.digest)
+    return are_close(one.digest, other.digest, part)
 
 
-def are_close(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether two digests (a length, a projection) are those of the same values up to rounding."""
-    allowed = _CLOSE * max(one[0], other[0]) + _CLOSE / 10
+def are_close(one: Sequence[float], other: Sequence[float], part: float = _CLOSE) -> bool:
+    """Whether two digests (a length, a projection) are those of the same values up to a part, here rounding."""
+    allowed = part * max(one[0], other[0]) + _CLOSE / 10
     return all(
         a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= allowed for a, b in zip(one, other, strict=True)
     )

@@ -22,12 +22,14 @@ from torchfix_codemods.verify.judge_steps import accumulated, cleared
 from torchfix_codemods.verify.judge_targets import released
 from torchfix_codemods.verify.judge_values import batched, logits, resized
 from torchfix_codemods.verify.model import Evidence, VerdictName
+from torchfix_codemods.verify.runs import ASSERTED
 
 
 @dataclass(frozen=True)
 class Contract:
     """How a rule's fixes are judged. `crashes` are the exceptions that the rule's mistake raises on current torch;
-    `cured` says what else must be seen before one that is gone counts as fixed.
+    `cured` says what else must be seen before one that is gone counts as fixed. `asserts`: so is what a GPU refuses at
+    lines of the fix.
 
     `keeps`: evaluations give the same as before. `seeds`: a claim about a loss needs further pairs of runs; `holds`:
     so does what reads the outputs, with parameters that stay as they are. `steers`: so does a training that changed,
@@ -38,6 +40,7 @@ class Contract:
     neutral: bool
     keeps: bool = False
     crashes: tuple[str, ...] = ()
+    asserts: bool = False
     cured: Callable[[Comparison], Judgement | None] = lambda comparison: None
     seeds: bool = False
     holds: bool = False
@@ -61,6 +64,8 @@ _OVERWRITTEN = "TypeError: object is not callable"
 
 #: What binary cross entropy says of scores that are no probabilities.
 _REFUSED = "RuntimeError: all elements of input should be between 0 and 1"
+#: The same on a GPU, up to torch 2.7 by the second name.
+_ASSERTED = (f"AcceleratorError: {ASSERTED}", f"RuntimeError: {ASSERTED}")
 #: The errors of passes over graphs that are gone or changed; they are raised by a pass far from what caused them.
 _GRAPH_ERRORS = (
     "RuntimeError: modified by an inplace operation",
@@ -72,7 +77,9 @@ CONTRACTS: dict[str, Contract] = {
     "TFC101": Contract(logits, neutral=False, seeds=True, holds=True),
     "TFC102": Contract(not_twice, neutral=False),
     "TFC103": Contract(logits_for_two, neutral=False, holds=True),
-    "TFC104": Contract(likelihoods, neutral=False, holds=True, crashes=(_REFUSED,), cured=sigmoid_in_the_loss),
+    "TFC104": Contract(
+        likelihoods, neutral=False, holds=True, crashes=(_REFUSED, *_ASSERTED), cured=sigmoid_in_the_loss
+    ),
     "TFC105": Contract(released, neutral=True),
     "TFC201": Contract(volatile, neutral=True, keeps=True, crashes=("ValueError", "TypeError", "RuntimeError")),
     "TFC202": Contract(no_graph, neutral=True, keeps=True, crashes=("RuntimeError", "OutOfMemoryError")),
@@ -88,7 +95,13 @@ CONTRACTS: dict[str, Contract] = {
     "TFC401": Contract(
         batched, neutral=False, crashes=("ValueError", "NotImplementedError", "RuntimeError"), cured=resized
     ),
-    "TFC402": Contract(indexed, neutral=False, crashes=("RuntimeError", "TypeError", "IndexError"), cured=chosen),
+    "TFC402": Contract(
+        indexed,
+        neutral=False,
+        crashes=("RuntimeError", "TypeError", "IndexError", "NotImplementedError"),
+        asserts=True,
+        cured=chosen,
+    ),
     "TFC501": Contract(parses_today, neutral=True, keeps=True),
 }
 

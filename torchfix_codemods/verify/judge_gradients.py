@@ -101,6 +101,7 @@ def _fewer_graphs(comparison: Comparison, evidence: tuple[Evidence, ...]) -> Jud
     kept = [sum(f.saved or 0 for f in found) for found in (before, after)]
     what = "fewer graphs" if building(after) else "no graph"
     if kept[1] < kept[0]:
-        trained = "training is the same bit for bit" if comparison.before.backwards else "nothing is trained in the run"
+        same = f"training is the same {comparison.exactly}"
+        trained = same if comparison.before.backwards else "nothing is trained in the run"
         return Judgement(VerdictName.IMPROVED, f"evaluations build {what}, {trained}", evidence)
     return Judgement(VerdictName.CHANGED_AS_INTENDED, f"evaluations build {what}", evidence)

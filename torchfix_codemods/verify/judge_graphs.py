@@ -25,9 +25,11 @@ def kept_graph(comparison: Comparison) -> Judgement:
     if keeping[1] >= keeping[0]:
         return Judgement(VerdictName.NOT_FIXED, "as many backward passes keep their graph", evidence)
     if _held(comparison.after) < _held(comparison.before):
-        reason = "less memory is held after the backward passes, training is the same bit for bit"
+        reason = f"less memory is held after the backward passes, training is the same {comparison.exactly}"
         return Judgement(VerdictName.IMPROVED, reason, evidence)
-    return Judgement(VerdictName.EQUIVALENT, "fewer graphs are kept, training is the same bit for bit", evidence)
+    return Judgement(
+        VerdictName.EQUIVALENT, f"fewer graphs are kept, training is the same {comparison.exactly}", evidence
+    )
 
 
 def _stray_gradients(comparison: Comparison, evidence: tuple[Evidence, ...]) -> Judgement | None:

@@ -99,6 +99,11 @@ def sigmoid_in_the_loss(comparison: Comparison) -> Judgement | None:
     evidence = (Evidence("losses on two classes", *(str(len(_calls(run, kinds))) for run in both(comparison))),)
     if not calls:
         return Judgement(VerdictName.REGRESSED, "no such loss is computed any more", evidence)
+    failure = comparison.before.failure
+    if failure is not None and failure.asserted and not any(map(is_unfit, _calls(comparison.before, kinds))):
+        return Judgement(
+            VerdictName.INCONCLUSIVE, "a GPU refused something, and it was not seen to be scores", evidence
+        )
     return _wrong_loss(comparison, kinds, evidence)
 
 

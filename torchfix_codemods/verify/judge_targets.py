@@ -34,9 +34,9 @@ def released(comparison: Comparison) -> Judgement:
     if len(after) >= len(before):
         return Judgement(VerdictName.NOT_FIXED, "as many targets need gradients as before", evidence)
     if not any(call.kind == "ce" or call.facts["graph"] for call in before):
-        reason = "the same training bit for bit, without gradients for the target"
+        reason = f"the same training {comparison.exactly}, without gradients for the target"
         return Judgement(VerdictName.EQUIVALENT, reason, evidence)
-    reason = "no gradient flows into the target, training is the same bit for bit"
+    reason = f"no gradient flows into the target, training is the same {comparison.exactly}"
     return Judgement(VerdictName.CHANGED_AS_INTENDED, reason, evidence)
 
 

@@ -6,7 +6,7 @@ What the unchanged program prints differently from run to run says nothing, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\b(?:nan|inf)\b)")
 #: What only says that there is a graph. Where a line would be too long for it, torch begins a new one.
@@ -21,22 +21,28 @@ _MEASURED = re.compile(
 )
 _TAIL = 19_000  # bytes from which on an output may have lost its beginning
 _CLOSE = 1e-3  # part by which numbers may differ
+_ROUGH = 0.5  # the same, where single answers of a model may turn
 
 
-def difference(before: str, again: str, after: str, twice: str | None = None) -> tuple[str, str] | None:
+def difference(
+    before: str, again: str, after: str, twice: str | None = None, *, rough: bool = False
+) -> tuple[str, str] | None:
     """The first line that the changed program prints differently, before and after; None where there is none to see.
 
     `again` is what the unchanged program printed a second time, `twice` the changed one, where it was run twice.
+    `rough`: only numbers of another size count, in the same words.
     """
     olds, twins, news = _lines(before), _lines(again), _lines(after)
     repeated = news if twice is None else _lines(twice)
     if _words(olds) != _words(twins) or _words(news) != _words(repeated):
         return None  # words by chance: which lines belong together cannot be said
+    if rough and _words(olds) != _words(news):
+        return None
     if len(olds) != len(news):
         cut = _may_be_cut(before) or _may_be_cut(after)
         return None if cut else (f"{len(olds)} lines", f"{len(news)} lines")
     for old, twin, new, other in zip(olds, twins, news, repeated, strict=True):
-        if not _is_alike(old, twin, new, other):
+        if not _is_alike(old, twin, new, other, _is_near if rough else _is_close):
             return old, new
     return None
 
@@ -68,12 +74,12 @@ def _may_be_cut(output: str) -> bool:
     return len(output.encode("utf-8", "replace")) >= _TAIL
 
 
-def _is_alike(old: str, twin: str, new: str, other: str) -> bool:
+def _is_alike(old: str, twin: str, new: str, other: str, same: Callable[[str, str], bool]) -> bool:
     """Whether a line is the same, but for numbers that differ between two runs of one program."""
     if _NUMBER.sub("#", old) != _NUMBER.sub("#", new):
         return False
     rows: Sequence[list[str]] = [_NUMBER.findall(line) for line in (old, twin, new, other)]
-    return all(a != b or c != d or _is_close(a, c) for a, b, c, d in zip(*rows, strict=True))
+    return all(a != b or c != d or same(a, c) for a, b, c, d in zip(*rows, strict=True))
 
 
 def _is_close(one: str, other: str) -> bool:
@@ -84,6 +90,15 @@ def _is_close(one: str, other: str) -> bool:
     digits = min(_digits(one), _digits(other))
     place = 10.0**-digits if digits else 0.0
     return abs(first - second) <= max(_CLOSE * max(abs(first), abs(second)) if digits else 0.0, place * 1.01)
+
+
+def _is_near(one: str, other: str) -> bool:
+    """Of one size, or apart by one in the last place that is printed."""
+    if one == other:
+        return True
+    first, second = float(one), float(other)
+    place = 10.0 ** -min(_digits(one), _digits(other))
+    return abs(first - second) <= max(_ROUGH * max(abs(first), abs(second)), place * 1.01)
 
 
 def _digits(number: str) -> int:

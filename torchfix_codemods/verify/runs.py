@@ -95,6 +95,9 @@ class Call:
     facts: Mapping[str, Any]
 
 
+ASSERTED = "device-side assert triggered"
+
+
 @dataclass(frozen=True)
 class Failure:
     """The exception that ended a run. `place` is the last line of the program in its traceback.
@@ -107,6 +110,12 @@ class Failure:
     place: Place | None
     missing: str = ""
     cause: Place | None = None
+
+    @property
+    def asserted(self) -> bool:
+        """Whether a GPU refused a value: any index, target or probability out of bounds ends so, and nothing else is
+        said."""
+        return ASSERTED in self.message
 
     def __str__(self) -> str:
         where = f" ({self.place[0]}:{self.place[1]})" if self.place else ""

@@ -199,7 +199,8 @@ def _is_own(contract: Contract, failure: Failure, comparison: Comparison) -> boo
     named = (entry.partition(": ") for entry in contract.crashes)
     if any(kind == failure.kind and message and message in failure.message for kind, _, message in named):
         return True
-    if failure.kind not in contract.crashes or failure.place is None:
+    refused = contract.asserts and failure.asserted
+    if not (refused or failure.kind in contract.crashes) or failure.place is None:
         return False
     path, line = comparison.front(failure.place)
     return any(first <= line <= last for first, last in comparison.scope.get(path, ()))
@@ -255,6 +256,7 @@ _TOLD = {
     "batch": "{}",
     "loader": "{}",
     "loop": "{}: the program needs them",
+    "gpu": "the GPU was not used: {}",
     "redirect": "CUDA redirected to the CPU: {}",
     "blocked": "the sandbox refused {}",
     "seed": "overridden: {}",

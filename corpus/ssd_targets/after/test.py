@@ -30,6 +30,8 @@ def test():
     net.load_state_dict(torch.load('ssd.pth', weights_only=True))
     net.eval()
     print('Finished loading model!')
+    if torch.cuda.is_available():
+        net = net.cuda()
     # evaluation
     test_net(net, torch.cuda.is_available(), make_dataset(40, 2), thresh=0.5)
 

@@ -35,12 +35,12 @@ class SSD(nn.Module):
         conf = self.conf(x).permute(0, 2, 3, 1).contiguous().view(x.size(0), -1, self.num_classes)
         if self.phase == "test":
             output = (
-                self.priors + loc,
+                self.priors.type_as(x) + loc,
                 self.softmax(conf),     # conf preds
             )
         else:
             output = (
-                self.priors + loc,
+                self.priors.type_as(x) + loc,
                 conf,
             )
         return output
@@ -55,7 +55,7 @@ def prior_box(cells):
 def multibox_loss(predictions, targets):
     """targets: per image one tensor of [xmin, ymin, xmax, ymax, label] for each box"""
     loc_data, conf_data = predictions
-    conf_t = torch.zeros(conf_data.size()[:2]).long()
+    conf_t = torch.zeros(conf_data.size()[:2]).long().to(conf_data.device)
     loss_l = 0
     for idx in range(len(targets)):
         for truth in targets[idx].data:

@@ -115,7 +115,7 @@ class Run:
         standins.install(job.standins, job.root, job.seed, notes)
         if job.legacy:
             legacy.install(notes)
-        self.device = devices.choose(job.device)
+        self.device = devices.choose(job.device, notes)
         if self.device == "cpu-redirect":
             (shadow if job.shadow else redirect).install(notes)
         optimizers = Optimizers(self.recorder, self.gradients)

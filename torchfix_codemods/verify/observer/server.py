@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 
-from . import dynamo
+from . import devices, dynamo
 from .job import Job
 from .stream import Stream
 
@@ -24,10 +24,13 @@ _TAIL = 20_000  # bytes of a run's output that are kept
 def serve(descriptor):
     """Answer jobs until standard input ends."""
     dynamo.install()
+    devices.trouble()  # once for all runs, but for those with other GPUs
     _adopt_orphans()
     Stream(descriptor).event("ready", pid=os.getpid())
     for line in iter(sys.stdin.buffer.readline, b""):
         job = Job(json.loads(line))
+        if job.device != devices.REDIRECT:
+            devices.trouble(job.env)
         Stream(descriptor, job.token).event("done", **_forked(job, descriptor))
 
 

@@ -26,6 +26,7 @@ _QUIET = {
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "CUDA_LAUNCH_BLOCKING": "1",  # an error is raised at the line that made it
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # asking for CUDA must not start it: a server forks afterwards
     "GIT_OPTIONAL_LOCKS": "0",  # asking for the state of a repository must not write to it
     "TOKENIZERS_PARALLELISM": "false",

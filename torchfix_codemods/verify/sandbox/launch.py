@@ -47,7 +47,7 @@ def _isolate(order: Order) -> None:
 def _as_init(order: Order) -> NoReturn:
     """The first process of a namespace: signals don't reach it by default, so the program must be another."""
     try:
-        namespaces.show_own_processes()
+        namespaces.show_own_processes(cuda=order["cuda"])
     except OSError as error:  # inside a container whose /proc is partly covered
         _leave(_NO_ISOLATION, error)
     _supervise(_become, order)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torchfix_codemods
 from torchfix_codemods.source.errors import UsageError
+from torchfix_codemods.verify.sandbox.namespaces import shared_of_proc
 
 _ALL = ("files", "network", "processes")
 _TEMPORARY = os.path.realpath("/tmp")
@@ -53,12 +54,16 @@ LAYERS = (
 
 @dataclass(frozen=True)
 class Room:
-    """What a program finds: the folder that it may write, what else it needs of /tmp, what is hidden, devices."""
+    """What a program finds: the folder that it may write, what else it needs of /tmp, what is hidden, devices.
+
+    `cuda` says that a CUDA driver shall find what it needs besides its devices.
+    """
 
     writable: str
     keep: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    cuda: bool = False
 
 
 def reach(asked: str) -> Layer:
@@ -76,6 +81,11 @@ def reach(asked: str) -> Layer:
             return layer
         reasons.append(reason)
     raise UsageError(f"sandbox {asked!r} does not work here: {reasons[0]}")
+
+
+def opens_proc(layer: Layer) -> bool:
+    """Whether a program in this layer can be let write what is its own in /proc, with all else of it shut."""
+    return "processes" in layer.holds and _probe(layer, cuda=True) is None
 
 
 def command(layer: Layer, room: Room, argv: Sequence[str], *, cwd: str, limits: Mapping[str, int]) -> list[str]:
@@ -105,6 +115,7 @@ def launcher(
         "limits": dict(limits),
         "holds": layer.holds,
         "supervise": supervise,
+        "cuda": room.cuda,
         "writable": room.writable,
         "files": {"temporary": _TEMPORARY, "keep": room.keep, "hide": room.hide, "devices": room.devices},
     }
@@ -126,7 +137,7 @@ def needed_of_temporary(paths: Iterable[str]) -> tuple[str, ...]:
 def _bubblewrap_options(room: Room) -> list[str]:
     """All read-only; over that a private /tmp, what is needed of it, what is hidden, and the folder, in this order."""
     options = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/", "/"]
-    options += ["--dev", "/dev", "--proc", "/proc", "--remount-ro", "/proc"]  # root could set the kernel's parameters
+    options += ["--dev", "/dev", *_proc_options(cuda=room.cuda)]
     options += ["--size", _PRIVATE_BYTES, "--tmpfs", _TEMPORARY] if _knows_size() else ["--tmpfs", _TEMPORARY]
     for path in room.keep:
         options += ["--ro-bind", path, path]
@@ -136,6 +147,17 @@ def _bubblewrap_options(room: Room) -> list[str]:
     for path in room.devices:
         options += ["--dev-bind", path, path]
     return [*options, "--bind", room.writable, room.writable]
+
+
+def _proc_options(*, cuda: bool) -> list[str]:
+    """As `namespaces.show_own_processes` has it; of its own accord bubblewrap covers less.
+
+    What bubblewrap binds is the host's, and its list of locks has the host's processes in it.
+    """
+    if not cuda:
+        return ["--proc", "/proc", "--remount-ro", "/proc"]
+    sources = ((os.devnull if path == "/proc/locks" else path, path) for path in shared_of_proc())
+    return ["--proc", "/proc", *(part for pair in sources for part in ("--ro-bind-try", *pair))]
 
 
 def _bubblewrap() -> str | None:
@@ -154,7 +176,7 @@ def _knows_size() -> bool:
 
 
 @cache
-def _probe(layer: Layer) -> str | None:
+def _probe(layer: Layer, *, cuda: bool = False) -> str | None:
     """None if a small program ran in this layer, else why not: no list of versions and settings tells it as surely."""
     if layer.name == "bubblewrap" and _bubblewrap() is None:
         return "the program bwrap is not installed"
@@ -162,7 +184,7 @@ def _probe(layer: Layer) -> str | None:
         return "it needs Linux"
     with tempfile.TemporaryDirectory(prefix="torchfix-") as folder:
         place = os.path.realpath(folder)
-        room = Room(place, keep=needed_of_temporary(()))
+        room = Room(place, keep=needed_of_temporary(()), cuda=cuda)
         line = command(layer, room, [sys.executable, "-I", "-S", "-c", ""], cwd=place, limits={})
         try:
             ran = subprocess.run(line, capture_output=True, text=True, timeout=_PROBE_SECONDS, stdin=subprocess.DEVNULL)

@@ -72,9 +72,22 @@ def lock_files(
         _hide(path)
 
 
-def show_own_processes() -> None:
-    """A /proc of this namespace of processes; read-only, since root's sandbox could set the kernel's parameters."""
-    _mount("proc", "/proc", _MS_READONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, kind="proc")
+def show_own_processes(*, cuda: bool) -> None:
+    """A /proc of this namespace of processes; read-only, since root's sandbox could set the kernel's parameters.
+
+    With `cuda` processes can write what is their own, and nothing else can be written: the driver (570 and newer)
+    names its threads in /proc/self/task/*/comm, and does not start where it can't.
+    """
+    _mount("proc", "/proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | (0 if cuda else _MS_READONLY), kind="proc")
+    for path in shared_of_proc() if cuda else ():
+        _mount(path, path, _MS_BIND | _MS_RECURSIVE)
+        _set_attributes(path, add=_READONLY, recursive=True)
+
+
+def shared_of_proc() -> list[str]:
+    """All of /proc that is no process's own: the kernel's parameters, switches and drivers."""
+    names = (entry.name for entry in os.scandir("/proc") if not entry.is_symlink() and not entry.name.isdigit())
+    return [f"/proc/{name}" for name in sorted(names)]
 
 
 def drop_privileges() -> None:

@@ -19,7 +19,7 @@ from typing import IO, Any
 from torchfix_codemods.source.errors import UsageError
 from torchfix_codemods.verify.observer.guard import SECRETS, detach
 from torchfix_codemods.verify.sandbox.copy import Entry, lay_out, put, survey
-from torchfix_codemods.verify.sandbox.layers import Room, command, needed_of_temporary, reach
+from torchfix_codemods.verify.sandbox.layers import Room, command, needed_of_temporary, opens_proc, reach
 from torchfix_codemods.verify.sandbox.limits import limits_of
 from torchfix_codemods.verify.sandbox.processes import end_descendants
 
@@ -63,6 +63,7 @@ class Sandbox:
         self.contained = {"files", "network"} <= set(self._reached.holds)
         own_count = "processes" in self._reached.holds
         self._limits = limits_of(memory=memory, seconds=seconds, cuda=cuda, own_count=own_count)
+        self._cuda = cuda and opens_proc(self._reached)
         self._devices = tuple(path for pattern in _GPU_DEVICES if cuda for path in glob(pattern) if not _is_caps(path))
         self._entries: tuple[Entry, ...] | None = None
         self._programs: list[subprocess.Popen[Any]] = []
@@ -176,6 +177,7 @@ class Sandbox:
             keep=tuple(path for path in needed if path != str(self.folder)),
             hide=tuple(path for path in _hidden() if not Path(path).is_relative_to(self.folder)),
             devices=self._devices,
+            cuda=self._cuda,
         )
 
 
