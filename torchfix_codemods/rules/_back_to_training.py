@@ -9,7 +9,7 @@ from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases, outermost_call, trained_ids
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
+from torchfix_codemods.analysis.trace import Context, ModelCall, Trace
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rules._evaluation_signs import behind
 from torchfix_codemods.rules._regions import Region
@@ -21,18 +21,39 @@ from torchfix_codemods.rules._training_ahead import trains_next
 def resume_edits(
     file: ParsedFile, project: Project, phases: Phases, trace: Trace, event: ModelCall
 ) -> list[Edit] | None:
-    """The `train()` that the inserted `eval()` needs where training goes on. None: needed, and no place for it."""
-    loop = _shared_loop(trace, event, phases)
-    if loop is None:
-        if trains_next(trace, event, phases):
-            *_, whole = event.context.chain()
-            return _resume_in(project, phases, trace, event, whole)
-        return rerun_edits(file, project, phases, trace, event)
-    for other, change in phases.mode_changes(event.model):
-        switches = other is trace and change.mode == "train" and change.context.inside(loop)
-        if switches and not _in_evaluation(change, trace, phases):
-            return []
-    return _resume_in(project, phases, trace, event, loop)
+    """The `train()` that the inserted `eval()` needs where training goes on. None: needed, and no place for it.
+
+    Of the parts that train, where the model does not train itself.
+    """
+    *_, whole = event.context.chain()
+    calls = []
+    for training in _trainings(trace, event, phases):
+        loop = next((c for c in training.context.chain() if c.kind == "loop" and event.context.inside(c)), whole)
+        goes_on = loop is not whole or training.id > event.id
+        if goes_on and training.mode != "eval" and not _is_switched(phases, trace, event, training):
+            calls.append((outermost_call(trace, training), loop))
+    own = [(call, loop) for call, loop in calls if not _is_part(phases, call, event)]
+    return train_edits(project, own or calls, [event]) if calls else rerun_edits(file, project, phases, trace, event)
+
+
+def _is_switched(phases: Phases, trace: Trace, event: ModelCall, training: ModelCall) -> bool:
+    """Whether a `train()` of the program comes between an evaluation and a training, whichever way leads there."""
+    order = {id(e): number for number, e in enumerate(trace.events)}
+    changes = [c for t, c in phases.mode_changes(event.model) if t is trace and c.mode == "train"]
+    return any(
+        order[id(change)] < order[id(training)]
+        and not order[id(change)] < order[id(event)] < order[id(training)]
+        and _is_always_run(change.context, training.context, event.context)
+        for change in changes
+    )
+
+
+def _is_always_run(change: Context, training: Context, evaluation: Context) -> bool:
+    """Whether a change is made whenever a training is, and in every loop that comes back from the evaluation."""
+    around = list(change.chain())
+    chosen = (c for c in around if c.kind in ("branch", "loop"))
+    rounds = (c for c in training.chain() if c.kind == "loop" and evaluation.inside(c))
+    return all(training.inside(c) for c in chosen) and all(change.inside(c) for c in rounds)
 
 
 def comes_first(region: Region, phases: Phases) -> bool:
@@ -59,34 +80,6 @@ def _shared_loop(trace: Trace, event: ModelCall, phases: Phases) -> Context | No
     trainings = list(_trainings(trace, event, phases))
     loops = (context for context in event.context.chain() if context.kind == "loop")
     return next((loop for loop in loops if any(other.context.inside(loop) for other in trainings)), None)
-
-
-def _in_evaluation(change: ModeSet, trace: Trace, phases: Phases) -> bool:
-    """Whether the change stands in a function that only evaluates: training does not see it."""
-    frames = {
-        e.event.context.frame().place
-        for site in phases.sites.values()
-        for e in site.executions
-        if e.evaluation and e.trace is trace and e.event.context.frame().kind == "function"
-    }
-    training = {
-        c.place for site in phases.sites.values() for e in site.executions if e.trained for c in e.event.context.chain()
-    }
-    return any(c.place in frames - training for c in change.context.chain())
-
-
-def _resume_in(project: Project, phases: Phases, trace: Trace, event: ModelCall, around: Context) -> list[Edit] | None:
-    """`model.train()` for all that trains inside a loop; where `around` is none, for what trains behind the event.
-
-    Of the parts that train, where the model does not train itself.
-    """
-    calls = [
-        outermost_call(trace, other)
-        for other in _trainings(trace, event, phases)
-        if other.context.inside(around) and (around.kind == "loop" or other.id > event.id)
-    ]
-    own = [call for call in calls if not _is_part(phases, call, event)]
-    return train_edits(project, own or calls, around, [event])
 
 
 def _trainings(trace: Trace, event: ModelCall, phases: Phases) -> Iterator[ModelCall]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torchfix_codemods.analysis.parsed import ParsedFile
@@ -11,6 +11,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules._block_order import are_branches, in_one_block, node_in
 from torchfix_codemods.rules._modes import receiver_text
 from torchfix_codemods.rules._shared import function_node, node_of
 
@@ -18,15 +19,17 @@ _Bodied = ast.For | ast.While | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def train_edits(
-    project: Project, calls: Sequence[ModelCall], loop: Context, evaluations: Sequence[ModelCall | ModeSet] = ()
+    project: Project,
+    calls: Sequence[tuple[ModelCall, Context]],
+    evaluations: Sequence[ModelCall | ModeSet] = (),
 ) -> list[Edit] | None:
-    """A `model.train()` for each call that trains inside `loop`; None where there is no place for one.
+    """A `model.train()` for each call that trains, with the loop that brings it round; None without a place for one.
 
     It comes behind the `evaluations` of the same function: before the statement that trains, where that follows; else
     at the top of the function that trains, or of the loop's body.
     """
     spots: list[_Spot] = []
-    for call in calls:
+    for call, loop in calls:
         spot = _spot(project, call, loop, evaluations)
         if spot is None:
             return None
@@ -85,55 +88,15 @@ def _behind(
     """The statements around a training call that follow an evaluation; None where the order is not plain."""
     found = []
     for evaluation in evaluations:
-        where = _node_in(file, evaluation, frame)
+        where = node_in(file, evaluation, frame)
         if where is None:
             return None
-        trains, evaluates = _in_one_block(file, call, where)
-        if trains is evaluates and not _are_branches(file, trains, call, where):
+        trains, evaluates = in_one_block(file, call, where)
+        if trains is evaluates and not are_branches(file, trains, call, where):
             return None
         if trains.lineno > evaluates.lineno:
             found.append(trains)
     return found
-
-
-def _node_in(file: ParsedFile, event: ModelCall | ModeSet, frame: Context) -> ast.AST | None:
-    """The event as the text of a function around it has it: the call that leads to it."""
-    place = event.place
-    for context in event.context.chain():
-        if context is frame:
-            return node_of(file, place) if place.path == file.path else None
-        if context.kind == "function":
-            if context.call is None:
-                return None
-            place = context.call
-    return None
-
-
-def _in_one_block(file: ParsedFile, one: ast.AST, other: ast.AST) -> tuple[ast.stmt, ast.stmt]:
-    """The statements of the innermost block around both nodes that hold the one and the other."""
-    blocks = {id(file.block_of(statement)): statement for statement in _statements(file, other)}
-    return next(
-        (statement, blocks[block])
-        for statement in _statements(file, one)
-        if (block := id(file.block_of(statement))) in blocks
-    )
-
-
-def _statements(file: ParsedFile, node: ast.AST) -> Iterator[ast.stmt]:
-    """The statements around a node, innermost first."""
-    current: ast.AST | None = node
-    while current is not None:
-        if isinstance(current, ast.stmt):
-            yield current
-        current = file.parent(current)
-
-
-def _are_branches(file: ParsedFile, around: ast.stmt, one: ast.AST, other: ast.AST) -> bool:
-    """Whether two nodes of one statement stand in two of its branches, of which one is run."""
-    return isinstance(around, ast.If | ast.Match) and around not in (
-        file.enclosing_statement(one),
-        file.enclosing_statement(other),
-    )
 
 
 __all__ = ["train_edits"]

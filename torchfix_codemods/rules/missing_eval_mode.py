@@ -22,6 +22,7 @@ from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._back_to_training import comes_first, is_resumed, resume_edits
+from torchfix_codemods.rules._eval_places import eval_edits
 from torchfix_codemods.rules._evaluation_signs import behind, is_between_epochs, is_called_evaluation, is_evaluation
 from torchfix_codemods.rules._flagged_layers import is_flagged_off
 from torchfix_codemods.rules._modes import (
@@ -153,7 +154,6 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
     resumes = [_resumed(region, w, file, project, phases) for w in wrong]
     if any(resumes) and any(freezes(file, phases, w.execution.event) for w in wrong):
         proven = False  # the `train()` that has to follow would also switch parts that are kept in evaluation mode
-    lines = [f"{w.receiver}.eval()" for w in wrong]
 
     def build() -> list[Edit]:
         if any(resume is None for resume in resumes):
@@ -162,9 +162,7 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
         if switch is not None:
             assert isinstance(switch.func, ast.Attribute)
             return [*resume, *verbs.replace_expression(file, switch, f"{file.source(switch.func.value)}.eval()")]
-        if region.kind == "function" and region.function is not None:
-            return [*resume, *verbs.insert_first(file, region.function, lines)]
-        return [*resume, *verbs.insert_before(file, _outermost_with(file, region.node), lines)]
+        return [*resume, *eval_edits(file, phases, region, {w.receiver: w.execution.event for w in wrong})]
 
     where: ast.expr | ast.stmt = region.node
     if switch is not None:
@@ -236,16 +234,6 @@ def _is_inside(file: ParsedFile, change: ModeSet, loop: ast.For) -> bool:
     """Whether a change of the mode happens in the loop, or in what it calls."""
     inside = (c.place for c in change.context.chain() if c.kind == "loop" and c.place.path == file.path)
     return any(node_of(file, place) is loop for place in inside)
-
-
-def _outermost_with(file: ParsedFile, node: ast.stmt) -> ast.stmt:
-    """The `with torch.no_grad():` that holds the loop and nothing else, so that `eval()` comes before it."""
-    parent = file.parents[node]
-    while (
-        isinstance(parent, ast.With) and parent.body[0] is node and "grad" in file.source(parent.items[0].context_expr)
-    ):
-        node, parent = parent, file.parents[parent]
-    return node
 
 
 def _consequence(dependence: ModeDependence) -> str:

@@ -185,7 +185,7 @@ def _finding(file: ParsedFile, project: Project, phases: Phases, stuck: Stuck, w
     def build() -> list[Edit]:
         if stuck.between_batches:
             return resume_behind(file, stuck.evals, stuck.loop, receiver)
-        edits = train_edits(project, [call], stuck.loop, stuck.evals)
+        edits = train_edits(project, [(call, stuck.loop)], stuck.evals)
         if edits is None:
             raise verbs.CannotRewrite("there is no single place for the call of train()")
         return edits
