@@ -19,7 +19,7 @@ def _findings(files: Files, rule: Rule) -> list[Finding]:
     project = Project(files, files.get)
     found = []
     for path in sorted(files):
-        file = project.parse(path)
+        file = project.parse_whole(path)
         assert file is not None, project.skipped
         found += list(rule.check(file, project))
     for finding in found:
