@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases, outermost_call, trained_ids
 from torchfix_codemods.analysis.project import Project
-from torchfix_codemods.analysis.trace import Context, ModelCall, Trace
+from torchfix_codemods.analysis.trace import Context, ModelCall, Place, Trace
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rules._evaluation_signs import behind
 from torchfix_codemods.rules._regions import Region
@@ -25,26 +26,58 @@ def resume_edits(
 
     Of the parts that train, where the model does not train itself.
     """
-    *_, whole = event.context.chain()
-    calls = []
-    for training in _trainings(trace, event, phases):
-        loop = next((c for c in training.context.chain() if c.kind == "loop" and event.context.inside(c)), whole)
-        goes_on = loop is not whole or training.id > event.id
-        if goes_on and training.mode != "eval" and not _is_switched(phases, trace, event, training):
-            calls.append((outermost_call(trace, training), loop))
+    calls = [(outermost_call(trace, training), loop) for training, loop in _needy(phases, trace, event)]
     own = [(call, loop) for call, loop in calls if not _is_part(phases, call, event)]
     return train_edits(project, own or calls, [event]) if calls else rerun_edits(file, project, phases, trace, event)
 
 
-def _is_switched(phases: Phases, trace: Trace, event: ModelCall, training: ModelCall) -> bool:
-    """Whether a `train()` of the program comes between an evaluation and a training, whichever way leads there."""
+@dataclass(frozen=True)
+class _Switch:
+    """A `train()` of the program, or one that is to come (for the model of a call): when and where it is run."""
+
+    order: int
+    context: Context
+    call: ModelCall | None = None
+
+
+def _needy(phases: Phases, trace: Trace, event: ModelCall) -> Iterator[tuple[ModelCall, Context]]:
+    """What would train in evaluation mode behind an evaluation, and the innermost loop around both, if there is one.
+
+    Once for each place, however often a loop was run: with the innermost of its loops.
+    """
+    *_, whole = event.context.chain()
     order = {id(e): number for number, e in enumerate(trace.events)}
     changes = [c for t, c in phases.mode_changes(event.model) if t is trace and c.mode == "train"]
-    return any(
-        order[id(change)] < order[id(training)]
-        and not order[id(change)] < order[id(event)] < order[id(training)]
-        and _is_always_run(change.context, training.context, event.context)
-        for change in changes
+    switches = [_Switch(order[id(change)], change.context) for change in changes]
+    found: dict[Place, tuple[ModelCall, Context]] = {}
+    for training in _trainings(trace, event, phases):
+        loop = next((c for c in training.context.chain() if c.kind == "loop" and event.context.inside(c)), whole)
+        goes_on = training.mode != "eval" and (loop is not whole or training.id > event.id)
+        if not goes_on or any(_serves(phases, s, event, training, order) for s in switches):
+            continue
+        switches.append(_Switch(order[id(training)], _context_of_train(training, event, loop), training))
+        known = found.get(training.place)
+        if known is None or len(list(known[1].chain())) < len(list(loop.chain())):
+            found[training.place] = training, loop
+    yield from found.values()
+
+
+def _context_of_train(training: ModelCall, event: ModelCall, loop: Context) -> Context:
+    """Where the `train()` for a training will stand (see `train_edits`): at the top of its function, its loop, or there."""
+    frame = training.context.frame()
+    if frame is not loop.frame():
+        return frame
+    return loop if loop.kind == "loop" and training.id < event.id else training.context
+
+
+def _serves(phases: Phases, switch: _Switch, event: ModelCall, training: ModelCall, order: Mapping[int, int]) -> bool:
+    """Whether a `train()` comes between an evaluation and a training, whichever way leads there."""
+    then, now = order[id(event)], order[id(training)]
+    return (
+        switch.order < now
+        and not switch.order < then < now
+        and _is_always_run(switch.context, training.context, event.context)
+        and not (switch.call is not None and _is_part(phases, switch.call, training))
     )
 
 
