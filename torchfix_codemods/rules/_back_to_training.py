@@ -63,7 +63,7 @@ def _needy(phases: Phases, trace: Trace, event: ModelCall) -> Iterator[tuple[Mod
 
 
 def _context_of_train(training: ModelCall, event: ModelCall, loop: Context) -> Context:
-    """Where the `train()` for a training will stand (see `train_edits`): at the top of its function, its loop, or there."""
+    """Where the `train()` for a training will stand (see `train_edits`): in its function, its loop, or its branch."""
     frame = training.context.frame()
     if frame is not loop.frame():
         return frame
