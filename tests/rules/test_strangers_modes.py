@@ -351,3 +351,81 @@ class Trainer:
 Trainer().fit()
 """
     assert len(findings({"main.py": HEAD + text}, missing_train_mode.RULE)) == found
+
+
+FORECAST = """
+import torch
+import torch.nn as nn
+
+
+class Forecast(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(4, 8), nn.Linear(8, 1)
+
+    def forward(self, x):
+        return self.decoder(torch.tanh(self.encoder(x)))
+
+    def {name}(self, data):
+        {mode}
+        total = 0
+        for x, y in data:
+            total += (self.decoder(torch.tanh(self.encoder(x))) - y).abs().mean().item()
+        return total
+"""
+FORECASTING = """
+import torch
+from forecast import Forecast
+
+model = Forecast()
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+batches = [(torch.randn(2, 4), torch.randn(2, 1))]
+for epoch in range(2):
+    for x, y in batches:
+        optimizer.zero_grad()
+        (model(x) - y).pow(2).mean().backward()
+        optimizer.step()
+    error = model.{name}(batches)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "found"),
+    [
+        ("test", "pass", 1),
+        ("validate", "self.eval()", 1),
+        ("error", "pass", 0),
+    ],
+)
+def test_a_method_of_a_module_that_goes_through_data_evaluates(name, mode, found, findings, applied):
+    rule = eval_without_no_grad.RULE
+    files = {"forecast.py": FORECAST.format(name=name, mode=mode), "main.py": FORECASTING.format(name=name)}
+    assert [f.location.path for f in findings(files, rule) if f.location.path == "forecast.py"] == [
+        "forecast.py"
+    ] * found
+    after = applied(files, rule)
+    assert ("no_grad" in after["main.py"]) == (name == "error")
+    assert (f"    @torch.no_grad()\n    def {name}(" in after["forecast.py"]) == bool(found)
+    assert findings(after, rule) == []
+
+
+def test_a_method_of_a_module_that_its_training_calls_is_no_evaluation(findings):
+    text = """
+class Meta(Net):
+    def test(self, data):
+        total = 0
+        for x, y in data:
+            total = total + F.cross_entropy(self.fc(x), y)
+        return total
+
+    def fit(self, data):
+        optimizer = torch.optim.SGD(self.parameters(), 0.1)
+        for epoch in range(2):
+            optimizer.zero_grad()
+            self.test(data).backward()
+            optimizer.step()
+
+
+Meta().fit(batches)
+"""
+    assert findings({"main.py": HEAD + text}, eval_without_no_grad.RULE) == []

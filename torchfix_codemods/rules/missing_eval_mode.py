@@ -67,7 +67,7 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     regions = Regions(file, phases)
     done = {change.receiver for change in misspelt}
     for region in regions.evaluation(Care.MODES):
-        if not is_test_code(file, region.function):
+        if not region.frame.of_module and not is_test_code(file, region.function):
             wrong = [w for w in _in_training_mode(region, regions, file, phases) if w.receiver not in done]
             if wrong:
                 yield _finding(region, wrong, file, project, regions)
