@@ -429,3 +429,68 @@ class Meta(Net):
 Meta().fit(batches)
 """
     assert findings({"main.py": HEAD + text}, eval_without_no_grad.RULE) == []
+
+
+PARTS = """
+class Both(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = Net()
+        self.head = Net()
+
+    def forward(self, x):
+        return self.body(x) + self.head(x)
+
+    def learn(self):
+        self.head.train()
+
+
+both = Both()
+optimizer = torch.optim.SGD(both.parameters(), 0.1)
+for epoch in range(3):
+    {back}
+    for x, y in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(both(x), y).backward()
+        optimizer.step()
+    both.eval()
+    with torch.no_grad():
+        print(both(x))
+"""
+
+
+@pytest.mark.parametrize(
+    ("back", "found"), [("pass", 1), ("both.head.train()", 0), ("both.learn()", 0), ("net.train()", 1)]
+)
+def test_a_part_that_goes_back_to_training_is_meant(back, found, findings):
+    assert len(findings({"main.py": HEAD + PARTS.format(back=back)}, missing_train_mode.RULE)) == found
+
+
+WORDS = """
+class Hot(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.size = nn.Linear(size, 3)
+
+    def forward(self, x):
+        return self.size(x)
+
+
+def main(data):
+    hot, parts = Hot(4), {{}}
+    for part in ['train', 'val', 'test']:
+        parts[part] = hot(data[part])
+        {inside}
+    {behind}
+
+
+main(dict.fromkeys(['train', 'val', 'test'], torch.ones(2, 4)))
+"""
+
+
+def test_a_loop_that_prepares_every_part_is_no_loop_over_phases(findings):
+    rule = eval_without_no_grad.RULE
+    for part in ("train", "test"):
+        step = f"parts['{part}'].sum().backward()"
+        text = WORDS.format(inside="pass", behind=step)
+        assert [f for f in findings({"main.py": HEAD + text}, rule) if "while part" in f.message] == []

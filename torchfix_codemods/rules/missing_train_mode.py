@@ -16,6 +16,7 @@ from torchfix_codemods.analysis.phases import CallSite, Phases, outermost_call, 
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Place, Trace
+from torchfix_codemods.analysis.values import ClassRef, Instance, options
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import ours
@@ -126,10 +127,24 @@ def _eval_in_shared_loop(phases: Phases, trace: Trace, call: ModelCall) -> tuple
         evals = tuple(c for c in inside if c.mode == "eval")
         if not evals:
             continue
-        if any(c.mode in ("train", "unknown") for c in inside):
+        if any(c.mode in ("train", "unknown") for c in inside) or _trains_a_part(phases, trace, call, loop):
             return None
         return evals, loop
     return None
+
+
+def _trains_a_part(phases: Phases, trace: Trace, call: ModelCall, loop: Context) -> bool:
+    """Whether a part of the model, or its own code, goes back to training mode in the loop: what is left stays as it is
+    on purpose."""
+    classes = {o.cls for o in options(call.model) if isinstance(o, Instance)}
+    changes = (e for e in trace.events if isinstance(e, ModeSet) and e.mode == "train" and e.context.inside(loop))
+    return any(phases.covers(call.model, change.model) or _owner(change) in classes for change in changes)
+
+
+def _owner(change: ModeSet) -> ClassRef | None:
+    """The class of the module whose method sets the mode."""
+    frame = change.context.frame()
+    return frame.function.owner if frame.of_module and frame.function is not None else None
 
 
 def _is_of_another(project: Project, call: ModelCall, evals: Sequence[ModeSet], loop: Context) -> bool:
