@@ -494,3 +494,32 @@ def test_a_loop_that_prepares_every_part_is_no_loop_over_phases(findings):
         step = f"parts['{part}'].sum().backward()"
         text = WORDS.format(inside="pass", behind=step)
         assert [f for f in findings({"main.py": HEAD + text}, rule) if "while part" in f.message] == []
+
+
+MADE = """
+made = []
+for epoch in range(3):
+    {first}
+    for x, y in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), y).backward()
+        optimizer.step()
+    {last}
+"""
+LOOK = """with torch.no_grad():
+        for x, y in batches:
+            {what}"""
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "level"),
+    [
+        ("pass", "made.append(net(x).argmax(1).tolist())", Level.BEHAVIOR),
+        ("made.append(net(x).argmax(1).tolist())", "pass", Level.SUGGESTION),
+        ("accuracy = (net(x).argmax(1) == y).sum().item()", "pass", Level.BEHAVIOR),
+    ],
+)
+def test_what_is_made_before_the_training_of_an_epoch_may_be_for_it(first, last, level, findings):
+    parts = {name: LOOK.format(what=what) for name, what in (("first", first), ("last", last)) if what != "pass"}
+    text = MADE.format(**{"first": "pass", "last": "pass", **parts})
+    assert [f.level for f in findings({"main.py": HEAD + text}, missing_eval_mode.RULE)] == [level]

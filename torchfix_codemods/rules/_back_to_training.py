@@ -6,11 +6,12 @@ import ast
 
 from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS
 from torchfix_codemods.analysis.phases import Phases, outermost_call, trained_ids
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
 from torchfix_codemods.findings import Edit
-from torchfix_codemods.rules._evaluation_signs import behind
+from torchfix_codemods.rules._evaluation_signs import MEASURES, behind
 from torchfix_codemods.rules._regions import Region
 from torchfix_codemods.rules._training_ahead import trains_next
 from torchfix_codemods.rules.missing_train_mode import train_edits
@@ -28,6 +29,22 @@ def resume_edits(
         if switches and not _in_evaluation(change, trace, phases):
             return []
     return _resume_in(file, project, phases, trace, event, loop)
+
+
+def makes_for_training(region: Region, file: ParsedFile, phases: Phases) -> bool:
+    """Whether a region that measures nothing comes before the training in each round of a loop: that may use it."""
+    text = file.source(region.node)
+    if MEASURES.search(text) or EVALUATION_WORDS.search(text):
+        return False
+    execution = region.executions[0]
+    loop = _shared_loop(execution.trace, execution.event, phases)
+    trained = trained_ids(execution.trace)
+    ids = [
+        e.id
+        for e in execution.trace.events
+        if isinstance(e, ModelCall) and e.id in trained and loop is not None and e.context.inside(loop)
+    ]
+    return bool(ids) and execution.event.id < min(ids)
 
 
 def is_resumed(region: Region, receiver: str, line: int) -> bool:

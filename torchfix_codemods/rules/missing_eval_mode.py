@@ -21,7 +21,7 @@ from torchfix_codemods.analysis.weightless import is_weightless
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import ours
-from torchfix_codemods.rules._back_to_training import is_resumed, resume_edits
+from torchfix_codemods.rules._back_to_training import is_resumed, makes_for_training, resume_edits
 from torchfix_codemods.rules._evaluation_signs import behind, is_between_epochs, is_called_evaluation, is_evaluation
 from torchfix_codemods.rules._flagged_layers import is_flagged_off
 from torchfix_codemods.rules._modes import (
@@ -146,6 +146,8 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
     if region.function is not None and region.kind == "function" and _SAMPLES.search(region.function.name):
         proven = False  # such a function may serve training too, which draws in its own mode
     if is_trained_out_of_sight(region, regions) or (region.kind == "loop" and asks_twice(region, regions)):
+        proven = False
+    if makes_for_training(region, file, phases):
         proven = False
     if begins_a_step(region, regions):
         proven = False  # the backward pass may stand in another cell, or is still to be written
