@@ -523,3 +523,41 @@ def test_what_is_made_before_the_training_of_an_epoch_may_be_for_it(first, last,
     parts = {name: LOOK.format(what=what) for name, what in (("first", first), ("last", last)) if what != "pass"}
     text = MADE.format(**{"first": "pass", "last": "pass", **parts})
     assert [f.level for f in findings({"main.py": HEAD + text}, missing_eval_mode.RULE)] == [level]
+
+
+SHARED = """
+class Trainer:
+    def __init__(self):
+        self.net = Net()
+        self.optimizer = torch.optim.SGD(self.net.parameters(), 0.1)
+
+    def loss(self, x, y):
+        return F.cross_entropy(self.net(x), y)
+
+    def fit(self):
+        for epoch in range(3):
+            for x, y in batches:
+                self.optimizer.zero_grad()
+                self.loss(x, y).backward()
+                self.optimizer.step()
+            self.validate()
+
+    def validate(self):
+        {mode}
+        total = 0
+        with torch.no_grad():
+            for x, y in batches:
+                total += self.loss(x, y).item()
+        return total
+
+
+Trainer().fit()
+"""
+
+
+def test_a_loss_that_training_and_validation_share_sets_no_mode(findings, applied):
+    stuck = HEAD + SHARED.format(mode="self.net.eval()")
+    after = applied({"main.py": stuck}, missing_train_mode.RULE)["main.py"]
+    loop = "for epoch in range(3):\n"
+    assert after == stuck.replace(loop, f"{loop}            self.net.train()\n")
+    assert findings({"main.py": after}, missing_train_mode.RULE) == []

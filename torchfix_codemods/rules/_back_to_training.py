@@ -13,8 +13,8 @@ from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Trace
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rules._evaluation_signs import MEASURES, behind
 from torchfix_codemods.rules._regions import Region
+from torchfix_codemods.rules._train_place import train_edits
 from torchfix_codemods.rules._training_ahead import trains_next
-from torchfix_codemods.rules.missing_train_mode import train_edits
 
 
 def resume_edits(
@@ -95,9 +95,9 @@ def _resume_in(
         if phases.same(other.model, event.model):
             call = outermost_call(trace, other)
             if not _is_part(phases, call, event):
-                return train_edits(project, [call], loop)
+                return train_edits(project, phases, [call], loop)
             parts.append(call)
-    return train_edits(project, parts, loop) if parts else None
+    return train_edits(project, phases, parts, loop) if parts else None
 
 
 def _is_part(phases: Phases, call: ModelCall, whole: ModelCall) -> bool:

@@ -28,9 +28,10 @@ from torchfix_codemods.rules._modes import (
     receiver_text,
     stills_a_part,
 )
-from torchfix_codemods.rules._other_object import is_another
+from torchfix_codemods.rules._other_object import is_another, name_in
 from torchfix_codemods.rules._regions import is_resolved
 from torchfix_codemods.rules._shared import function_node, location_of, node_of, propose
+from torchfix_codemods.rules._train_place import home_of, train_edits
 
 IDENTITY = ("TFC302", "missing-train-mode")
 _FREEZES = re.compile(
@@ -52,7 +53,7 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     for stuck in found:
         if _is_covered(stuck, found, phases):
             continue
-        where = _place_of_fix(project, file, stuck)
+        where = _place_of_fix(project, phases, file, stuck)
         if where is None or where.lineno in seen or _receiver(file, stuck) in done:
             continue
         if overrides_mode(project, stuck.call.model):
@@ -171,9 +172,10 @@ def _receiver(file: ParsedFile, stuck: Stuck) -> str:
     return receiver_text(file, node, stuck.call.method) if isinstance(node, ast.Call) else ""
 
 
-def _place_of_fix(project: Project, file: ParsedFile, stuck: Stuck) -> ast.stmt | None:
+def _place_of_fix(project: Project, phases: Phases, file: ParsedFile, stuck: Stuck) -> ast.stmt | None:
     """Where the mistake stands: the function or loop that needs a `train()`, or the evaluation between two batches."""
-    frame = stuck.call.context.frame()
+    home = home_of(project, phases, stuck.call, stuck.loop)
+    frame = home.frame if home is not None else stuck.call.context.frame()
     if frame.place.path != file.path:
         return None
     if stuck.between_batches:
@@ -181,26 +183,6 @@ def _place_of_fix(project: Project, file: ParsedFile, stuck: Stuck) -> ast.stmt 
         return file.enclosing_statement(call) if call is not None else None
     node = node_of(file, stuck.loop.place) if frame is stuck.loop.frame() else function_node(file, frame)
     return node if isinstance(node, ast.stmt) else None
-
-
-def train_edits(project: Project, calls: Sequence[ModelCall], loop: Context) -> list[Edit] | None:
-    """`model.train()` for the models of some calls of one function: at its top if it trains inside `loop`, else at the
-    top of the loop's body."""
-    frame = calls[0].context.frame()
-    file = project.parse(calls[0].place.path)
-    if file is None or any(call.context.frame().place != frame.place for call in calls):
-        return None
-    lines: dict[str, None] = {}
-    for call in calls:
-        node = node_of(file, call.place, ast.Call)
-        receiver = receiver_text(file, node, call.method) if isinstance(node, ast.Call) else ""
-        if not receiver:
-            return None
-        lines[f"{receiver}.train()"] = None
-    target = node_of(file, loop.place) if frame is loop.frame() else function_node(file, frame)
-    if not isinstance(target, ast.For | ast.While | ast.FunctionDef | ast.AsyncFunctionDef):
-        return None
-    return verbs.insert_first(file, target, list(lines))
 
 
 def _finding(file: ParsedFile, project: Project, phases: Phases, stuck: Stuck, where: ast.stmt) -> Finding:
@@ -218,8 +200,11 @@ def _finding(file: ParsedFile, project: Project, phases: Phases, stuck: Stuck, w
 
     def build() -> list[Edit]:
         if stuck.between_batches:
-            return resume_behind(file, stuck.evals, stuck.loop, receiver)
-        edits = train_edits(project, [call], stuck.loop)
+            name = name_in(project, _receiver(file, stuck), call.context, stuck.loop.frame())
+            if not name:
+                raise verbs.CannotRewrite("the loop over the batches has no name for the model")
+            return resume_behind(file, stuck.evals, stuck.loop, name)
+        edits = train_edits(project, phases, [call], stuck.loop)
         if edits is None:
             raise verbs.CannotRewrite("there is no single place for the call of train()")
         return edits
