@@ -561,3 +561,11 @@ def test_a_loss_that_training_and_validation_share_sets_no_mode(findings, applie
     loop = "for epoch in range(3):\n"
     assert after == stuck.replace(loop, f"{loop}            self.net.train()\n")
     assert findings({"main.py": after}, missing_train_mode.RULE) == []
+
+
+def test_a_validation_through_a_shared_loss_is_seen(applied):
+    text = HEAD + SHARED.format(mode="print('validation')")
+    after = applied({"main.py": text}, missing_eval_mode.RULE)["main.py"]
+    assert "for epoch in range(3):\n            self.net.train()\n" in after
+    assert "def validate(self):\n        self.net.eval()\n" in after
+    assert "def loss(self, x, y):\n        return" in after

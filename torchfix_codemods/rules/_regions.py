@@ -18,6 +18,7 @@ from torchfix_codemods.analysis.trace import Backward, Construction, Context, Op
 from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.analysis.values import ClassRef, Const, External, FunctionRef, Instance, Unknown, Value, options
 from torchfix_codemods.rules._kept_graphs import keeps_results
+from torchfix_codemods.rules._other_object import name_in
 from torchfix_codemods.rules._shared import function_node, is_test_code, node_of
 
 MAX_GAP = 4  # statements of one block no farther apart than this share one `with`
@@ -374,8 +375,20 @@ class Regions:
         wanted = identities(event.model)
         for context in event.context.chain():
             if context.kind == "function" and context.parent is not None and context.parent.frame() is region.frame:
-                return next((text for text, v in context.arguments if set(identities(v)) & set(wanted)), "")
+                given = (text for text, v in context.arguments if set(identities(v)) & set(wanted))
+                return next(given, "") or self._of_self(region, execution)
         return ""
+
+    def _of_self(self, region: Region, execution: Execution) -> str:
+        """The attribute of `self` that a method of the same object calls: it has that name in both."""
+        from torchfix_codemods.rules._modes import receiver_text
+
+        project, event = self.phases.program.project, execution.event
+        file = project.parse(event.place.path)
+        node = node_of(file, event.place, ast.Call) if file is not None else None
+        name = receiver_text(file, node, event.method) if file is not None and isinstance(node, ast.Call) else ""
+        outside = name_in(project, name, event.context, region.frame) if name.startswith("self.") else None
+        return outside if outside is not None and outside.startswith("self.") else ""
 
 
 def _evaluates_data(function: ast.AST) -> bool:
