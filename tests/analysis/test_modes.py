@@ -159,3 +159,34 @@ def test_a_net_that_only_lends_its_weights(uses: str, depends: bool | None):
     )
     layers = f"self.fc = nn.Linear(3, 2)\n        donor = Inner()\n        {uses}"
     assert dependence(helpers + NET.format(bases="nn.Module", layers=layers, forward="x")).depends is depends
+
+
+@pytest.mark.parametrize(
+    ("made", "depends"),
+    [
+        ("self.net = torchvision.models.vgg16().features", False),
+        ("self.net = torchvision.models.alexnet(pretrained=True).features[:5]", False),
+        ("vgg = torchvision.models.vgg19()\n        self.net = vgg.features", False),
+        ("vgg = torchvision.models.vgg19()\n        self.net = nn.Sequential(vgg.features, vgg.classifier)", True),
+        ("self.net = torchvision.models.vgg16()", True),
+        ("self.net = torchvision.models.vgg16_bn().features", True),
+        ("self.net = torchvision.models.mobilenet_v2().features", True),
+    ],
+)
+def test_the_convolutions_of_a_plain_net_do_not(made: str, depends: bool):
+    body = f"""
+import torchvision
+
+
+class Perceptual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {made}
+
+    def forward(self, x):
+        return self.net(x)
+
+
+Perceptual()(x)
+"""
+    assert dependence(body).depends is depends

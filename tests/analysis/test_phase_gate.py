@@ -92,6 +92,15 @@ def test_methods_of_modules_do_not_count(base: str):
     assert not may(f"{head}class Model({base}):\n    def evaluate(self, x):\n        return self.net(x)\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "loop", "counts"),
+    [("test", "for x in xs:", True), ("test", "if xs:", False), ("go", "for x in xs:", False)],
+)
+def test_methods_of_modules_that_go_through_data_do(name: str, loop: str, counts: bool):
+    method = f"    def {name}(self, xs):\n        {loop}\n            print(self.net(xs))\n"
+    assert may(f"{HEAD}class Model(nn.Module):\n{method}\n    def forward(self, x):\n        return x\n") == counts
+
+
 @pytest.mark.parametrize("base", ["object", "Config", "Unseen", "parts.Unseen", "make()"])
 def test_methods_of_other_classes_do(base: str):
     head = f"{HEAD}from lib import Config, parts\n\n"

@@ -351,3 +351,221 @@ class Trainer:
 Trainer().fit()
 """
     assert len(findings({"main.py": HEAD + text}, missing_train_mode.RULE)) == found
+
+
+FORECAST = """
+import torch
+import torch.nn as nn
+
+
+class Forecast(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(4, 8), nn.Linear(8, 1)
+
+    def forward(self, x):
+        return self.decoder(torch.tanh(self.encoder(x)))
+
+    def {name}(self, data):
+        {mode}
+        total = 0
+        for x, y in data:
+            total += (self.decoder(torch.tanh(self.encoder(x))) - y).abs().mean().item()
+        return total
+"""
+FORECASTING = """
+import torch
+from forecast import Forecast
+
+model = Forecast()
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+batches = [(torch.randn(2, 4), torch.randn(2, 1))]
+for epoch in range(2):
+    for x, y in batches:
+        optimizer.zero_grad()
+        (model(x) - y).pow(2).mean().backward()
+        optimizer.step()
+    error = model.{name}(batches)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "found"),
+    [
+        ("test", "pass", 1),
+        ("validate", "self.eval()", 1),
+        ("error", "pass", 0),
+    ],
+)
+def test_a_method_of_a_module_that_goes_through_data_evaluates(name, mode, found, findings, applied):
+    rule = eval_without_no_grad.RULE
+    files = {"forecast.py": FORECAST.format(name=name, mode=mode), "main.py": FORECASTING.format(name=name)}
+    assert [f.location.path for f in findings(files, rule) if f.location.path == "forecast.py"] == [
+        "forecast.py"
+    ] * found
+    after = applied(files, rule)
+    assert ("no_grad" in after["main.py"]) == (name == "error")
+    assert (f"    @torch.no_grad()\n    def {name}(" in after["forecast.py"]) == bool(found)
+    assert findings(after, rule) == []
+
+
+def test_a_method_of_a_module_that_its_training_calls_is_no_evaluation(findings):
+    text = """
+class Meta(Net):
+    def test(self, data):
+        total = 0
+        for x, y in data:
+            total = total + F.cross_entropy(self.fc(x), y)
+        return total
+
+    def fit(self, data):
+        optimizer = torch.optim.SGD(self.parameters(), 0.1)
+        for epoch in range(2):
+            optimizer.zero_grad()
+            self.test(data).backward()
+            optimizer.step()
+
+
+Meta().fit(batches)
+"""
+    assert findings({"main.py": HEAD + text}, eval_without_no_grad.RULE) == []
+
+
+PARTS = """
+class Both(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = Net()
+        self.head = Net()
+
+    def forward(self, x):
+        return self.body(x) + self.head(x)
+
+    def learn(self):
+        self.head.train()
+
+
+both = Both()
+optimizer = torch.optim.SGD(both.parameters(), 0.1)
+for epoch in range(3):
+    {back}
+    for x, y in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(both(x), y).backward()
+        optimizer.step()
+    both.eval()
+    with torch.no_grad():
+        print(both(x))
+"""
+
+
+@pytest.mark.parametrize(
+    ("back", "found"), [("pass", 1), ("both.head.train()", 0), ("both.learn()", 0), ("net.train()", 1)]
+)
+def test_a_part_that_goes_back_to_training_is_meant(back, found, findings):
+    assert len(findings({"main.py": HEAD + PARTS.format(back=back)}, missing_train_mode.RULE)) == found
+
+
+WORDS = """
+class Hot(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.size = nn.Linear(size, 3)
+
+    def forward(self, x):
+        return self.size(x)
+
+
+def main(data):
+    hot, parts = Hot(4), {{}}
+    for part in ['train', 'val', 'test']:
+        parts[part] = hot(data[part])
+        {inside}
+    {behind}
+
+
+main(dict.fromkeys(['train', 'val', 'test'], torch.ones(2, 4)))
+"""
+
+
+def test_a_loop_that_prepares_every_part_is_no_loop_over_phases(findings):
+    rule = eval_without_no_grad.RULE
+    for part in ("train", "test"):
+        step = f"parts['{part}'].sum().backward()"
+        text = WORDS.format(inside="pass", behind=step)
+        assert [f for f in findings({"main.py": HEAD + text}, rule) if "while part" in f.message] == []
+
+
+MADE = """
+made = []
+for epoch in range(3):
+    {first}
+    for x, y in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), y).backward()
+        optimizer.step()
+    {last}
+"""
+LOOK = """with torch.no_grad():
+        for x, y in batches:
+            {what}"""
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "level"),
+    [
+        ("pass", "made.append(net(x).argmax(1).tolist())", Level.BEHAVIOR),
+        ("made.append(net(x).argmax(1).tolist())", "pass", Level.SUGGESTION),
+        ("accuracy = (net(x).argmax(1) == y).sum().item()", "pass", Level.BEHAVIOR),
+    ],
+)
+def test_what_is_made_before_the_training_of_an_epoch_may_be_for_it(first, last, level, findings):
+    parts = {name: LOOK.format(what=what) for name, what in (("first", first), ("last", last)) if what != "pass"}
+    text = MADE.format(**{"first": "pass", "last": "pass", **parts})
+    assert [f.level for f in findings({"main.py": HEAD + text}, missing_eval_mode.RULE)] == [level]
+
+
+SHARED = """
+class Trainer:
+    def __init__(self):
+        self.net = Net()
+        self.optimizer = torch.optim.SGD(self.net.parameters(), 0.1)
+
+    def loss(self, x, y):
+        return F.cross_entropy(self.net(x), y)
+
+    def fit(self):
+        for epoch in range(3):
+            for x, y in batches:
+                self.optimizer.zero_grad()
+                self.loss(x, y).backward()
+                self.optimizer.step()
+            self.validate()
+
+    def validate(self):
+        {mode}
+        total = 0
+        with torch.no_grad():
+            for x, y in batches:
+                total += self.loss(x, y).item()
+        return total
+
+
+Trainer().fit()
+"""
+
+
+def test_a_loss_that_training_and_validation_share_sets_no_mode(findings, applied):
+    stuck = HEAD + SHARED.format(mode="self.net.eval()")
+    after = applied({"main.py": stuck}, missing_train_mode.RULE)["main.py"]
+    loop = "for epoch in range(3):\n"
+    assert after == stuck.replace(loop, f"{loop}            self.net.train()\n")
+    assert findings({"main.py": after}, missing_train_mode.RULE) == []
+
+
+def test_a_validation_through_a_shared_loss_is_seen(applied):
+    text = HEAD + SHARED.format(mode="print('validation')")
+    after = applied({"main.py": text}, missing_eval_mode.RULE)["main.py"]
+    assert "for epoch in range(3):\n            self.net.train()\n" in after
+    assert "def validate(self):\n        self.net.eval()\n" in after
+    assert "def loss(self, x, y):\n        return" in after

@@ -17,6 +17,9 @@ MAX_CLASSES = 60
 _TWO_ANSWERS = re.compile(r"detection|rcnn|retinanet|ssd|fcos|inception|googlenet")
 
 
+_PLAIN_FEATURES = re.compile(r"torchvision\.models\.(?:\w+\.)?(?:alexnet|vgg\d+|squeezenet\d_\d)")
+
+
 @dataclass(frozen=True)
 class ModeDependence:
     """`depends` is None where part of the model could not be read; `step` shows the first such layer.
@@ -199,6 +202,8 @@ def _constructed(file: ParsedFile, call: ast.Call, name: str) -> ModeDependence:
     step = Step(file.location(call), f"{name.rpartition('.')[2]} depends on the mode")
     if "BatchNorm" in name and (stated := _own_statistics(call)) is not None:
         return ModeDependence(stated)
+    if _PLAIN_FEATURES.fullmatch(name) and _is_asked_for_features(file, call):
+        return ModeDependence(False)
     if name in api.MODE_DEPENDENT or name in api.MODE_BY_DEFAULT or api.is_external_model(name):
         return ModeDependence(True, step)
     if name in api.MODE_BY_ARGUMENT:
@@ -206,6 +211,20 @@ def _constructed(file: ParsedFile, call: ast.Call, name: str) -> ModeDependence:
         zero = not values or (isinstance(values[0], ast.Constant) and not values[0].value)
         return ModeDependence(not zero, step)
     return ModeDependence(False)
+
+
+def _is_asked_for_features(file: ParsedFile, call: ast.Call) -> bool:
+    """Whether nothing but the convolutions of a net is used: its dropout stands in the classifier."""
+    match file.parents[call]:
+        case ast.Attribute(attr="features"):
+            return True
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            scope = file.enclosing_function(call) or file.tree
+            uses = [n for n in ast.walk(scope) if isinstance(n, ast.Name) and n.id == name]
+            loads = [file.parents[n] for n in uses if isinstance(n.ctx, ast.Load)]
+            return bool(loads) and all(isinstance(p, ast.Attribute) and p.attr == "features" for p in loads)
+        case _:
+            return False
 
 
 def _own_statistics(call: ast.Call) -> bool | None:

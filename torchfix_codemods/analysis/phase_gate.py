@@ -20,6 +20,10 @@ _MISSPELT = re.compile(r"\.(?:train|eval)[ \t]*(?:;.*)?$|\.(?:train|eval|trainin
 EVALUATION_WORDS = re.compile(
     r"(?:^|_|\b)(?:e?val(?!ue)|valid|validate|evaluate|evaluation|test|infer|predict|score)", re.I
 )
+#: A method of a module that is no forward, if it goes through data.
+EVALUATING_METHOD = re.compile(r"(?:^|_)(?:eval|evaluate|evaluation|valid|validate|validation|test)(?:_|$)")
+_DEFINITION = re.compile(r"^([ \t]+)(?:async[ \t]+)?def[ \t]+(\w+)", re.M)
+_LOOP = re.compile(r"^[ \t]*(?:for|while)\b", re.M)
 _SWITCHES_BACK = re.compile(r"enable_grad|set_grad_enabled")
 
 
@@ -47,6 +51,8 @@ def _may(project: Project, path: str, text: str) -> bool:
     names.note_imports(path, code)
     try:
         outside = Outside(code, lambda name: names.is_module(path, name))
+        if _evaluates_data(outside.modules):
+            return True
         calls = Calls(names, path, code, outside)
         return any(
             _is_reportable(unit, list(calls.may_run_models(unit)), code)
@@ -55,6 +61,17 @@ def _may(project: Project, path: str, text: str) -> bool:
         )
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True
+
+
+def _evaluates_data(modules: str) -> bool:
+    """Whether a method of a module says that it evaluates, and has a loop. Functions inside it are part of it."""
+    found = list(_DEFINITION.finditer(modules))
+    for number, method in enumerate(found):
+        if EVALUATING_METHOD.search(method[2]):
+            behind = (m.start() for m in found[number + 1 :] if len(m[1]) <= len(method[1]))
+            if _LOOP.search(modules, method.end(), next(behind, len(modules))):
+                return True
+    return False
 
 
 def _serves(unit: Unit, modules: str) -> bool:

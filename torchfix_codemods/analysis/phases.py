@@ -176,9 +176,12 @@ class Phases:
     def mode_changes(self, model: Value) -> Iterator[tuple[Trace, ModeSet]]:
         """Every `train()` and `eval()` on the model or on a module that holds it."""
         for trace, event in self.program.events(ModeSet):
-            found = identities(event.model)
-            if any(self._reaches(i, j) for i in found for j in identities(model)):
+            if self.covers(event.model, model):
                 yield trace, event
+
+    def covers(self, whole: Value, part: Value) -> bool:
+        """Whether a mode set on the one is one of the other: the same module, or a part of it."""
+        return any(self._reaches(i, j) for i in identities(whole) for j in identities(part))
 
     def _reaches(self, switched: Value | str, model: Value | str) -> bool:
         """Whether a mode set on one module is one of another's. Parts are known by place: those of two objects of a

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.phase_gate import EVALUATION_WORDS
 from torchfix_codemods.analysis.phases import Phases, outermost_call, trained_ids
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, Place, Trace
 from torchfix_codemods.findings import Edit
-from torchfix_codemods.rules._evaluation_signs import behind
+from torchfix_codemods.rules._evaluation_signs import MEASURES, behind
 from torchfix_codemods.rules._regions import Region
 from torchfix_codemods.rules._rerun_cells import rerun_edits
 from torchfix_codemods.rules._train_places import train_edits
@@ -28,7 +29,11 @@ def resume_edits(
     """
     calls = [(outermost_call(trace, training), loop) for training, loop in _needy(phases, trace, event)]
     own = [(call, loop) for call, loop in calls if not _is_part(phases, call, event)]
-    return train_edits(project, own or calls, [event]) if calls else rerun_edits(file, project, phases, trace, event)
+    return (
+        train_edits(project, phases, own or calls, [event])
+        if calls
+        else rerun_edits(file, project, phases, trace, event)
+    )
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,22 @@ def comes_first(region: Region, phases: Phases) -> bool:
         and not any(other.id < e.event.id for other in _trainings(e.trace, e.event, phases))
         for e in region.executions
     )
+
+
+def makes_for_training(region: Region, file: ParsedFile, phases: Phases) -> bool:
+    """Whether a region that measures nothing comes before the training in each round of a loop: that may use it."""
+    text = file.source(region.node)
+    if MEASURES.search(text) or EVALUATION_WORDS.search(text):
+        return False
+    execution = region.executions[0]
+    loop = _shared_loop(execution.trace, execution.event, phases)
+    trained = trained_ids(execution.trace)
+    ids = [
+        e.id
+        for e in execution.trace.events
+        if isinstance(e, ModelCall) and e.id in trained and loop is not None and e.context.inside(loop)
+    ]
+    return bool(ids) and execution.event.id < min(ids)
 
 
 def is_resumed(region: Region, receiver: str, line: int) -> bool:

@@ -11,7 +11,7 @@ from torchfix_codemods.rules._regions import Region, Regions, counts, walks_data
 from torchfix_codemods.rules._trials import comes_after_training, is_loaded, is_trial, runs_once, stands_alone
 
 _OTHER_WORK = re.compile(r"^_*(?:sample|generate|update|adapt|calibrate|recalibrate|collect)|(?:^|_)bn(?:_|$)", re.I)
-_MEASURES = re.compile(r"crit|loss|acc|err|metric|score|mse|mae", re.I)
+MEASURES = re.compile(r"crit|loss|acc|err|metric|score|mse|mae", re.I)
 
 
 def is_evaluation(region: Region, regions: Regions, receiver: str) -> bool:
@@ -37,7 +37,7 @@ def _measures_what_was_trained(region: Region, regions: Regions) -> bool:
     """Whether models are asked once, behind their training, without gradients, and for a number."""
     if not runs_once(region) or (region.function is not None and ".backward(" not in regions.file.text):
         return False  # of a file that trains nothing, the look at its words has left out such functions
-    measured = any(_MEASURES.search(regions.file.source(s)) for s in regions.file.block_of(region.node))
+    measured = any(MEASURES.search(regions.file.source(s)) for s in regions.file.block_of(region.node))
     return measured and all(e.event.grad is False and comes_after_training(e, regions) for e in region.executions)
 
 
@@ -52,7 +52,7 @@ def is_between_epochs(region: Region, regions: Regions) -> bool:
     """Whether statements without gradients stand in a loop that trains in loops of its own: they measure an epoch."""
     if region.kind != "statements" or any(e.event.grad is not False for e in region.executions):
         return False
-    if not any(_MEASURES.search(regions.file.source(s)) for s in regions.file.block_of(region.node)):
+    if not any(MEASURES.search(regions.file.source(s)) for s in regions.file.block_of(region.node)):
         return False  # pictures of a generator, pseudo-labels
     chain = region.executions[0].event.context.chain()
     inner = next(c for c in chain if c.kind in ("loop", "function", "module"))

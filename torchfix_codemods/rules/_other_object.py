@@ -20,7 +20,7 @@ def is_another(project: Project, one: tuple[str, Context], other: tuple[str, Con
     its own, and was made by a call of its own; or one is made anew and dropped by a function that is called there."""
     if any(_is_made_anew(project, name, context.frame(), shared.frame()) for name, context in (one, other)):
         return True
-    names = [_name_in(project, name, context, shared.frame()) for name, context in (one, other)]
+    names = [name_in(project, name, context, shared.frame()) for name, context in (one, other)]
     file = project.parse(shared.place.path)
     if file is None or None in names or names[0] == names[1]:
         return False
@@ -49,18 +49,18 @@ def _leaves(file: ParsedFile, function: FunctionNode, name: str) -> bool:
     return False
 
 
-def _name_in(project: Project, name: str, context: Context, frame: Context) -> str | None:
+def name_in(project: Project, name: str, context: Context, frame: Context) -> str | None:
     """What the receiver is called in a frame around its own; None where that cannot be said."""
     current = context.frame()
     while current is not frame:
-        name_outside = _outside(project, name, current)
-        if name_outside is None or current.parent is None:
+        outside = name_outside(project, name, current)
+        if outside is None or current.parent is None:
             return None
-        name, current = name_outside, current.parent.frame()
+        name, current = outside, current.parent.frame()
     return name
 
 
-def _outside(project: Project, name: str, frame: Context) -> str | None:
+def name_outside(project: Project, name: str, frame: Context) -> str | None:
     """What a parameter, or an attribute of one, is called by the caller of its function."""
     file = project.parse(frame.place.path)
     caller = project.parse(frame.call.path) if frame.call is not None else None

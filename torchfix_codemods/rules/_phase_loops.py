@@ -46,12 +46,18 @@ def phase_loops(file: ParsedFile, phases: Phases) -> Iterator[PhaseLoop]:
 def _mixed(site: CallSite) -> Iterator[tuple[ModelCall, str]]:
     """Executions that evaluate, with the word of the one phase that trains."""
     training = {_word(e.event.context) for e in site.executions if e.trained}
-    if len(training) != 1 or "" in training:
+    if len(training) != 1 or "" in training or not any(e.trained and _goes_backward(e) for e in site.executions):
         return
     for execution in site.executions:
         word = _word(execution.event.context)
         if execution.evaluation and word and word not in training and not _differentiates(execution, word):
             yield execution.event, next(iter(training))
+
+
+def _goes_backward(execution: Execution) -> bool:
+    """Whether the backward pass happens in the phase itself: else the loop prepares what trains behind it."""
+    backwards = (e for e in execution.trace.events if isinstance(e, Backward))
+    return any(_word(e.context) == _word(execution.event.context) for e in backwards)
 
 
 def _differentiates(execution: Execution, word: str) -> bool:

@@ -12,11 +12,13 @@ from torchfix_codemods.analysis.interpreter.state import identities
 from torchfix_codemods.analysis.mentions import paths_with
 from torchfix_codemods.analysis.notebook_text import in_one_cell
 from torchfix_codemods.analysis.parsed import FunctionNode, ParsedFile
+from torchfix_codemods.analysis.phase_gate import EVALUATING_METHOD
 from torchfix_codemods.analysis.phases import CallSite, Execution, Phases, trained_ids
 from torchfix_codemods.analysis.trace import Backward, Construction, Context, OptimizerStep, Place
 from torchfix_codemods.analysis.trees import walk
 from torchfix_codemods.analysis.values import ClassRef, Const, External, FunctionRef, Instance, Unknown, Value, options
 from torchfix_codemods.rules._kept_graphs import keeps_results
+from torchfix_codemods.rules._other_object import name_in
 from torchfix_codemods.rules._shared import function_node, is_test_code, node_of
 
 MAX_GAP = 4  # statements of one block no farther apart than this share one `with`
@@ -125,18 +127,34 @@ class Regions:
         A helper that training uses too has no region; then the one that calls it for evaluation has.
         """
         context: Context | None = execution.event.context
-        if context is None or context.frame().of_module:
+        if context is None or not self._is_no_forward(context.frame()):
             return None  # the module's own code; the call of its method is an event of its own
         innermost = True
         while context is not None:
             frame = context.frame()
-            if frame.of_module:
+            if not self._is_no_forward(frame):
                 return None
             region = self._in_frame(execution, context, frame, innermost)
             if region is not None or frame.place not in self.training:
                 return region
             context, innermost = frame.parent, False
         return None
+
+    def _is_no_forward(self, frame: Context) -> bool:
+        """Whether a function is no method of a module, or one that goes through data and says that it evaluates."""
+        function = function_node(self.file, frame) if frame.of_module else None
+        return not frame.of_module or (function is not None and _evaluates_data(function))
+
+    def evaluates_itself(self, execution: Execution) -> bool:
+        """Whether the method that is called has a region of its own."""
+        project, event = self.phases.program.project, execution.event
+        classes = [o.cls for o in options(event.model) if isinstance(o, Instance) and isinstance(o.cls, ClassRef)]
+        methods = [project.method(cls, event.method) for cls in classes]
+        files = [project.parse(method.path) if method is not None else None for method in methods]
+        return bool(methods) and all(
+            file is not None and method is not None and _evaluates_data(file.function_at(method.line, method.column))
+            for file, method in zip(files, methods, strict=True)
+        )
 
     def _in_frame(self, execution: Execution, context: Context, frame: Context, innermost: bool) -> Region | None:
         if frame.place.path != self.file.path:
@@ -357,8 +375,27 @@ class Regions:
         wanted = identities(event.model)
         for context in event.context.chain():
             if context.kind == "function" and context.parent is not None and context.parent.frame() is region.frame:
-                return next((text for text, v in context.arguments if set(identities(v)) & set(wanted)), "")
+                given = (text for text, v in context.arguments if set(identities(v)) & set(wanted))
+                return next(given, "") or self._of_self(region, execution)
         return ""
+
+    def _of_self(self, region: Region, execution: Execution) -> str:
+        """The attribute of `self` that a method of the same object calls: it has that name in both."""
+        from torchfix_codemods.rules._modes import receiver_text
+
+        project, event = self.phases.program.project, execution.event
+        file = project.parse(event.place.path)
+        node = node_of(file, event.place, ast.Call) if file is not None else None
+        name = receiver_text(file, node, event.method) if file is not None and isinstance(node, ast.Call) else ""
+        outside = name_in(project, name, event.context, region.frame) if name.startswith("self.") else None
+        return outside if outside is not None and outside.startswith("self.") else ""
+
+
+def _evaluates_data(function: ast.AST) -> bool:
+    """Whether a method of a module says that it evaluates, and goes through data."""
+    if not isinstance(function, FunctionNode) or not EVALUATING_METHOD.search(function.name):
+        return False
+    return any(isinstance(n, ast.While) or (isinstance(n, ast.For) and not counts(n)) for n in ast.walk(function))
 
 
 def walks_data(region: Region) -> bool:

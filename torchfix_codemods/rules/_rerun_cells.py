@@ -30,7 +30,7 @@ def rerun_edits(
         loop, evaluations = _loop_of(training.context, used)
         if loop.kind == "loop" and not trains_inside(trace, loop):
             continue  # nothing says that it trains but a value that may have come from it
-        edits = train_edits(project, [(outermost_call(trace, training), loop)], evaluations)
+        edits = train_edits(project, phases, [(outermost_call(trace, training), loop)], evaluations)
         if edits is None:
             return None
         found |= dict.fromkeys(edits)

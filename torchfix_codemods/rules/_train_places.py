@@ -7,19 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torchfix_codemods.analysis.parsed import ParsedFile
+from torchfix_codemods.analysis.phases import Phases
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules._block_order import are_branches, in_one_block, node_in
-from torchfix_codemods.rules._modes import receiver_text
 from torchfix_codemods.rules._shared import function_node, node_of
+from torchfix_codemods.rules._train_home import home_of
 
 _Bodied = ast.For | ast.While | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def train_edits(
     project: Project,
+    phases: Phases,
     calls: Sequence[tuple[ModelCall, Context]],
     evaluations: Sequence[ModelCall | ModeSet] = (),
 ) -> list[Edit] | None:
@@ -30,7 +32,7 @@ def train_edits(
     """
     spots: list[_Spot] = []
     for call, loop in calls:
-        spot = _spot(project, call, loop, evaluations)
+        spot = _spot(project, phases, call, loop, evaluations)
         if spot is None:
             return None
         if not any(known.serves(spot) for known in spots):
@@ -66,13 +68,15 @@ class _Spot:
         return same_block and self.statement.lineno <= other.statement.lineno
 
 
-def _spot(project: Project, call: ModelCall, loop: Context, evaluations: Sequence[ModelCall | ModeSet]) -> _Spot | None:
-    file = project.parse(call.place.path)
-    node = node_of(file, call.place, ast.Call) if file is not None else None
-    receiver = receiver_text(file, node, call.method) if file is not None and isinstance(node, ast.Call) else ""
-    if file is None or node is None or not receiver:
+def _spot(
+    project: Project, phases: Phases, call: ModelCall, loop: Context, evaluations: Sequence[ModelCall | ModeSet]
+) -> _Spot | None:
+    home = home_of(project, phases, call, loop)
+    file = project.parse(home.frame.place.path) if home is not None else None
+    node = node_in(file, call, home.frame) if file is not None and home is not None else None
+    if home is None or file is None or node is None:
         return None
-    line, frame = f"{receiver}.train()", call.context.frame()
+    line, frame = f"{home.receiver}.train()", home.frame
     behind = _behind(file, node, frame, [e for e in evaluations if e.context.inside(frame)])
     if behind is None:
         return None

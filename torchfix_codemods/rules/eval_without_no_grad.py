@@ -53,6 +53,8 @@ def _is_reported(region: Region, file: ParsedFile, regions: Regions) -> bool:
         return False
     if is_test_code(file, region.function) or regions.differentiates(region):
         return False
+    if all(map(regions.evaluates_itself, region.executions)):
+        return False
     if all(_builds_no_graph(file, regions, region, e) for e in region.executions if e.event.grad is not False):
         return False
     if "eval" not in region.modes() and regions.collects(region):

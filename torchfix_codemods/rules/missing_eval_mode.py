@@ -21,7 +21,7 @@ from torchfix_codemods.analysis.weightless import is_weightless
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import ours
-from torchfix_codemods.rules._back_to_training import comes_first, is_resumed, resume_edits
+from torchfix_codemods.rules._back_to_training import comes_first, is_resumed, makes_for_training, resume_edits
 from torchfix_codemods.rules._eval_places import eval_edits
 from torchfix_codemods.rules._evaluation_signs import behind, is_between_epochs, is_called_evaluation, is_evaluation
 from torchfix_codemods.rules._flagged_layers import is_flagged_off
@@ -68,7 +68,7 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     regions = Regions(file, phases)
     done = {change.receiver for change in misspelt}
     for region in regions.evaluation(Care.MODES):
-        if not is_test_code(file, region.function):
+        if not region.frame.of_module and not is_test_code(file, region.function):
             wrong = [w for w in _in_training_mode(region, regions, file, phases) if w.receiver not in done]
             if wrong:
                 yield _finding(region, wrong, file, project, regions)
@@ -148,8 +148,8 @@ def _finding(region: Region, wrong: list[Wrong], file: ParsedFile, project: Proj
         proven = False  # such a function may serve training too, which draws in its own mode
     if is_trained_out_of_sight(region, regions) or (region.kind == "loop" and asks_twice(region, regions)):
         proven = False
-    if begins_a_step(region, regions) or comes_first(region, phases):
-        proven = False  # the backward pass may stand in another cell; nothing is measured before the training
+    if begins_a_step(region, regions) or comes_first(region, phases) or makes_for_training(region, file, phases):
+        proven = False  # the backward pass may stand in another cell; what comes first may be made for the training
     switch = _train_inside(region, trace, event, phases, file) if len(wrong) == 1 else None
     resumes = [_resumed(region, w, file, project, phases) for w in wrong]
     if any(resumes) and any(freezes(file, phases, w.execution.event) for w in wrong):

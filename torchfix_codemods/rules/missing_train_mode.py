@@ -16,6 +16,7 @@ from torchfix_codemods.analysis.phases import CallSite, Phases, outermost_call, 
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet, Place, Trace
+from torchfix_codemods.analysis.values import ClassRef, Instance, options
 from torchfix_codemods.findings import Edit, Finding, Level, Step
 from torchfix_codemods.rewrite import verbs
 from torchfix_codemods.rules import ours
@@ -27,9 +28,10 @@ from torchfix_codemods.rules._modes import (
     receiver_text,
     stills_a_part,
 )
-from torchfix_codemods.rules._other_object import is_another
+from torchfix_codemods.rules._other_object import is_another, name_in
 from torchfix_codemods.rules._regions import is_resolved
 from torchfix_codemods.rules._shared import function_node, location_of, node_of, propose
+from torchfix_codemods.rules._train_home import home_of
 from torchfix_codemods.rules._train_places import train_edits
 
 IDENTITY = ("TFC302", "missing-train-mode")
@@ -52,7 +54,7 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     for stuck in found:
         if _is_covered(stuck, found, phases):
             continue
-        where = _place_of_fix(project, file, stuck)
+        where = _place_of_fix(project, phases, file, stuck)
         if where is None or where.lineno in seen or _receiver(file, stuck) in done:
             continue
         if overrides_mode(project, stuck.call.model):
@@ -127,10 +129,24 @@ def _eval_in_shared_loop(phases: Phases, trace: Trace, call: ModelCall) -> tuple
         evals = tuple(c for c in inside if c.mode == "eval")
         if not evals:
             continue
-        if any(c.mode in ("train", "unknown") for c in inside):
+        if any(c.mode in ("train", "unknown") for c in inside) or _trains_a_part(phases, trace, call, loop):
             return None
         return evals, loop
     return None
+
+
+def _trains_a_part(phases: Phases, trace: Trace, call: ModelCall, loop: Context) -> bool:
+    """Whether a part of the model, or its own code, goes back to training mode in the loop: what is left stays as it is
+    on purpose."""
+    classes = {o.cls for o in options(call.model) if isinstance(o, Instance)}
+    changes = (e for e in trace.events if isinstance(e, ModeSet) and e.mode == "train" and e.context.inside(loop))
+    return any(phases.covers(call.model, change.model) or _owner(change) in classes for change in changes)
+
+
+def _owner(change: ModeSet) -> ClassRef | None:
+    """The class of the module whose method sets the mode."""
+    frame = change.context.frame()
+    return frame.function.owner if frame.of_module and frame.function is not None else None
 
 
 def _is_of_another(project: Project, call: ModelCall, evals: Sequence[ModeSet], loop: Context) -> bool:
@@ -157,9 +173,10 @@ def _receiver(file: ParsedFile, stuck: Stuck) -> str:
     return receiver_text(file, node, stuck.call.method) if isinstance(node, ast.Call) else ""
 
 
-def _place_of_fix(project: Project, file: ParsedFile, stuck: Stuck) -> ast.stmt | None:
+def _place_of_fix(project: Project, phases: Phases, file: ParsedFile, stuck: Stuck) -> ast.stmt | None:
     """Where the mistake stands: the function or loop that needs a `train()`, or the evaluation between two batches."""
-    frame = stuck.call.context.frame()
+    home = home_of(project, phases, stuck.call, stuck.loop)
+    frame = home.frame if home is not None else stuck.call.context.frame()
     if frame.place.path != file.path:
         return None
     if stuck.between_batches:
@@ -184,8 +201,11 @@ def _finding(file: ParsedFile, project: Project, phases: Phases, stuck: Stuck, w
 
     def build() -> list[Edit]:
         if stuck.between_batches:
-            return resume_behind(file, stuck.evals, stuck.loop, receiver)
-        edits = train_edits(project, [(call, stuck.loop)], stuck.evals)
+            name = name_in(project, _receiver(file, stuck), call.context, stuck.loop.frame())
+            if not name:
+                raise verbs.CannotRewrite("the loop over the batches has no name for the model")
+            return resume_behind(file, stuck.evals, stuck.loop, name)
+        edits = train_edits(project, phases, [(call, stuck.loop)], stuck.evals)
         if edits is None:
             raise verbs.CannotRewrite("there is no single place for the call of train()")
         return edits
