@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from copy import copy
 from functools import cached_property
 from typing import TypeVar
 
@@ -73,6 +74,17 @@ class Program:
             for ref, method in functions_in(parsed)
             if ref.owner is not None and self.project.is_module(ref.owner) and method.name != name
         )
+
+    def and_also(self, refs: Iterable[FunctionRef]) -> Program:
+        """The same with more functions run, in that order, those that were not yet. This one stays as it is."""
+        wider = copy(self)
+        wider.traces, wider.reached, wider.machine = [*self.traces], set(self.reached), Machine(self.project)
+        for trace in self.traces:
+            wider.machine.adopt(trace)
+        for ref in refs:
+            if ref not in wider.reached:
+                wider.reached |= wider._keep(ref)
+        return wider
 
     def _keep(self, root: str | FunctionRef) -> set[FunctionRef]:
         trace = trace_of(self.project, root)

@@ -1,0 +1,85 @@
+"""Functions that nothing made a program run, and that may read the output of an activation.
+
+A program runs the functions that say a word of interest. One that only asks the model (`return self.net(x)`) says none,
+and nobody may call it in view: it counts once the output is to become another one.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+
+from torchfix_codemods.analysis.activations import Flow, flows_of
+from torchfix_codemods.analysis.program import Program
+from torchfix_codemods.analysis.roots import functions_in
+from torchfix_codemods.analysis.trace import ModelCall, Place
+from torchfix_codemods.analysis.values import ClassRef, FunctionRef, Instance, Value, options
+
+_UNNAMED = frozenset(["forward", "__init__", "__call__"])  # by such a name a function is not called
+
+
+def read_flows(program: Program, path: str, is_mistake: Callable[[Flow], bool]) -> tuple[Program, list[Flow]]:
+    """The flows of a file that are mistakes, once all who may read them were followed; and the program that did that.
+
+    The program that is given stays as it is: other rules ask it other things.
+    """
+    flows = [flow for flow in flows_of(program, path) if is_mistake(flow)]
+    unseen = list(_unseen(program, _names(program, flows))) if flows else []
+    if not unseen:
+        return program, flows
+    wider = program.and_also(unseen)
+    return wider, [flow for flow in flows_of(wider, path) if is_mistake(flow)]
+
+
+def _names(program: Program, flows: list[Flow]) -> set[str]:
+    """The names by which the models that give these outputs are called or built."""
+    sites = {flow.activation.site for flow in flows}
+    containers = {flow.activation.container for flow in flows} - {None}
+    classes = {name for trace in program.traces for site in sites for name in trace.carriers.get(site, ())}
+
+    def gives(model: Value) -> bool:
+        inside = isinstance(model, Instance) and isinstance(model.cls, ClassRef) and model.cls.name in classes
+        return inside or (isinstance(model, Instance) and model.site in containers)
+
+    calls = {call.place for _, call in program.events(ModelCall) if any(map(gives, options(call.model)))}
+    return classes | {name for place in calls for name in _called(program, place)}
+
+
+def _called(program: Program, place: Place) -> Iterator[str]:
+    """`net` of `self.net(x)`, of `net(x)` and of `self.net[0](x)`."""
+    file = program.project.parse(place.path)
+    node = file.node_at(place[1:], ast.Call) if file is not None else None
+    callee = node.func if isinstance(node, ast.Call) else None
+    while isinstance(callee, ast.Subscript):
+        callee = callee.value
+    match callee:
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name not in _UNNAMED:
+            yield name
+        case ast.Attribute(value=ast.Name(id=name) | ast.Attribute(attr=name)):
+            yield name
+
+
+def _unseen(program: Program, names: set[str]) -> Iterator[FunctionRef]:
+    """The functions not run so far that say one of these names, or call one that does: the callers first."""
+    waiting = dict(_waiting(program)) if names else {}
+    found: list[FunctionRef] = []
+    while names:
+        says = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(names))) + r")\b")
+        more = [ref for ref, source in waiting.items() if says.search(source)]
+        found += more
+        names = {ref.name for ref in more} - _UNNAMED
+        waiting = {ref: source for ref, source in waiting.items() if ref not in more}
+    return reversed(found)
+
+
+def _waiting(program: Program) -> Iterator[tuple[FunctionRef, str]]:
+    """The functions of a program that were not run, with what their bodies say."""
+    for path in program.files:
+        file = program.project.parse(path)
+        for ref, node in functions_in(file) if file is not None else ():
+            if ref not in program.reached:
+                yield ref, file.source(node).partition(":")[2] if file is not None else ""
+
+
+__all__ = ["read_flows"]
