@@ -91,6 +91,8 @@ def canonical(name: str) -> str:
     """One name for each thing: `torch.nn.modules.loss.CrossEntropyLoss` is `torch.nn.CrossEntropyLoss`."""
     if name.startswith("torch.nn.modules."):
         name = _NN + name.rpartition(".")[2]
+    elif name.startswith("torch.functional.F."):  # `from torch.functional import F`, as editors offer it
+        name = _FUNCTIONAL + name.removeprefix("torch.functional.F.")
     elif name.startswith("torch.functional."):
         name = "torch." + name.removeprefix("torch.functional.")
     return _ALIASES.get(name, name)

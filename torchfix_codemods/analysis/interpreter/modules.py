@@ -229,7 +229,7 @@ def run_sequential(
     if args:  # inside another Sequential that one was looked at
         losses.look_at_argument(m, first, node, 0, "input", frame, "value", "given to Sequential")
     elements = [*children(instance), *m.added_modules(instance)]
-    if isinstance(instance.cls, ClassRef) or not elements or any(_starred(a) for a in instance.args):
+    if isinstance(instance.cls, ClassRef) or not elements or _starred(instance.args[-1:]):
         return Tensor(calls=calls)
     value: Value = first
     for last in options(elements[-1]):
@@ -246,8 +246,9 @@ def _one_way(instance: Instance, last: Value) -> bool:
     return all(len(list(options(value))) == 1 for value in (last, *instance.args))
 
 
-def _starred(value: Value) -> bool:
-    return any(isinstance(o, ListOf) for o in options(value))
+def _starred(last: Seq[Value]) -> bool:
+    """Whether what a Sequential was made of ends in layers of an unknown number."""
+    return any(isinstance(o, ListOf) for value in last for o in options(value))
 
 
 def _last_output(
