@@ -7,16 +7,13 @@ and nobody may call it in view: it counts once the output is to become another o
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterator
 
 from torchfix_codemods.analysis.activations import Flow, flows_of
 from torchfix_codemods.analysis.program import Program
-from torchfix_codemods.analysis.roots import functions_in
 from torchfix_codemods.analysis.trace import ModelCall, Place
-from torchfix_codemods.analysis.values import ClassRef, FunctionRef, Instance, Value, options
-
-_UNNAMED = frozenset(["forward", "__init__", "__call__"])  # by such a name a function is not called
+from torchfix_codemods.analysis.unseen import UNNAMED, any_of, unseen
+from torchfix_codemods.analysis.values import ClassRef, Instance, Value, options
 
 
 def read_flows(program: Program, path: str, is_mistake: Callable[[Flow], bool]) -> tuple[Program, list[Flow]]:
@@ -25,10 +22,10 @@ def read_flows(program: Program, path: str, is_mistake: Callable[[Flow], bool]) 
     The program that is given stays as it is: other rules ask it other things.
     """
     flows = [flow for flow in flows_of(program, path) if is_mistake(flow)]
-    unseen = list(_unseen(program, _names(program, flows))) if flows else []
-    if not unseen:
+    late = unseen(program, any_of(_names(program, flows))) if flows else []
+    if not late:
         return program, flows
-    wider = program.and_also(unseen)
+    wider = program.and_also(late)
     return wider, [flow for flow in flows_of(wider, path) if is_mistake(flow)]
 
 
@@ -54,32 +51,10 @@ def _called(program: Program, place: Place) -> Iterator[str]:
     while isinstance(callee, ast.Subscript):
         callee = callee.value
     match callee:
-        case ast.Name(id=name) | ast.Attribute(attr=name) if name not in _UNNAMED:
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name not in UNNAMED:
             yield name
         case ast.Attribute(value=ast.Name(id=name) | ast.Attribute(attr=name)):
             yield name
-
-
-def _unseen(program: Program, names: set[str]) -> Iterator[FunctionRef]:
-    """The functions not run so far that say one of these names, or call one that does: the callers first."""
-    waiting = dict(_waiting(program)) if names else {}
-    found: list[FunctionRef] = []
-    while names:
-        says = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(names))) + r")\b")
-        more = [ref for ref, source in waiting.items() if says.search(source)]
-        found += more
-        names = {ref.name for ref in more} - _UNNAMED
-        waiting = {ref: source for ref, source in waiting.items() if ref not in more}
-    return reversed(found)
-
-
-def _waiting(program: Program) -> Iterator[tuple[FunctionRef, str]]:
-    """The functions of a program that were not run, with what their bodies say."""
-    for path in program.files:
-        file = program.project.parse(path)
-        for ref, node in functions_in(file) if file is not None else ():
-            if ref not in program.reached:
-                yield ref, file.source(node).partition(":")[2] if file is not None else ""
 
 
 __all__ = ["read_flows"]

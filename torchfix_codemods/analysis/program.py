@@ -78,6 +78,7 @@ class Program:
     def and_also(self, refs: Iterable[FunctionRef]) -> Program:
         """The same with more functions run, in that order, those that were not yet. This one stays as it is."""
         wider = copy(self)
+        wider.__dict__.pop("phases", None)  # those of the traces so far
         wider.traces, wider.reached, wider.machine = [*self.traces], set(self.reached), Machine(self.project)
         for trace in self.traces:
             wider.machine.adopt(trace)
