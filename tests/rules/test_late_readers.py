@@ -98,6 +98,71 @@ def test_in_another_file(findings, applied):
     assert "torch.softmax(one.net(x), dim=1).tolist()" in applied(files, rule)["report.py"]
 
 
+GIVEN = """
+    def show(self, x):
+        self.net.eval()
+        print((self.net(x) > 0.9).sum())
+
+
+trainer = Trainer({made})
+trainer.fit([])
+"""
+
+
+@pytest.mark.parametrize("made", ["Net()", "nn.DataParallel(Net())"])
+def test_a_method_of_an_object_that_is_given_the_model(made, findings, applied):
+    files = program(GIVEN.format(made=made))
+    files["main.py"] = files["main.py"].replace(
+        "(self):\n        self.net = Net()", "(self, net):\n        self.net = net"
+    )
+    (finding,) = findings(files, softmax_before_cross_entropy.RULE)
+    assert finding.level == Level.BEHAVIOR
+    assert "torch.softmax(self.net(x), dim=1) > 0.9" in applied(files, softmax_before_cross_entropy.RULE)["main.py"]
+
+
+def test_each_object_that_the_program_makes(findings):
+    rest = GIVEN.format(made="nn.Linear(8, 2)") + "Trainer(Net()).fit([])\n"
+    files = program(rest)
+    files["main.py"] = files["main.py"].replace(
+        "(self):\n        self.net = Net()", "(self, net):\n        self.net = net"
+    )
+    (finding,) = findings(files, softmax_before_cross_entropy.RULE)
+    assert finding.level == Level.SUGGESTION
+
+
+FUNCTION = """import torch
+import torch.nn.functional as F
+from torch import nn
+
+net = nn.Linear(4, 3)
+
+
+def scores(x):
+    return F.softmax(net(x), dim=1)
+
+
+def train(batches):
+    optimizer = torch.optim.Adam(net.parameters())
+    for x, y in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(scores(x), y).backward()
+        optimizer.step()
+
+
+def show(x):
+    print(scores(x).max())
+
+
+train([])
+"""
+
+
+def test_the_softmax_of_a_function(applied):
+    after = applied({"main.py": FUNCTION}, softmax_before_cross_entropy.RULE)["main.py"]
+    assert "return net(x)" in after
+    assert "print(torch.softmax(scores(x), dim=1).max())" in after
+
+
 def test_other_rules_see_the_program_as_before():
     files = program(SHOW)
     known = program_for(Project(files, files.get), "main.py")

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 
 from torchfix_codemods.analysis.activations import Flow, flows_of
 from torchfix_codemods.analysis.program import Program
+from torchfix_codemods.analysis.roots import functions_in
 from torchfix_codemods.analysis.trace import ModelCall, Place
-from torchfix_codemods.analysis.unseen import UNNAMED, any_of, unseen
+from torchfix_codemods.analysis.unseen import UNNAMED, any_of, unmet
 from torchfix_codemods.analysis.values import ClassRef, Instance, Value, options
 
 
@@ -22,7 +23,7 @@ def read_flows(program: Program, path: str, is_mistake: Callable[[Flow], bool]) 
     The program that is given stays as it is: other rules ask it other things.
     """
     flows = [flow for flow in flows_of(program, path) if is_mistake(flow)]
-    late = unseen(program, any_of(_names(program, flows))) if flows else []
+    late = unmet(program, any_of(_names(program, flows))) if flows else []
     if not late:
         return program, flows
     wider = program.and_also(late)
@@ -39,8 +40,19 @@ def _names(program: Program, flows: list[Flow]) -> set[str]:
         inside = isinstance(model, Instance) and isinstance(model.cls, ClassRef) and model.cls.name in classes
         return inside or (isinstance(model, Instance) and model.site in containers)
 
+    places = (name for flow in flows for name in _applied_in(program, flow))
     calls = {call.place for _, call in program.events(ModelCall) if any(map(gives, options(call.model)))}
-    return classes | {name for place in calls for name in _called(program, place)}
+    return classes | set(places) | {name for place in calls for name in _called(program, place)}
+
+
+def _applied_in(program: Program, flow: Flow) -> Iterator[str]:
+    """The function in which the activation is applied, if that can be called by its name."""
+    site = flow.activation.site
+    file = program.project.parse(site.path)
+    for ref, node in functions_in(file) if file is not None else ():
+        start, end = file.span(node) if file is not None else (0, 0)
+        if start <= site.start < end and ref.name not in UNNAMED:
+            yield ref.name
 
 
 def _called(program: Program, place: Place) -> Iterator[str]:

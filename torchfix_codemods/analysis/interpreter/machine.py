@@ -69,14 +69,15 @@ class Machine(Objects):
         self.module_frames = {}
         return self.trace
 
-    def run_function(self, ref: FunctionRef) -> Trace:
-        """Run a function that nobody in view calls, with unknown arguments and an unknown `self`."""
+    def run_function(self, ref: FunctionRef, receiver: Instance | None = None) -> Trace:
+        """Run a function that nobody in view calls, with unknown arguments; a method on `receiver` or any object."""
         file = self.project.parse(ref.path)
         assert file is not None
         context = Context("module", self._file_place(file))
         self._begin(context, file.path)
         frame = Frame(file, context, State(), is_global=True)
-        receiver = self.unknown_instance(ref.owner) if ref.owner else None
+        if receiver is None and ref.owner is not None:
+            receiver = self.unknown_instance(ref.owner)
         silent = ref.name == "forward" and ref.owner is not None and self.project.is_module(ref.owner)
         frame.silent = silent
         result = self.call_function(ref, (), {}, receiver, None, frame, unknown_rest=True)
