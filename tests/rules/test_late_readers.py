@@ -170,3 +170,44 @@ def test_other_rules_see_the_program_as_before():
     wider, flows = read_flows(known, "main.py", lambda flow: True)
     assert flows and len(wider.traces) > len(known.traces)
     assert (len(known.traces), known.reached) == before
+
+
+HELD = """
+
+def build(size):
+    return Net()
+
+
+def fit(model, batches):
+    optimizer = torch.optim.Adam(model.parameters())
+    criterion = nn.CrossEntropyLoss()
+    for x, y in batches:
+        optimizer.zero_grad()
+        criterion(model(x), y).backward()
+        optimizer.step()
+
+
+{made}
+fit(best, [])
+
+
+def show(x):
+    print({asked}(x).max())
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "asked"),
+    [
+        ("best = Net()", "best"),
+        ("best = build(2)", "best"),
+        ("best = build(2)\nother = best", "other"),
+        ("best = nn.DataParallel(build(2)).to('cpu')", "best"),
+        ("best = build(2)\nALL = {'best': build(2)}", "ALL['best']"),
+    ],
+)
+def test_another_name_for_the_model(made, asked, applied):
+    files = {"main.py": NET.format(layer="Softmax(dim=1)") + HELD.format(made=made, asked=asked)}
+    after = applied(files, softmax_before_cross_entropy.RULE)["main.py"]
+    assert "nn.Softmax" not in after
+    assert f"print(torch.softmax({asked}(x), dim=1).max())" in after

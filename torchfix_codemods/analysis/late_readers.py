@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Iterator
 
 from torchfix_codemods.analysis.activations import Flow, flows_of
+from torchfix_codemods.analysis.held_names import held_names
 from torchfix_codemods.analysis.program import Program
 from torchfix_codemods.analysis.roots import functions_in
 from torchfix_codemods.analysis.trace import ModelCall, Place
@@ -40,9 +41,9 @@ def _names(program: Program, flows: list[Flow]) -> set[str]:
         inside = isinstance(model, Instance) and isinstance(model.cls, ClassRef) and model.cls.name in classes
         return inside or (isinstance(model, Instance) and model.site in containers)
 
-    places = (name for flow in flows for name in _applied_in(program, flow))
+    applied = {name for flow in flows for name in _applied_in(program, flow)}
     calls = {call.place for _, call in program.events(ModelCall) if any(map(gives, options(call.model)))}
-    return classes | set(places) | {name for place in calls for name in _called(program, place)}
+    return applied | held_names(program, classes, {name for place in calls for name in _called(program, place)})
 
 
 def _applied_in(program: Program, flow: Flow) -> Iterator[str]:
