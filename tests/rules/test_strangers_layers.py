@@ -9,6 +9,7 @@ from torchfix_codemods.rules import (
     functional_dropout_training,
     loss_target_requires_grad,
     nll_loss_needs_log_softmax,
+    sigmoid_before_bce_with_logits,
     softmax_before_cross_entropy,
 )
 
@@ -133,3 +134,64 @@ for state, reward, following in [(torch.randn(8, 4), torch.randn(8, 1), torch.ra
 @pytest.mark.parametrize(("cut", "count"), [("value.detach_()", 0), ("value.detach()", 1), ("value.squeeze_()", 1)])
 def test_a_target_that_is_detached_in_place(cut, count, findings):
     assert len(findings({"main.py": TARGET.format(cut=cut)}, loss_target_requires_grad.RULE)) == count
+
+
+BINARY = """import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.{attribute} = nn.Linear(4, 1), nn.{layer}
+
+    def forward(self, x):
+        return self.{attribute}(self.fc(x))
+
+
+def accuracy(predicted, y):
+    return {read}
+
+
+net, criterion = Net(), nn.{loss}()
+optimizer = torch.optim.Adam(net.parameters())
+for x, y in [(torch.randn(4, 4), torch.ones(4))]:
+    predicted = net(x).{shape}
+    loss = criterion(predicted, y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    print(accuracy(predicted, y))
+"""
+
+
+def binary(read, shape="squeeze(1)", layer="Sigmoid()", loss="BCEWithLogitsLoss"):
+    return {"main.py": BINARY.format(read=read, shape=shape, layer=layer, loss=loss, attribute="last")}
+
+
+@pytest.mark.parametrize("shape", ["squeeze(1)", "view(-1)", "flatten()", "permute(1, 0).reshape(-1)"])
+@pytest.mark.parametrize(
+    ("read", "after"),
+    [
+        ("((predicted > 0.5) == y).float().mean()", "((torch.sigmoid(predicted) > 0.5) == y)"),
+        ("predicted.detach().cpu().numpy().round()", "torch.sigmoid(predicted.detach().cpu()).numpy().round()"),
+    ],
+)
+def test_a_sigmoid_moves_behind_a_new_shape(shape, read, after, findings, applied):
+    files = binary(read, shape)
+    (finding,) = findings(files, sigmoid_before_bce_with_logits.RULE)
+    assert finding.level == Level.BEHAVIOR
+    assert after in applied(files, sigmoid_before_bce_with_logits.RULE)["main.py"]
+
+
+def test_a_softmax_stays_where_its_classes_are(findings):
+    files = binary("(predicted > 0.5).sum()", "permute(1, 0)", "Softmax(dim=1)", "CrossEntropyLoss")
+    (finding,) = findings(files, softmax_before_cross_entropy.RULE)
+    assert finding.level == Level.SUGGESTION
+
+
+def test_a_function_that_gets_other_probabilities_too(findings):
+    files = binary("(predicted > 0.5).sum()")
+    files["main.py"] += "print(accuracy(torch.rand(4), torch.ones(4)))\n"
+    (finding,) = findings(files, sigmoid_before_bce_with_logits.RULE)
+    assert finding.level == Level.SUGGESTION
