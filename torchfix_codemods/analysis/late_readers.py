@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
-from torchfix_codemods.analysis.activations import Flow, flows_of
+from torchfix_codemods.analysis.activations import Flow, flows_of, is_given_by
 from torchfix_codemods.analysis.held_names import held_names
 from torchfix_codemods.analysis.program import Program
 from torchfix_codemods.analysis.roots import functions_in
 from torchfix_codemods.analysis.trace import ModelCall, Place
 from torchfix_codemods.analysis.unseen import UNNAMED, any_of, unmet
-from torchfix_codemods.analysis.values import ClassRef, Instance, Value, options
+from torchfix_codemods.analysis.values import Value, options
 
 
 def read_flows(program: Program, path: str, is_mistake: Callable[[Flow], bool]) -> tuple[Program, list[Flow]]:
@@ -38,8 +38,7 @@ def _names(program: Program, flows: list[Flow]) -> set[str]:
     classes = {name for trace in program.traces for site in sites for name in trace.carriers.get(site, ())}
 
     def gives(model: Value) -> bool:
-        inside = isinstance(model, Instance) and isinstance(model.cls, ClassRef) and model.cls.name in classes
-        return inside or (isinstance(model, Instance) and model.site in containers)
+        return is_given_by(model, classes, containers)
 
     applied = {name for flow in flows for name in _applied_in(program, flow)}
     calls = {call.place for _, call in program.events(ModelCall) if any(map(gives, options(call.model)))}

@@ -374,6 +374,13 @@ EXTERNAL_MODELS = (
     "efficientnet_pytorch.",
     "segmentation_models_pytorch.",
 )
+
+#: The attribute of a model of torchvision that makes its output, by how the names of the models begin: of those that
+#: give one output only.
+HEADS = {
+    "fc": ("resnet", "resnext", "wide_resnet", "shufflenet", "regnet"),
+    "classifier": ("alexnet", "vgg", "densenet", "mobilenet", "efficientnet", "mnasnet", "convnext"),
+}
 CONTAINERS = frozenset(_NN + name for name in ["Sequential", "ModuleList", "ModuleDict"])
 WRAPPERS = frozenset(  # calling the wrapper calls the wrapped module
     [

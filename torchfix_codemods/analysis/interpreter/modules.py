@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis import torch_api as api
 from torchfix_codemods.analysis.frameworks import trainer_of
-from torchfix_codemods.analysis.interpreter import indexing, losses, resizing, shapes, stores, targets, tensors
+from torchfix_codemods.analysis.interpreter import heads, indexing, losses, resizing, shapes, stores, targets, tensors
 from torchfix_codemods.analysis.interpreter.state import Frame, identities
 from torchfix_codemods.analysis.trace import Construction, ModeSet, OptimizerStep, Use, place_of
 from torchfix_codemods.analysis.values import (
@@ -152,7 +152,7 @@ def call_external_instance(
         resizing.note_upsampler(m, instance, first, node, frame)
         return resizing.resized(first, node, frame)
     resizing.note_layer(m, name, first, node, frame)
-    return layer(m, name, first, node, frame, calls)
+    return heads.run_head(m, instance, node, frame, calls) or layer(m, name, first, node, frame, calls)
 
 
 def layer(m: Machine, name: str, first: Value | None, node: ast.AST, frame: Frame, calls: frozenset[int]) -> Value:
