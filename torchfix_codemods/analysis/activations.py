@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from torchfix_codemods.analysis.program import Program
 from torchfix_codemods.analysis.trace import LossCall, Place, Use
-from torchfix_codemods.analysis.values import Activation, Site
+from torchfix_codemods.analysis.values import Activation, Instance, Site, Value
 
 
 @dataclass
@@ -82,6 +82,13 @@ def flows_of(program: Program, path: str) -> Iterator[Flow]:
     for site in sorted(flows):
         if site.path == path:
             yield flows[site]
+
+
+def is_given_by(model: Value, names: Collection[str], containers: Collection[Site | None]) -> bool:
+    """Whether a model hands on an output: by the name of its class, or as the container of the activation."""
+    if not isinstance(model, Instance):
+        return False
+    return model.cls.name.rpartition(".")[2] in names or (model.site is not None and model.site in containers)
 
 
 def _bases(loss: LossCall, site: Site) -> Iterator[Place]:

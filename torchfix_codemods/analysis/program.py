@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from copy import copy
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
@@ -20,7 +22,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.reach import reach_of
 from torchfix_codemods.analysis.roots import functions_in, roots_of
 from torchfix_codemods.analysis.trace import Event, Trace
-from torchfix_codemods.analysis.values import FunctionRef
+from torchfix_codemods.analysis.values import FunctionRef, Instance
 
 E_ = TypeVar("E_", bound=Event)
 
@@ -30,6 +32,17 @@ _INTERESTING = re.compile(
     r"|no_grad|interpolate|[uU]psample"
     r"|\.prepare\(|\.setup\("
 )
+
+
+@dataclass(frozen=True)
+class OnObject:
+    """A method that is to be run on an object that the program makes."""
+
+    method: FunctionRef
+    receiver: Instance
+
+
+Root = str | FunctionRef | OnObject
 
 
 class Program:
@@ -42,6 +55,7 @@ class Program:
         self.path = path
         self.machine = Machine(project)  # runs nothing; knows what the machines of all traces learned
         self.traces: list[Trace] = []
+        self.roots: list[Root] = []  # of the traces, in their order
         self.files, self.complete = self._closure()
         reached: set[FunctionRef] = set()
         for other in self.files:
@@ -74,9 +88,33 @@ class Program:
             if ref.owner is not None and self.project.is_module(ref.owner) and method.name != name
         )
 
-    def _keep(self, root: str | FunctionRef) -> set[FunctionRef]:
+    def and_also(self, functions: Iterable[FunctionRef | OnObject]) -> Program:
+        """The same with more functions run, in that order, those that were not yet. This one stays as it is.
+
+        A method that is run on an object stands for what was seen of it on an object that nobody knows.
+        """
+        wider, chosen = copy(self), list(functions)
+        wider.__dict__.pop("phases", None)  # those of the traces so far
+        replaced = {run.method for run in chosen if isinstance(run, OnObject)}
+        kept = [(r, t) for r, t in zip(self.roots, self.traces, strict=True) if r not in replaced]
+        wider.roots, wider.traces = [r for r, _ in kept], [t for _, t in kept]
+        wider.reached, wider.machine = set(self.reached), Machine(self.project)
+        for trace in wider.traces:
+            wider.machine.adopt(trace)
+        for run in chosen:
+            if not (wider.is_met(run.method) if isinstance(run, OnObject) else run in wider.reached):
+                wider.reached |= wider._keep(run)
+        return wider
+
+    def is_met(self, method: FunctionRef) -> bool:
+        """Whether a method was called in some trace, and not only run as the root of one."""
+        pairs = zip(self.roots, self.traces, strict=True)
+        return any(method in trace.reached and _run_by(root) != method for root, trace in pairs)
+
+    def _keep(self, root: Root) -> set[FunctionRef]:
         trace = trace_of(self.project, root)
         self.traces.append(trace)
+        self.roots.append(root)
         self.machine.adopt(trace)
         return trace.reached
 
@@ -112,14 +150,20 @@ class Program:
                     yield trace, event
 
 
-def trace_of(project: Project, root: str | FunctionRef) -> Trace:
+def _run_by(root: Root) -> str | FunctionRef:
+    return root.method if isinstance(root, OnObject) else root
+
+
+def trace_of(project: Project, root: Root) -> Trace:
     """The trace of a file's top level or of a function, by a machine of its own, remembered for other programs."""
-    known: OrderedDict[str | FunctionRef, Trace] = project.memory.setdefault("traces", OrderedDict())
+    known: OrderedDict[Root, Trace] = project.memory.setdefault("traces", OrderedDict())
     if root in known:
         known.move_to_end(root)
         return known[root]
     machine = Machine(project)
-    if isinstance(root, FunctionRef):
+    if isinstance(root, OnObject):
+        known[root] = machine.run_function(root.method, root.receiver)
+    elif isinstance(root, FunctionRef):
         known[root] = machine.run_function(root)
     else:
         file = project.parse(root)

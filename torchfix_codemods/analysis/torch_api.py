@@ -91,6 +91,8 @@ def canonical(name: str) -> str:
     """One name for each thing: `torch.nn.modules.loss.CrossEntropyLoss` is `torch.nn.CrossEntropyLoss`."""
     if name.startswith("torch.nn.modules."):
         name = _NN + name.rpartition(".")[2]
+    elif name.startswith("torch.functional.F."):  # `from torch.functional import F`, as editors offer it
+        name = _FUNCTIONAL + name.removeprefix("torch.functional.F.")
     elif name.startswith("torch.functional."):
         name = "torch." + name.removeprefix("torch.functional.")
     return _ALIASES.get(name, name)
@@ -377,6 +379,13 @@ _NO_MODELS = re.compile(
     r"\w_Weights\b|\.(?:transforms|utils|data|datasets|optim|scheduler|loss|losses|metrics)\b"
     r"|\.(?:get_preprocessing_\w+|get_weight|get_model_weights|list_models)$|\.layers\.[a-z]\w*$"
 )
+
+#: The attribute of a model of torchvision that makes its output, by how the names of the models begin: of those that
+#: give one output only.
+HEADS = {
+    "fc": ("resnet", "resnext", "wide_resnet", "shufflenet", "regnet"),
+    "classifier": ("alexnet", "vgg", "densenet", "mobilenet", "efficientnet", "mnasnet", "convnext"),
+}
 CONTAINERS = frozenset(_NN + name for name in ["Sequential", "ModuleList", "ModuleDict"])
 WRAPPERS = frozenset(  # calling the wrapper calls the wrapped module
     [

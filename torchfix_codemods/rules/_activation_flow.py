@@ -6,12 +6,12 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from torchfix_codemods.analysis.activations import Flow
+from torchfix_codemods.analysis.activations import Flow, is_given_by
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program
 from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Escape, LossCall
-from torchfix_codemods.analysis.values import ClassRef, Instance, Site, options
+from torchfix_codemods.analysis.values import Site, options
 from torchfix_codemods.findings import Location, Step
 from torchfix_codemods.rules._callbacks import run_by_callbacks
 from torchfix_codemods.rules._kept_outputs import read_elsewhere
@@ -137,10 +137,7 @@ def _export(flow: Flow, program: Program, name: str) -> str | None:
             continue
         names = trace.carriers.get(flow.activation.site, set())
         for model in options(escape.model):
-            if not isinstance(model, Instance):
-                continue
-            inside = isinstance(model.cls, ClassRef) and model.cls.name in names
-            if inside or (model.site is not None and model.site == flow.activation.container):
+            if is_given_by(model, names, (flow.activation.container,)):
                 return f"the model is handed to {escape.name}: who calls it there would have to apply {name}"
     return None
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from torchfix_codemods.analysis.activations import Flow, flows_of
+from torchfix_codemods.analysis.late_readers import read_flows
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program
 from torchfix_codemods.analysis.project import Project
@@ -40,11 +41,15 @@ _LOGARITHMS = {"softmax": "log_softmax", "Softmax": "LogSoftmax"}
 
 def of_probabilities(program: Program, file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Softmaxes whose output NLL gets as it is."""
-    for flow in flows_of(program, file.path):
-        kinds = {loss.loss for loss in flow.losses}
-        found = flow.activation.kind == "softmax" and "nll" in kinds and "log_softmax" not in kinds
-        if found and not has_branches(flow, file) and not _is_one_of_two(flow, file, project):
+    program, flows = read_flows(program, file.path, _is_of_probabilities)
+    for flow in flows:
+        if not has_branches(flow, file) and not _is_one_of_two(flow, file, project):
             yield _of_softmax(flow, program, file, project)
+
+
+def _is_of_probabilities(flow: Flow) -> bool:
+    kinds = {loss.loss for loss in flow.losses}
+    return flow.activation.kind == "softmax" and "nll" in kinds and "log_softmax" not in kinds
 
 
 def _is_one_of_two(flow: Flow, file: ParsedFile, project: Project) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from torchfix_codemods.analysis.activations import Flow, flows_of
+from torchfix_codemods.analysis.activations import Flow
 from torchfix_codemods.analysis.closer import topics_of
 from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.interpreter.tensors import NORMALISED_AGAIN
+from torchfix_codemods.analysis.late_readers import read_flows
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program, program_for
 from torchfix_codemods.analysis.project import Project
@@ -28,10 +29,9 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """log_softmaxes of the file whose output goes into cross entropy, and whose numbers nobody else needs."""
     if Topic.LOG not in topics_of(project, file.path) or not project_says(project, _LOSS_WORD):
         return
-    program = program_for(project, file.path)
-    for flow in flows_of(program, file.path):
-        if _is_redundant(flow):
-            yield _finding(flow, file, project, program)
+    program, flows = read_flows(program_for(project, file.path), file.path, _is_redundant)
+    for flow in flows:
+        yield _finding(flow, file, project, program)
 
 
 def _is_redundant(flow: Flow) -> bool:

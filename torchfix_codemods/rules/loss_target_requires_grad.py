@@ -10,8 +10,9 @@ from torchfix_codemods.analysis.closer import topics_of
 from torchfix_codemods.analysis.gate import Topic
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import phases_of
-from torchfix_codemods.analysis.program import program_for
+from torchfix_codemods.analysis.program import Program, program_for
 from torchfix_codemods.analysis.project import Project
+from torchfix_codemods.analysis.unseen import unseen
 from torchfix_codemods.findings import Edit, Finding, Level, Location, Step
 from torchfix_codemods.rules import ours
 from torchfix_codemods.rules._shared import is_test_code, location_of, node_of, propose
@@ -32,12 +33,14 @@ _SAYS_TEACHER = re.compile(
     r"teacher|target|(?:^|[_.])ema|momentum|frozen|(?:^|[_.])old|(?:^|[_.])ref(?:erence)?(?:$|_)", re.I
 )
 
+_LOSS_CALL = re.compile(r"(?:[lL]oss|[cC]riterion|kl_div|cross_entropy)\w*\(")
+
 
 def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     """Losses of the file whose target carries a graph for nothing."""
     if not topics_of(project, file.path) & Topic.TARGET:
         return
-    cases = Cases(file, phases_of(program_for(project, file.path)))
+    cases = Cases(file, phases_of(_with_losses(program_for(project, file.path))))
     for sink in cases.sinks():
         node = node_of(file, sink.place, ast.expr)
         if not isinstance(node, ast.expr) or is_test_code(file, file.enclosing_function(node)):
@@ -45,6 +48,12 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
         finding = _FINDINGS[sink.kind](cases, sink, file.location(node)) if sink.kind in _FINDINGS else None
         if finding is not None:
             yield finding
+
+
+def _with_losses(program: Program) -> Program:
+    """The program with the functions that compute a loss and hand it on: to other rules they say nothing."""
+    late = unseen(program, _LOSS_CALL)
+    return program.and_also(late) if late else program
 
 
 def _teacher(cases: Cases, sink: Sink, where: Location) -> Finding | None:
@@ -55,9 +64,10 @@ def _teacher(cases: Cases, sink: Sink, where: Location) -> Finding | None:
     if cases.optimizers.moves_tensors:
         return None  # perhaps the input of both networks is what learns
     doubts = list(dict.fromkeys(proof.doubts(sink)))
-    name = next(filter(None, map(proof.receiver, calls)), "")
-    if doubts and not any(_SAYS_TEACHER.search(proof.receiver(c)) or proof.is_followed_up(c) for c in calls):
+    named = [c for c in calls if _SAYS_TEACHER.search(proof.receiver(c)) or proof.is_followed_up(c)]
+    if doubts and not named:
         return None
+    name = next(filter(None, map(proof.receiver, [*named, *calls])), "")
     if not edits.is_alone():
         doubts.append(TOGETHER)
     project = cases.phases.program.project

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from torchfix_codemods.analysis.activations import Flow, flows_of
+from torchfix_codemods.analysis.activations import Flow
 from torchfix_codemods.analysis.closer import topics_of
 from torchfix_codemods.analysis.gate import Topic
+from torchfix_codemods.analysis.late_readers import read_flows
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import program_for
 from torchfix_codemods.analysis.project import Project
@@ -28,8 +29,9 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     program = program_for(project, file.path)
     if not any(map(_LOSS_WORD.search, texts_of(program))):
         return
-    for flow in flows_of(program, file.path):
-        if _is_mistake(flow) and not has_branches(flow, file):
+    program, flows = read_flows(program, file.path, _is_mistake)
+    for flow in flows:
+        if not has_branches(flow, file):
             yield needless(IDENTITY, flow, file, program, _LOSSES, "sigmoid")
 
 

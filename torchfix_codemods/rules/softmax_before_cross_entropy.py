@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from torchfix_codemods.analysis.activations import Flow, flows_of
+from torchfix_codemods.analysis.activations import Flow
 from torchfix_codemods.analysis.closer import topics_of
 from torchfix_codemods.analysis.gate import Topic
+from torchfix_codemods.analysis.late_readers import read_flows
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.program import Program, program_for
 from torchfix_codemods.analysis.project import Project
@@ -29,9 +30,9 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
     program = program_for(project, file.path)
     if not _mentions_a_loss(program):
         return
-    for flow in flows_of(program, file.path):
-        if _is_mistake(flow):
-            yield needless(IDENTITY, flow, file, program, _LOSSES, "softmax")
+    program, flows = read_flows(program, file.path, _is_mistake)
+    for flow in flows:
+        yield needless(IDENTITY, flow, file, program, _LOSSES, "softmax")
 
 
 def _mentions_a_loss(program: Program) -> bool:

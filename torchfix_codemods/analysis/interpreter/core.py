@@ -65,6 +65,7 @@ class Core:
         self.attributes: dict[Instance, dict[str, Value]] = {}
         self.owners: dict[Identity, Identity] = {}  # a submodule's identity -> the module that holds it
         self.closures: dict[FunctionRef, Frame] = {}
+        self._given: set[FunctionRef] = set()  # functions of functions that went to code that was not read
         self.module_frames: dict[str, Frame] = {}
         self._static: dict[tuple[str, str], Value] = {}
         self._class_levels: dict[tuple[ClassRef, str], Value | None] = {}

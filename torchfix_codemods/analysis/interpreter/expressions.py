@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchfix_codemods.analysis.interpreter import clearing, output_arguments, targets, tensors
+from torchfix_codemods.analysis.interpreter import clearing, lists, output_arguments, targets, tensors
 from torchfix_codemods.analysis.interpreter.shapes import FLOAT
 from torchfix_codemods.analysis.interpreter.state import Frame, super_of
 from torchfix_codemods.analysis.trace import Use, place_of
@@ -114,7 +114,7 @@ def call(m: Machine, node: ast.Call, frame: Frame) -> Value:
         if not isinstance(argument, ast.Starred):
             args.append(value)
             continue
-        spread = force(value)
+        spread = lists.spread(value)
         args += spread.items if isinstance(spread, Sequence) else [_rest(spread)]
     kwargs: dict[str, Value] = {}
     for keyword in node.keywords:
@@ -126,6 +126,8 @@ def call(m: Machine, node: ast.Call, frame: Frame) -> Value:
     if receiver is not None and isinstance(node.func, ast.Attribute) and node.func.attr == "requires_grad_":
         receiver = targets.asked_for_gradients(m, receiver, args, kwargs, node, frame)
         callee = m.attribute(receiver, "requires_grad_", node.func, frame)
+    if receiver is not None and isinstance(node.func, ast.Attribute) and node.func.attr == "detach_":
+        targets.detached(m, receiver, node, frame)
     if isinstance(callee, FunctionRef | ClassRef | Bound) or not isinstance(force(callee), Const):
         clearing.note_call(m, callee, receiver, node, frame)
         output_arguments.note_put(m, node, args, frame)

@@ -69,14 +69,15 @@ class Machine(Objects):
         self.module_frames = {}
         return self.trace
 
-    def run_function(self, ref: FunctionRef) -> Trace:
-        """Run a function that nobody in view calls, with unknown arguments and an unknown `self`."""
+    def run_function(self, ref: FunctionRef, receiver: Instance | None = None) -> Trace:
+        """Run a function that nobody in view calls, with unknown arguments; a method on `receiver` or any object."""
         file = self.project.parse(ref.path)
         assert file is not None
         context = Context("module", self._file_place(file))
         self._begin(context, file.path)
         frame = Frame(file, context, State(), is_global=True)
-        receiver = self.unknown_instance(ref.owner) if ref.owner else None
+        if receiver is None and ref.owner is not None:
+            receiver = self.unknown_instance(ref.owner)
         silent = ref.name == "forward" and ref.owner is not None and self.project.is_module(ref.owner)
         frame.silent = silent
         result = self.call_function(ref, (), {}, receiver, None, frame, unknown_rest=True)
@@ -89,11 +90,23 @@ class Machine(Objects):
         Where it predicts, that is its forward too, unless it has a step of its own for that. Only what is done with
         outputs is written down, and all else is left as it was: when they run, nobody knows.
         """
+        called = [*self.hooks_of(model), *(self._predicting(model) if predicts else ())]
+        self._run_unseen(called, model, node, frame)
+
+    def run_given(self, functions: Seq[FunctionRef], node: ast.Call, frame: Frame) -> None:
+        """Run functions of a function, and lambdas, that go to code that was not read: no other run shows them."""
+        inner = [ref for ref in functions if ref in self.closures and ref not in self._given and not frame.silent]
+        self._given.update(inner)
+        if inner:
+            self._run_unseen(inner, None, node, frame)
+
+    def _run_unseen(self, called: Seq[FunctionRef], receiver: Instance | None, node: ast.Call, frame: Frame) -> None:
+        """Run what is called out of sight, when nobody knows: only what is done with outputs is written down."""
         state, count, trace = frame.state, len(self.trace.events), self.trace
         before = set(trace.reached), dict(self._remembered), dict(self._alike)
-        for ref in (*self.hooks_of(model), *(self._predicting(model) if predicts else ())):
+        for ref in called:
             frame.state = state.copy()
-            result = self.call_function(ref, (), {}, model, node, frame, unknown_rest=True)
+            result = self.call_function(ref, (), {}, receiver, node, frame, unknown_rest=True)
             self._hand_back(result, ref, frame)
         trace.events[count:] = [e for e in trace.events[count:] if isinstance(e, Use | LossCall)]
         frame.state = state

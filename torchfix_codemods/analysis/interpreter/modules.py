@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchfix_codemods.analysis import torch_api as api
 from torchfix_codemods.analysis.frameworks import trainer_of
-from torchfix_codemods.analysis.interpreter import indexing, losses, resizing, shapes, stores, targets, tensors
+from torchfix_codemods.analysis.interpreter import heads, indexing, losses, resizing, shapes, stores, targets, tensors
 from torchfix_codemods.analysis.interpreter.state import Frame, identities
 from torchfix_codemods.analysis.trace import Construction, ModeSet, OptimizerStep, Use, place_of
 from torchfix_codemods.analysis.values import (
@@ -154,7 +154,7 @@ def call_external_instance(
         resizing.note_upsampler(m, instance, first, node, frame)
         return resizing.resized(first, node, frame)
     resizing.note_layer(m, name, first, node, frame)
-    return layer(m, name, first, node, frame, calls)
+    return heads.run_head(m, instance, node, frame, calls) or layer(m, name, first, node, frame, calls)
 
 
 def layer(m: Machine, name: str, first: Value | None, node: ast.AST, frame: Frame, calls: frozenset[int]) -> Value:
@@ -231,7 +231,7 @@ def run_sequential(
     if args:  # inside another Sequential that one was looked at
         losses.look_at_argument(m, first, node, 0, "input", frame, "value", "given to Sequential")
     elements = [*children(instance), *m.added_modules(instance)]
-    if isinstance(instance.cls, ClassRef) or not elements or any(_starred(a) for a in instance.args):
+    if isinstance(instance.cls, ClassRef) or not elements or _starred(instance.args[-1:]):
         return Tensor(calls=calls)
     value: Value = first
     for last in options(elements[-1]):
@@ -248,8 +248,9 @@ def _one_way(instance: Instance, last: Value) -> bool:
     return all(len(list(options(value))) == 1 for value in (last, *instance.args))
 
 
-def _starred(value: Value) -> bool:
-    return any(isinstance(o, ListOf) for o in options(value))
+def _starred(last: Seq[Value]) -> bool:
+    """Whether what a Sequential was made of ends in layers of an unknown number."""
+    return any(isinstance(o, ListOf) for value in last for o in options(value))
 
 
 def _last_output(

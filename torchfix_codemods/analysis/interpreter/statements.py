@@ -17,6 +17,7 @@ from torchfix_codemods.analysis.interpreter import (
     containers,
     expressions,
     grad_modes,
+    lists,
     loops,
     modules,
     output_arguments,
@@ -310,7 +311,7 @@ def _as_load(target: ast.expr) -> ast.expr:
 
 def _extended(before: Value, added: Value) -> Value | None:
     """`layers += [nn.Linear(...), nn.Softmax()]`."""
-    before, added = force(before), force(added)
+    before, added = lists.longest(before), force(added)
     if isinstance(before, Sequence) and isinstance(added, Sequence) and before.kind == "list":
         return Sequence((*before.items, *added.items), "list")
     if isinstance(before, Sequence | ListOf) and isinstance(added, Sequence | ListOf):

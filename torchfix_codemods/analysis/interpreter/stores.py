@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchfix_codemods.analysis.interpreter import targets
+from torchfix_codemods.analysis.interpreter import heads, targets
 from torchfix_codemods.analysis.interpreter.shapes import constant
 from torchfix_codemods.analysis.interpreter.state import Frame, identities
 from torchfix_codemods.analysis.interpreter.tensors import (
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 def attribute_stored(m: Machine, receiver: Value, target: ast.Attribute, value: Value, frame: Frame) -> None:
     """`model.training = False` sets the mode of the receiver alone, `x.volatile = False` clears a flag."""
+    heads.note_stored(m, receiver, target.attr, frame)
     if target.attr == "training":
         _training_flag_stored(m, receiver, value, frame)
     if target.attr == "requires_grad":

@@ -94,6 +94,16 @@ def asked_for_gradients(
     return _told(m, receiver, flag, node.func.value if isinstance(node.func, ast.Attribute) else node, node, frame)
 
 
+def detached(m: Machine, receiver: Value, node: ast.Call, frame: Frame) -> None:
+    """`x.detach_()`: from here on the name holds a tensor without a graph."""
+    from torchfix_codemods.analysis.interpreter.statements import update
+
+    operand = node.func.value if isinstance(node.func, ast.Attribute) else None
+    found = list(options(receiver))
+    if isinstance(operand, ast.Name | ast.Attribute) and all(isinstance(o, Tensor | Unknown) for o in found):
+        update(m, operand, join(with_calls(o, NO_CALLS) for o in found), frame)
+
+
 def flag_stored(m: Machine, receiver: Value, target: ast.Attribute, value: Value, frame: Frame) -> None:
     """`x.requires_grad = flag`: of a tensor, or of the parameters of a model."""
     _told(m, receiver, constant(value), target.value, target, frame)

@@ -203,7 +203,7 @@ def operate(
 ) -> Value:
     """An operation by its bare name, as method (`x.view(...)`) or function (`torch.squeeze(x)`): `args` without `x`."""
     if name not in _EXACT:
-        tensor = based(m, tensor, operand, frame)
+        tensor = based(m, tensor, operand, frame, same_anywhere=_SAME_ANYWHERE if name in _NEW_SHAPES else frozenset())
     if name in api.INVARIANT:
         expressions.look(m, tensor, operand, frame, "invariant", f"{name}()")
         return Tensor(rank=_reduced(tensor.rank, args, kwargs) if args or kwargs else None, dtype="int64")
@@ -261,16 +261,29 @@ def _not_larger(other: Value, tensor: Tensor) -> bool:
 _EXACT = frozenset("detach detach_ data cpu cuda to float double half clone contiguous requires_grad_ type".split())
 
 
-def based(m: Machine, tensor: Tensor, operand: ast.AST, frame: Frame) -> Tensor:
-    """The tensor before an operation that changes places: its activations remember the expression."""
+# The very same numbers in another shape. What works on each number alone can be applied before or after.
+_NEW_SHAPES = frozenset(
+    "view reshape squeeze unsqueeze flatten ravel permute transpose t view_as reshape_as squeeze_ unsqueeze_".split()
+)
+_SAME_ANYWHERE = frozenset(["sigmoid"])
+
+
+def based(
+    m: Machine, tensor: Tensor, operand: ast.AST, frame: Frame, same_anywhere: frozenset[str] = frozenset()
+) -> Tensor:
+    """The tensor before an operation that changes places: its activations remember the expression.
+
+    Those of the kinds `same_anywhere` need not: they can be applied to what the operation gives.
+    """
     place = place_of(frame.file.path, operand) if hasattr(operand, "lineno") else NOWHERE
     if is_plain(tensor):
         m.trace.plain.add(place)
-    if not any(a.base is None and a.kind != "none" for a in tensor.activations):
+    free = same_anywhere | {"none"}
+    if all(a.base is not None or a.kind in free for a in tensor.activations):
         return tensor
     return replace(
         tensor,
-        activations=frozenset(a if a.base or a.kind == "none" else replace(a, base=place) for a in tensor.activations),
+        activations=frozenset(a if a.base or a.kind in free else replace(a, base=place) for a in tensor.activations),
     )
 
 

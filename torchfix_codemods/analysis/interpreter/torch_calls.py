@@ -336,14 +336,15 @@ _HARMLESS_TO_MODELS = frozenset(
 
 
 def model_handed(m: Machine, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame) -> None:
-    """A model goes to code that was not read, which may call it and read the numbers."""
+    """A model, or a function that asks one, goes to code that was not read, which may call it and read the numbers."""
     if name.rpartition(".")[2] in _HARMLESS_TO_MODELS or not m.follows_activations:
         return
     for value in (*args, *kwargs.values()):
-        given = () if isinstance(value, Lazy) else options(value)
+        given = () if isinstance(value, Lazy) else tuple(options(value))
         if any(m.is_module_instance(option) for option in given):
             place = place_of(frame.file.path, node)
             m.emit(Escape(place, frame.context, NO_CALLS, "export", name, model=value), frame)
+        m.run_given([ref for ref in given if isinstance(ref, FunctionRef)], node, frame)
 
 
 def unread(m: Machine, name: str, args: Seq[Value], kwargs: Kwargs, node: ast.Call, frame: Frame) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 from torchfix_codemods.analysis.looks.functions import Unclear
 from torchfix_codemods.analysis.looks.held import CLEAN, NOTHING, Held, chained, joined, joined_calls, row
 from torchfix_codemods.analysis.looks.operations import BEST_OF, QUIET, kept_from, under
+from torchfix_codemods.analysis.torch_api import HEADS
 from torchfix_codemods.analysis.trees import walk
 
 
@@ -68,7 +69,13 @@ class Expressions:
                     self.bind(item, held.loose().item(None) if starred else held.item(number))
             case ast.Starred(value=value):
                 self.bind(value, Held(inside=held.any, gives=held.gives))
-            case ast.Attribute(attr=attr):
+            case ast.Attribute(value=value, attr=attr):
+                if (
+                    held.gives is not None
+                    and attr in HEADS
+                    and not (isinstance(value, ast.Name) and value.id == "self")
+                ):
+                    raise Unclear  # of a model of torchvision: what the model gives comes from it
                 if held.matters:
                     self.around.store(attr, held)
             case ast.Subscript(value=value, slice=index):
