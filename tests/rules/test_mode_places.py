@@ -99,10 +99,21 @@ def test_an_evaluation_in_the_condition_of_the_training_is_left_to_people(findin
 STUCK = HEAD.replace("    right = 0\n", "    model.eval()\n    right = 0\n")
 
 
-@pytest.mark.parametrize("name", ["evaluation last", "evaluation now and then", "evaluation between batches"])
-def test_stuck_training_is_freed_behind_the_evaluation(name, applied):
-    before = STUCK + LOOPS[name]
+IN_A_BRANCH = (
+    "for epoch in range(4):\n    if epoch % 2:\n        print(evaluate(net))\n    if epoch == 3:\n"
+    "        for v, t in loader:\n            print(net(v).argmax(1))\n            evaluated.append(net.training)\n"
+    "    else:\n" + indented(BATCHES, 8)
+)
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [*map(LOOPS.get, ("evaluation last", "evaluation now and then", "evaluation between batches")), IN_A_BRANCH],
+)
+def test_stuck_training_is_freed_behind_the_evaluation(loop, applied):
+    before = STUCK + loop
     after = applied({"a.py": before}, TRAIN_MODE)["a.py"]
-    assert modes(before) == ({True, False}, {False})
-    assert modes(after) == ({True}, {False})
+    assert modes(before)[1] == modes(after)[1] == {False}
+    assert False in modes(before)[0]
+    assert modes(after)[0] == {True}
     assert applied({"a.py": after}, TRAIN_MODE)["a.py"] == after

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from torchfix_codemods.analysis.parsed import ParsedFile
 from torchfix_codemods.analysis.phases import Phases
@@ -12,7 +13,7 @@ from torchfix_codemods.analysis.project import Project
 from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rewrite import verbs
-from torchfix_codemods.rules._block_order import are_branches, in_one_block, node_in
+from torchfix_codemods.rules._block_order import are_branches, in_one_block, node_in, statements_around
 from torchfix_codemods.rules._shared import function_node, node_of
 from torchfix_codemods.rules._train_home import home_of
 
@@ -81,9 +82,20 @@ def _spot(
     if behind is None:
         return None
     if behind:  # of statements around one call the innermost begins last
-        return _Spot(file, max(behind, key=lambda statement: statement.lineno), line, first=False)
+        last = max(behind, key=lambda statement: statement.lineno)
+        return _Spot(file, _in_its_branch(file, node, last), line, first=False)
     target = node_of(file, loop.place) if frame is loop.frame() else function_node(file, frame)
     return _Spot(file, target, line, first=True) if isinstance(target, _Bodied) else None
+
+
+def _in_its_branch(file: ParsedFile, call: ast.AST, around: ast.stmt) -> ast.stmt:
+    """The statement that trains, in the branch where it is alone: another branch may evaluate."""
+    inner = reversed(list(takewhile(lambda statement: statement is not around, statements_around(file, call))))
+    for statement in inner:
+        if not isinstance(around, ast.If | ast.Match | ast.Try | ast.With | ast.AsyncWith):
+            break
+        around = statement
+    return around
 
 
 def _behind(
