@@ -311,3 +311,31 @@ def test_softmax_log_softmax_and_a_loss():
 )
 def test_the_dimension_of_the_classes(start: str, dim: object, wrong: bool):
     assert flow_of(f"z = {start}\nF.cross_entropy(F.softmax(z, dim={dim}), y)").wrong_dimension == wrong
+
+
+CHOSEN = """
+def train(criterion, z, y):
+    if isinstance(criterion, {asked}):
+        return criterion({first}, y)
+    {other}
+        return criterion({second}, y)
+
+train(nn.CrossEntropyLoss(), z, y)
+train(nn.MSELoss(), z, y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "other", "first", "second", "found"),
+    [
+        ("nn.CrossEntropyLoss", "elif isinstance(criterion, nn.MSELoss):", "z", SOFT, set()),
+        ("nn.MSELoss", "else:", SOFT, "z", set()),
+        ("(nn.MSELoss, nn.L1Loss)", "else:", SOFT, "z", set()),
+        ("nn.CrossEntropyLoss", "else:", SOFT, "z", {SOFT}),
+        ("nn.MSELoss", "else:", "z", SOFT, {SOFT}),
+        ("nn.Module", "else:", SOFT, "z", {SOFT}),
+    ],
+)
+def test_isinstance_says_which_of_two_losses_it_is(asked, other, first, second, found):
+    text = CHOSEN.format(asked=asked, other=other, first=first, second=second)
+    assert into(text) == found

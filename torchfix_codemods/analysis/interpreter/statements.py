@@ -17,6 +17,7 @@ from torchfix_codemods.analysis.interpreter import (
     containers,
     expressions,
     grad_modes,
+    kinds,
     lists,
     loops,
     modules,
@@ -353,14 +354,20 @@ def _if(m: Machine, node: ast.If, frame: Frame) -> bool:
         return run_block(m, node.body, frame)
     if test is False:
         return run_block(m, node.orelse, frame)
-    return _branches(m, [node.body, node.orelse], frame, node)
+    return _branches(m, [node.body, node.orelse], frame, node, kinds.learned(m, node.test, frame))
 
 
-def _branches(m: Machine, bodies: list[list[ast.stmt]], frame: Frame, node: ast.stmt) -> bool:
+def _branches(
+    m: Machine,
+    bodies: list[list[ast.stmt]],
+    frame: Frame,
+    node: ast.stmt,
+    learned: tuple[dict[str, Value], ...] = (),
+) -> bool:
     env, state, context = frame.env, frame.state, frame.context
     falling: list[tuple[dict[str, Value], State]] = []
     for number, body in enumerate(bodies):
-        frame.env, frame.state = dict(env), state.copy()
+        frame.env, frame.state = env | (learned[number] if learned else {}), state.copy()
         if body:
             frame.context = Context("branch", place_of(frame.file.path, node), context, detail=str(number))
         if run_block(m, body, frame):
