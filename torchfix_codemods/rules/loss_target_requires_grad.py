@@ -33,6 +33,7 @@ _SAYS_TEACHER = re.compile(
     r"teacher|target|(?:^|[_.])ema|momentum|frozen|(?:^|[_.])old|(?:^|[_.])ref(?:erence)?(?:$|_)", re.I
 )
 
+MOST_LATE = 40  # functions that are run for this rule alone, with those of other files that call them
 _LOSS_CALL = re.compile(r"(?:[lL]oss|[cC]riterion|kl_div|cross_entropy)\w*\(")
 
 
@@ -53,6 +54,8 @@ def check(file: ParsedFile, project: Project) -> Iterator[Finding]:
 def _with_losses(program: Program) -> Program:
     """The program with the functions that compute a loss and hand it on: to other rules they say nothing."""
     late = unseen(program, _LOSS_CALL)
+    if len(late) > MOST_LATE:
+        late = [ref for ref in late if ref.path == program.path]
     return program.and_also(late) if late else program
 
 
