@@ -47,3 +47,17 @@ def findings() -> Callable[[Files, Rule], list[Finding]]:
 def applied() -> Callable[..., dict[str, str]]:
     """`applied(files, rule, up_to=Level.BEHAVIOR)`: the texts with the fixes of one pass."""
     return _applied
+
+
+@pytest.fixture(scope="session")
+def settled() -> Callable[[str, Rule], str]:
+    """`settled(text, rule)`: a text after all default fixes of a rule, and of what they leave to fix."""
+
+    def settle(text: str, rule: Rule) -> str:
+        for _ in range(5):
+            before, text = text, _applied({"a.py": text}, rule)["a.py"]
+            if text == before:
+                return text
+        raise AssertionError("the same is fixed again and again")
+
+    return settle

@@ -10,26 +10,16 @@ from hypothesis import strategies as st
 from mode_programs import HEAD, ModeProgram, run
 
 from torchfix_codemods.rules import eval_without_no_grad, missing_eval_mode, missing_train_mode
-from torchfix_codemods.rules.rule import Rule
 
 NO_GRAD, EVAL_MODE, TRAIN_MODE = eval_without_no_grad.RULE, missing_eval_mode.RULE, missing_train_mode.RULE
 SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def settled(text: str, rule: Rule, applied) -> str:
-    """The text after all default fixes of a rule, and of what they leave to fix."""
-    for _ in range(5):
-        before, text = text, applied({"a.py": text}, rule)["a.py"]
-        if text == before:
-            return text
-    raise AssertionError("the same is fixed again and again")
-
-
 @SLOW
 @given(random=st.randoms(use_true_random=False))
-def test_no_grad_changes_no_training(random: Random, applied):
+def test_no_grad_changes_no_training(random: Random, settled):
     before = ModeProgram(random).text()
-    after = settled(before, NO_GRAD, applied)
+    after = settled(before, NO_GRAD)
     (batches, parameters), (batches_after, parameters_after) = run(before), run(after)
     assert parameters == parameters_after
     assert [(b.trains, b.training) for b in batches] == [(b.trains, b.training) for b in batches_after]
@@ -38,9 +28,9 @@ def test_no_grad_changes_no_training(random: Random, applied):
 
 @SLOW
 @given(random=st.randoms(use_true_random=False))
-def test_eval_leaves_training_in_training_mode(random: Random, applied):
+def test_eval_leaves_training_in_training_mode(random: Random, settled):
     before = ModeProgram(random).text()
-    batches, after = run(before)[0], run(settled(before, EVAL_MODE, applied))[0]
+    batches, after = run(before)[0], run(settled(before, EVAL_MODE))[0]
     assert [b.trains for b in batches] == [b.trains for b in after]
     for one, other in zip(batches, after, strict=True):
         assert other.training or not one.training if one.trains else one.training or not other.training
@@ -48,9 +38,9 @@ def test_eval_leaves_training_in_training_mode(random: Random, applied):
 
 @SLOW
 @given(random=st.randoms(use_true_random=False))
-def test_train_takes_no_training_mode_away(random: Random, applied):
+def test_train_takes_no_training_mode_away(random: Random, settled):
     before = ModeProgram(random).text()
-    batches, after = run(before)[0], run(settled(before, TRAIN_MODE, applied))[0]
+    batches, after = run(before)[0], run(settled(before, TRAIN_MODE))[0]
     assert [b.trains for b in batches] == [b.trains for b in after]
     assert all(other.training or not one.training for one, other in zip(batches, after, strict=True) if one.trains)
 

@@ -28,12 +28,10 @@ def resume_edits(
     Of the parts that train, where the model does not train itself.
     """
     calls = [(outermost_call(trace, training), loop) for training, loop in _needy(phases, trace, event)]
+    if not calls:
+        return rerun_edits(file, project, phases, trace, event)
     own = [(call, loop) for call, loop in calls if not _is_part(phases, call, event)]
-    return (
-        train_edits(project, phases, own or calls, [event])
-        if calls
-        else rerun_edits(file, project, phases, trace, event)
-    )
+    return train_edits(project, phases, own or calls, [event])
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from torchfix_codemods.analysis.parsed import ParsedFile
-from torchfix_codemods.analysis.trace import Context, ModeSet, Place
+from torchfix_codemods.analysis.trace import Context, ModeSet
 from torchfix_codemods.findings import Edit
 from torchfix_codemods.rewrite import verbs
+from torchfix_codemods.rules._block_order import node_in
 from torchfix_codemods.rules._shared import node_of
 
 _JUMPS = ast.Continue | ast.Break | ast.Return | ast.Raise
@@ -16,18 +17,8 @@ _JUMPS = ast.Continue | ast.Break | ast.Return | ast.Raise
 
 def evaluating_call(file: ParsedFile, change: ModeSet, loop: Context) -> ast.Call | None:
     """What brings the `eval()` about in the batch loop's own frame: itself, or the call of a function."""
-    place = _place_in_frame(change, loop)
-    node = node_of(file, place, ast.Call) if place is not None and place.path == file.path else None
+    node = node_in(file, change, loop.frame(), ast.Call)
     return node if isinstance(node, ast.Call) else None
-
-
-def _place_in_frame(change: ModeSet, loop: Context) -> Place | None:
-    if change.context.frame() is loop.frame():
-        return change.place
-    for context in change.context.chain():
-        if context.kind == "function" and context.parent is not None and context.parent.frame() is loop.frame():
-            return context.call
-    return None
 
 
 def resume_behind(file: ParsedFile, evals: Sequence[ModeSet], loop: Context, receiver: str) -> list[Edit]:

@@ -10,12 +10,14 @@ from torchfix_codemods.analysis.trace import Context, ModelCall, ModeSet
 from torchfix_codemods.rules._shared import node_of
 
 
-def node_in(file: ParsedFile, event: ModelCall | ModeSet, frame: Context) -> ast.AST | None:
+def node_in(
+    file: ParsedFile, event: ModelCall | ModeSet, frame: Context, kind: type[ast.AST] = ast.AST
+) -> ast.AST | None:
     """The event as the text of a function around it has it: the call that leads to it."""
     place = event.place
     for context in event.context.chain():
         if context is frame:
-            return node_of(file, place) if place.path == file.path else None
+            return node_of(file, place, kind) if place.path == file.path else None
         if context.kind == "function":
             if context.call is None:
                 return None
